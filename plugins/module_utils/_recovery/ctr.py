@@ -1,0 +1,60 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""containerd's own client, for what only containerd knows. Internal to the collection.
+
+Every answer is None when ctr did not end in time or failed: an absent answer is never an empty list.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Dict, List, NamedTuple, Optional, Set
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command
+
+
+class Task(NamedTuple):
+    """A row of containerd's task list; ``status`` in capitals as ctr prints it."""
+
+    pid: int
+    status: str
+
+
+class Ctr:
+    """The ctr beside containerd's executable, which speaks that release's API.
+
+    :param executable: containerd's own path.
+    :param address: containerd's gRPC socket.
+    """
+
+    def __init__(self, executable: str, address: str):
+        self._path = os.path.join(os.path.dirname(executable), "ctr")
+        self._address = address
+
+    def tasks(self, namespace: str, deadline: Deadline) -> Optional[Dict[str, Task]]:
+        """containerd's task list of a namespace, by id."""
+        rows = self._rows(namespace, ["tasks", "ls"], deadline)
+        if rows is None:
+            return None
+        return {row[0]: Task(int(row[1]), row[2]) for row in rows if len(row) == 3 and row[1].isdigit()}
+
+    def containers(self, namespace: str, deadline: Deadline) -> Optional[Dict[str, str]]:
+        """The runtime name of every container record of a namespace, by id."""
+        rows = self._rows(namespace, ["containers", "ls"], deadline)
+        return None if rows is None else {row[0]: row[-1] for row in rows if len(row) >= 2}
+
+    def sandboxes(self, namespace: str, deadline: Deadline) -> Optional[Set[str]]:
+        """The ids in the sandbox store of a namespace (containerd 1.7 and later)."""
+        rows = self._rows(namespace, ["sandboxes", "ls"], deadline)
+        return None if rows is None else {row[0] for row in rows}
+
+    def _rows(self, namespace: str, words: List[str], deadline: Deadline) -> Optional[List[List[str]]]:
+        """The rows below the heading of a listing, split into columns."""
+        argv = [self._path, "--address", self._address, "--namespace", namespace] + words
+        answer = command.run(argv, deadline)
+        if answer.code != 0:
+            return None
+        return [line.split() for line in answer.stdout.splitlines()[1:] if line.strip()]

@@ -1,0 +1,164 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Daemon: which containerd runs here, from what, and what its restart would load with. Internal to the collection."""
+
+from __future__ import annotations
+
+import os
+from typing import List, NamedTuple, Optional
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
+    command,
+    configuration,
+    processes,
+    unit as systemd,
+)
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ctr import Ctr
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.layouts import LAYOUTS, Layout, named_by
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import TASK_DIRECTORY
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unit import Unit
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unix_sockets import peer_pid
+
+
+class Daemon(NamedTuple):
+    """One containerd of a host, running or not. ``load_timeout`` in seconds."""
+
+    layout: str
+    unit_name: str
+    unit: Optional[Unit]
+    state_dir: str
+    root_dir: str
+    address: str
+    process: Optional[Process]
+    executable: Optional[str]
+    running: Optional[str]
+    installed: Optional[str]
+    load_timeout: float
+
+    def ctr(self) -> Ctr:
+        """The client that belongs to this daemon."""
+        return Ctr(self.executable or "/usr/bin/containerd", self.address)
+
+
+def find(options: dict, deadline: Deadline) -> List[Daemon]:
+    """Every containerd that the options can mean, running ones first.
+
+    :param options: ``layout``, ``state_dir``, ``root_dir``, ``address`` and ``unit`` of the module.
+    Raises ShimError when there is none.
+    """
+    explicit = {name: options[name] for name in ("state_dir", "root_dir", "address") if options.get(name)}
+    if options["layout"] != "auto":
+        places = [(options["layout"], LAYOUTS[options["layout"]]._replace(**explicit))]
+    elif "state_dir" in explicit:
+        places = [("containerd", LAYOUTS["containerd"]._replace(**explicit))]
+        places = [place for place in _on_this_host(deadline) if _fits(place[1], explicit)] or places
+    else:
+        places = [(name, place._replace(**explicit)) for name, place in _on_this_host(deadline)]
+        places = places or _only_installed(deadline)
+    if not places:
+        raise ShimError(
+            "daemon",
+            "containerd",
+            "was not found on this host",
+            "install it, or name its layout, or its state_dir and address",
+        )
+    return [_observe(name, place, options.get("unit"), deadline) for name, place in places]
+
+
+def only(daemons: List[Daemon]) -> Daemon:
+    """The one daemon that is meant; raises ShimError when there are two or more."""
+    if len(daemons) > 1:
+        raise ShimError(
+            "daemon",
+            "layout auto",
+            "fits {0} containerd daemons (state {1})".format(
+                len(daemons), " and ".join(daemon.state_dir for daemon in daemons)
+            ),
+            "name the one you mean with state_dir and address, or with layout",
+        )
+    return daemons[0]
+
+
+def _fits(place: Layout, explicit: dict) -> bool:
+    return all(getattr(place, name) == value for name, value in explicit.items())
+
+
+def _on_this_host(deadline: Deadline):
+    """(layout, places) of every containerd process in our namespaces, then of state directories without one."""
+    found, ours = {}, processes.namespaces("self")
+    for pid in processes.named("containerd"):
+        path = processes.executable(pid)
+        if not path or os.path.basename(path) != "containerd" or processes.namespaces(pid) != ours:
+            continue
+        settings = configuration.effective("/proc/{0}/exe".format(pid), processes.arguments(pid)[1:], deadline)
+        if settings.state_dir and settings.state_dir not in found:
+            name = named_by(settings.state_dir, settings.root_dir)
+            found[settings.state_dir] = (
+                name,
+                Layout(_units(name, pid), settings.state_dir, settings.root_dir, settings.address),
+            )
+    for name, layout in LAYOUTS.items():
+        if layout.state_dir not in found and os.path.isdir(os.path.join(layout.state_dir, TASK_DIRECTORY)):
+            found[layout.state_dir] = (name, layout)
+    return list(found.values())
+
+
+def _units(name: str, pid: int):
+    """The units of a layout that a process really belongs to, or all of them when it is in none."""
+    return tuple(unit for unit in LAYOUTS[name].units if processes.in_unit(pid, unit)) or LAYOUTS[name].units
+
+
+def _only_installed(deadline: Deadline):
+    return [
+        (name, layout)
+        for name, layout in LAYOUTS.items()
+        if name != "docker" and any(systemd.look_up(unit, deadline) for unit in layout.units)
+    ]
+
+
+def _observe(name: str, place: Layout, unit_name: Optional[str], deadline: Deadline) -> Daemon:
+    names = (unit_name,) if unit_name else place.units
+    found = [unit for unit in (systemd.look_up(one, deadline) for one in names) if unit]
+    unit = found[0] if found else None
+    process = _serving(place.address, deadline)
+    running = path = None
+    arguments = unit.arguments if unit else []
+    if process:
+        path = processes.executable(process.pid)
+        running = _version("/proc/{0}/exe".format(process.pid), deadline)
+        arguments = processes.arguments(process.pid)[1:]
+    elif unit:
+        path = unit.exec_start
+    settings = configuration.effective(path, arguments, deadline) if path else None
+    return Daemon(
+        layout=name,
+        unit_name=unit.name if unit else names[0],
+        unit=unit,
+        state_dir=place.state_dir,
+        root_dir=place.root_dir,
+        address=place.address,
+        process=process,
+        executable=path,
+        running=running,
+        installed=_version(path, deadline) if path else None,
+        load_timeout=settings.load_timeout if settings else configuration.DEFAULT_LOAD_TIMEOUT,
+    )
+
+
+def _serving(address: str, deadline: Deadline) -> Optional[Process]:
+    """The process that serves containerd's socket; None when nobody does."""
+    try:
+        return processes.look_up(peer_pid(address, deadline.within(5))[0])
+    except ShimError:
+        return None
+
+
+def _version(path: str, deadline: Deadline) -> Optional[str]:
+    """The third word of ``containerd --version``, without Debian's rebuild mark: 1.6.20~ds1 is 1.6.20."""
+    words = command.run([path, "--version"], deadline).stdout.split()
+    return words[2].lstrip("v") if len(words) > 2 else None

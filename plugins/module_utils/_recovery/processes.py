@@ -1,0 +1,117 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What /proc says of one process. Internal to the collection."""
+
+from __future__ import annotations
+
+import os
+from typing import Dict, List, NamedTuple, Optional
+
+_DELETED = " (deleted)"
+
+
+class Process(NamedTuple):
+    """One living process: a pid alone can be reused, a pid with its start time cannot.
+
+    ``start_time`` is field 22 of /proc/PID/stat, in clock ticks since boot.
+    """
+
+    pid: int
+    start_time: int
+
+    def alive(self) -> bool:
+        """Whether this very process still runs."""
+        return look_up(self.pid) == self
+
+
+def look_up(pid: Optional[int]) -> Optional[Process]:
+    """The living process of that number; None when there is none, or only its zombie."""
+    if not pid:
+        return None
+    text = _read(pid, "stat")
+    if not text:
+        return None
+    # The command in the second field can hold blanks and parentheses: count from the last one.
+    fields = text[text.rindex(b")") + 2 :].split()
+    if fields[0] in (b"Z", b"X"):
+        return None
+    return Process(int(pid), int(fields[19]))
+
+
+def started_at(process: Process) -> float:
+    """When a process started, in seconds since the epoch, as exact as the kernel's clock ticks."""
+    with open("/proc/stat", "rb") as handle:
+        boot = next(int(line.split()[1]) for line in handle if line.startswith(b"btime "))
+    return boot + process.start_time / float(os.sysconf("SC_CLK_TCK"))
+
+
+def executable(pid: int) -> Optional[str]:
+    """The path a process was started from, without the kernel's mark for a removed file."""
+    path = _link(pid, "exe")
+    return path[: -len(_DELETED)] if path and path.endswith(_DELETED) else path
+
+
+def executable_gone(pid: int) -> Optional[bool]:
+    """Whether the file a process runs is no longer the one on disk; None when it cannot be told."""
+    path = _link(pid, "exe")
+    return None if path is None else path.endswith(_DELETED)
+
+
+def arguments(pid: int) -> List[str]:
+    """The command line of a process."""
+    return [part.decode("utf-8", "replace") for part in _read(pid, "cmdline").split(b"\0")[:-1]]
+
+
+def search_path(pid: int) -> Optional[str]:
+    """PATH in the environment a process was started with; nothing else of it is read out."""
+    for variable in _read(pid, "environ").split(b"\0"):
+        if variable.startswith(b"PATH="):
+            return variable[5:].decode("utf-8", "replace")
+    return None
+
+
+def working_directory(pid: int) -> Optional[str]:
+    """The working directory of a process."""
+    return _link(pid, "cwd")
+
+
+def in_unit(pid: int, unit: str) -> bool:
+    """Whether a process is in the cgroup of a systemd unit, in any hierarchy."""
+    return any(("/" + unit) in line for line in _read(pid, "cgroup").decode("utf-8", "replace").splitlines())
+
+
+def namespaces(pid: object) -> Dict[str, Optional[str]]:
+    """The pid, mount and network namespace of a process (a number, or ``self``)."""
+    return {kind: _link(pid, "ns/" + kind) for kind in ("pid", "mnt", "net")}
+
+
+def named(name: str) -> List[int]:
+    """The pids whose command name starts with that text (the kernel keeps 15 characters)."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and _read(entry, "comm").decode("utf-8", "replace").startswith(name[:15]):
+            found.append(int(entry))
+    return sorted(found)
+
+
+def boot_id() -> str:
+    """The kernel's id of this boot: pids and start times mean nothing in another one."""
+    with open("/proc/sys/kernel/random/boot_id") as handle:
+        return handle.read().strip()
+
+
+def _read(pid: object, name: str) -> bytes:
+    try:
+        with open("/proc/{0}/{1}".format(pid, name), "rb") as handle:
+            return handle.read()
+    except OSError:
+        return b""
+
+
+def _link(pid: object, name: str) -> Optional[str]:
+    try:
+        return os.readlink("/proc/{0}/{1}".format(pid, name))
+    except OSError:
+        return None

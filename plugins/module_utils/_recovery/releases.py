@@ -1,0 +1,70 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which containerd releases recover shims alike: the key of every rule. Pure. Internal to the collection.
+
+Source: recovery-spec 0.1, read from every tag of containerd and checked by running the daemons.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional, Tuple
+
+CLASSES = ("V16", "V17", "V20a", "V20b", "V22", "V23a", "V23b", "V23c")
+
+# (major, minor), first and last patch of the releases that were read or run, class.
+_TABLE = (
+    ((1, 6), 0, 39, "V16"),
+    ((1, 7), 0, 34, "V17"),
+    ((2, 0), 0, 5, "V20a"),
+    ((2, 0), 6, 11, "V20b"),
+    ((2, 1), 0, 1, "V20a"),
+    ((2, 1), 2, 9, "V20b"),
+    ((2, 2), 0, 7, "V22"),
+    ((2, 3), 0, 3, "V23a"),
+    ((2, 3), 4, 4, "V23b"),
+)
+
+_VERSION = re.compile(r"^v?(\d+)\.(\d+)\.(\d+)(.*)$")
+# Debian's rebuilds were run and behave as the release they name; any other suffix is a vendor's build.
+_KNOWN_SUFFIX = re.compile(r"^(~ds\d+)?([-+~](ds\d+)?[-0-9.+~]*((deb|bpo)\d+[u0-9.~+]*)?)?$")
+
+
+class ReleaseClass(NamedTuple):
+    """How a release recovers shims.
+
+    ``name`` is the class it is taken for; ``candidates`` are the classes whose worst outcome counts;
+    ``sure`` is false for a release outside the table and for a vendor's build.
+    """
+
+    name: str
+    sure: bool
+    candidates: Tuple[str, ...]
+
+
+def classify(version: Optional[str]) -> Optional[ReleaseClass]:
+    """The release class of a version such as ``1.7.24`` or ``2.1.9~ds1``; None when it is not a version."""
+    match = _VERSION.match(version or "")
+    if not match:
+        return None
+    line, patch = (int(match.group(1)), int(match.group(2))), int(match.group(3))
+    for table_line, first, last, name in _TABLE:
+        if table_line == line and first <= patch <= last:
+            if _KNOWN_SUFFIX.match(match.group(4)):
+                return ReleaseClass(name, True, (name,))
+            return ReleaseClass(name, False, _with_neighbours(name))
+    older = [name for table_line, first, _last, name in _TABLE if (table_line, first) <= (line, patch)]
+    name = older[-1] if older else CLASSES[0]
+    return ReleaseClass(name, False, _with_neighbours(name))
+
+
+def at_least(name: str, other: str) -> bool:
+    """Whether class ``name`` is ``other`` or a later one."""
+    return CLASSES.index(name) >= CLASSES.index(other)
+
+
+def _with_neighbours(name: str) -> Tuple[str, ...]:
+    place = CLASSES.index(name)
+    return CLASSES[max(0, place - 1) : place + 2]

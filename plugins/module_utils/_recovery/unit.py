@@ -1,0 +1,87 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What systemd says of containerd's unit. Internal to the collection."""
+
+from __future__ import annotations
+
+import re
+from typing import List, NamedTuple, Optional
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command
+
+_PROPERTIES = (
+    "LoadState",
+    "ActiveState",
+    "MainPID",
+    "KillMode",
+    "Delegate",
+    "NeedDaemonReload",
+    "TimeoutStartUSec",
+    "NRestarts",
+    "InvocationID",
+    "ExecStart",
+    "DropInPaths",
+)
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class Unit(NamedTuple):
+    """The properties of a loaded unit that decide what a restart does. Times in seconds."""
+
+    name: str
+    active_state: str
+    main_pid: Optional[int]
+    kill_mode: str
+    delegate: bool
+    need_daemon_reload: bool
+    timeout_start: Optional[float]
+    restarts: int
+    invocation_id: str
+    exec_start: Optional[str]
+    arguments: List[str]
+    drop_ins: List[str]
+
+
+def look_up(name: str, deadline: Deadline) -> Optional[Unit]:
+    """The unit of that name, or None when systemd has none (or there is no systemd).
+
+    Raises ShimError when systemd does not answer in time.
+    """
+    answer = command.run(["systemctl", "show", "--property=" + ",".join(_PROPERTIES), "--", name], deadline)
+    if answer.code is None:
+        raise ShimError("daemon", "systemctl", "did not answer in time", "look at the state of systemd on the host")
+    values = dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
+    if answer.code != 0 or values.get("LoadState") != "loaded":
+        return None
+    path, arguments = _exec_start(values.get("ExecStart", ""))
+    return Unit(
+        name=name,
+        active_state=values["ActiveState"],
+        main_pid=int(values["MainPID"]) or None,
+        kill_mode=values["KillMode"],
+        delegate=values["Delegate"] == "yes",
+        need_daemon_reload=values["NeedDaemonReload"] == "yes",
+        timeout_start=_seconds(values["TimeoutStartUSec"]),
+        restarts=int(values.get("NRestarts") or 0),
+        invocation_id=values.get("InvocationID", ""),
+        exec_start=path,
+        arguments=arguments,
+        drop_ins=values.get("DropInPaths", "").split(),
+    )
+
+
+def _exec_start(text: str):
+    """Path and arguments of the last ``{ path=… ; argv[]=… ; … }`` of ExecStart."""
+    found = re.findall(r"\{ path=(\S+) ; argv\[\]=(.*?) ; ", text)
+    return (found[-1][0], found[-1][1].split()[1:]) if found else (None, [])
+
+
+def _seconds(text: str) -> Optional[float]:
+    """A time span as systemd prints it (``1min 30s``) in seconds; None for ``infinity``."""
+    if text == "infinity":
+        return None
+    return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(r"([\d.]+)(us|ms|s|min|h|d)\b", text))
