@@ -1,0 +1,51 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-test: the pip it wants to download, the interpreters it may see, the command."""
+
+import os
+from pathlib import Path
+
+from dev import machine, process, pythons, venvs
+from dev.errors import DevError
+
+# What ansible-test asks for, per ansible-core: ansible_test/_internal/python_requirements.py.
+PIP_OF_CORE = {"2.19": "24.2", "2.21": "25.2"}
+
+_SCRIPT = '''"""Stands in for get-pip.py: runs the pip of the wheel beside it. Written by ./dev of shimops.containerd."""
+import os
+import runpy
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "{wheel}"))
+sys.argv[1:] = ["install"] + [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+'''
+
+
+def give_pip(core: str, bin_dir: Path) -> None:
+    """Put the script where ansible-test looks before it downloads one from a host of its own.
+
+    With it, pip comes from wherever this machine takes its Python packages.
+    """
+    pip = PIP_OF_CORE[core]
+    folder = Path.home() / ".ansible" / "test" / "cache"
+    script = folder / f"get_pip_{pip.replace('.', '_')}.py"
+    wheel = folder / f"pip-{pip}-py3-none-any.whl"
+    if script.exists() and (wheel.exists() or wheel.name not in script.read_text(errors="replace")):
+        return
+    with venvs.lock("get-pip"):
+        folder.mkdir(parents=True, exist_ok=True)
+        argv = [bin_dir / "python", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        log = folder / f"pip-{pip}.log"
+        if process.run([*argv, "--dest", folder, f"pip=={pip}"], log=log, env=machine.clean_env()) != 0:
+            raise DevError(f"pip {pip}, which ansible-test {core} wants, could not be fetched; see {log}.")
+        aside = script.with_suffix(f".{os.getpid()}")
+        aside.write_text(_SCRIPT.format(wheel=wheel.name))
+        aside.rename(script)
+
+
+def environment(bin_dir: Path) -> dict[str, str]:
+    """Return an environment in which ansible-test finds each real interpreter, and no other."""
+    folders = dict.fromkeys(path.parent for path in pythons.found().values())
+    return machine.clean_env(bin_dir, *folders)
