@@ -74,10 +74,9 @@ def encode(name: str, **fields: Any) -> bytes:
     :raises ShimError: when a value does not fit its field, for example an id that is not valid Unicode, or when
         protobuf cannot be used.
     """
+    kind = _class_of(name)
     try:
-        return _class_of(name)(**fields).SerializeToString()
-    except ShimError:
-        raise
+        return kind(**fields).SerializeToString()
     except Exception as error:  # the implementations of protobuf differ in what they raise
         raise ShimError("ask", name, "cannot be written: {0}".format(_one_line(error))) from error
 
@@ -100,11 +99,7 @@ def protobuf_problem() -> Optional[str]:
 
     A caller can then look for another interpreter, or report the sentence.
     """
-    if _ERROR is None:
-        return None
-    return "The Python library protobuf (3.6 or newer) cannot be used by {0}: {1}.".format(
-        sys.executable or "this Python", _one_line(_ERROR)
-    )
+    return None if _ERROR is None else "The Python library protobuf (3.6 or newer) {0}.".format(_unusable())
 
 
 def protobuf_error() -> Optional[Exception]:
@@ -117,10 +112,13 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
+def _unusable() -> str:
+    return "cannot be used by {0}: {1}".format(sys.executable or "this Python", _one_line(_ERROR))
+
+
 def _class_of(name: str) -> Any:
     if _ERROR is not None:
-        problem = "cannot be used by {0}: {1}".format(sys.executable or "this Python", _one_line(_ERROR))
-        raise ShimError("ask", "protobuf", problem, "install the package python3-protobuf")
+        raise ShimError("ask", "protobuf", _unusable(), "install the package python3-protobuf")
     return _CLASSES[name]
 
 
