@@ -11,11 +11,14 @@ readBootstrapParams@v2.1.9. Rules carry the row of recovery-spec 10.2 they come 
 from __future__ import annotations
 
 import json
+import re
 from typing import NamedTuple, Tuple, Union
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle, File
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least
 
+# What else could name a socket; containerd would dial any other text as an abstract name, which nobody listens on.
+_LIKE_AN_ADDRESS = re.compile(r"^[\w./:@-]+\n?$")
 _KEYS = {"version": int, "address": str, "protocol": str}
 
 
@@ -98,7 +101,7 @@ def _start_response(file: File, source: str, release_class: str) -> Union[Params
             return Unusable("B2", source + " is empty", True)
         if parsed is not None:
             return Unusable("B11", "{0} has version {1}".format(source, parsed["version"]), True)
-        if not text.startswith("unix://"):
+        if not _LIKE_AN_ADDRESS.match(text):
             return Unusable("B1", source + " holds neither bootstrap parameters nor an address", True)
         return Params(2, text, "ttrpc", source, False)
     if parsed["version"] > newest:

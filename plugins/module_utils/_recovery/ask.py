@@ -1,0 +1,199 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ask: what a shim says of its task, each service version by its own answer. Internal to the collection.
+
+Sent: Connect to both versions, State, and Pids, which makes the shim run ``runc ps`` (recovery-spec 4.3).
+All Connects go out at once; Pids at most two per CPU in flight, each with its own clock.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import Dict, Hashable, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import DeadlineExceeded, ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.dial import NotConnected, dial
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.grpc_channel import GrpcChannel, GrpcMissing
+from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
+from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.channel import Channel
+from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.status import task_status_name
+
+OK, NOT_FOUND, UNIMPLEMENTED = 0, 5, 12
+SERVICES = {"v3": "containerd.task.v3.Task", "v2": "containerd.task.v2.Task"}
+# More waiting threads than this cost more than they save.
+_AT_ONCE = 256
+
+
+class Question(NamedTuple):
+    """Which task to ask for, and where."""
+
+    namespace: str
+    id: str
+    endpoint: Endpoint
+
+
+class Reply(NamedTuple):
+    """The status one call ended with: a google.rpc.Code and the server's words."""
+
+    code: int
+    text: str
+
+
+class Answers(NamedTuple):
+    """What a shim said. Nothing is filled in that was not said.
+
+    ``connect`` has a Reply per service version; ``service`` is the newest version that knows Connect;
+    ``failure`` is (rule, reason) when no usable answer came, ``asked`` false when that says nothing of the shim; ``pids`` is None unless the shim listed them, with
+    ``pids_failure`` (code or None for silence, reason) when it was asked and did not; ``elapsed`` in seconds.
+    """
+
+    connect: Dict[str, Reply]
+    service: Optional[str]
+    shim_pid: Optional[int]
+    task_pid: Optional[int]
+    status: Optional[str]
+    pids: Optional[List[int]]
+    pids_failure: Optional[Tuple[Optional[int], str]]
+    failure: Optional[Tuple[str, str]]
+    elapsed: float
+    asked: bool
+
+    def brief(self) -> str:
+        """The answers in one line for people: ``v3: Unimplemented, v2: ok``."""
+        if not self.connect:
+            return self.failure[1] if self.failure else ""
+        return ", ".join("{0}: {1}".format(name, self.connect[name].text) for name in sorted(self.connect, reverse=True))
+
+
+class _Conversation:
+    """One connection to one shim, from Connect to Pids."""
+
+    def __init__(self, question: Question, shim_timeout: float, deadline: Deadline):
+        self._question = question
+        self._timeout = shim_timeout
+        self._whole = deadline
+        self._channel = None
+        self.answers = Answers({}, None, None, None, None, None, None, ("D3", "it was not asked in time"), 0.0, False)
+
+    def greet(self) -> None:
+        """Connect and State; any failure is an answer too."""
+        clock = self._whole.within(self._timeout)
+        try:
+            self._channel = _open(self._question.endpoint, clock)
+            self._connect(clock)
+        except GrpcMissing as error:
+            self._fail("A8", error.problem, clock, sure=False)
+        except NotConnected as error:
+            self._fail(error.rule, error.reason, clock)
+        except DeadlineExceeded:
+            self._fail("D3", "the shim accepts connections but does not answer", clock)
+        except ShimError as error:
+            self._fail("D5", error.problem, clock)
+
+    def _connect(self, clock: Deadline) -> None:
+        for name in self._channel.versions:
+            answer = self._call(name, "Connect", messages.encode("ConnectRequest", id=self._question.id), clock)
+            self.answers.connect[name] = Reply(answer.code, _words(answer))
+            self.answers = self.answers._replace(failure=None, elapsed=clock.elapsed(), asked=True)
+            if answer.code == OK and not self.answers.service:
+                body = messages.decode("ConnectResponse", answer.payload)
+                self.answers = self.answers._replace(service=name, shim_pid=body.shim_pid, task_pid=body.task_pid)
+        service = self.answers.service
+        if not service:
+            return
+        state = self._call(service, "State", messages.encode("StateRequest", id=self._question.id), clock)
+        if state.code == OK:
+            number = messages.decode("StateResponse", state.payload).status
+            self.answers = self.answers._replace(status=task_status_name(number))
+
+    def list_pids(self) -> None:
+        """Pids, on the same connection, with a clock of its own."""
+        if not self.answers.service:
+            return
+        clock = self._whole.within(self._timeout)
+        request = messages.encode("PidsRequest", id=self._question.id)
+        try:
+            answer = self._call(self.answers.service, "Pids", request, clock)
+            if answer.code == OK:
+                listed = [process.pid for process in messages.decode("PidsResponse", answer.payload).processes]
+                self.answers = self.answers._replace(pids=listed)
+            else:
+                self.answers = self.answers._replace(pids_failure=(answer.code, _words(answer)))
+        except DeadlineExceeded:
+            self.answers = self.answers._replace(pids_failure=(None, "no answer to Pids"))
+        except ShimError as error:
+            self.answers = self.answers._replace(pids_failure=(None, error.problem))
+        self.answers = self.answers._replace(elapsed=self.answers.elapsed + clock.elapsed())
+
+    def close(self) -> None:
+        """Hang up; the shim sees an end of file and does nothing."""
+        if self._channel:
+            self._channel.close()
+
+    def _call(self, version: str, method: str, request: bytes, clock: Deadline):
+        return self._channel.call(SERVICES[version], method, request, clock, self._question.namespace)
+
+    def _fail(self, rule: str, reason: str, clock: Deadline, sure: bool = True) -> None:
+        # A shim that answered Connect and then broke off has not failed Connect.
+        if not self.answers.service:
+            self.answers = self.answers._replace(failure=(rule, reason), elapsed=clock.elapsed(), asked=sure)
+
+
+class TtrpcChannel(Channel):
+    """A ttrpc connection on which both versions of the task service can be asked for."""
+
+    versions = ("v3", "v2")
+
+    def __init__(self, connection: socket.socket):
+        super().__init__(connection)
+        self._connection = connection
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+
+def ask(
+    questions: Dict[Hashable, Question], deadline: Deadline, shim_timeout: float, pids: bool = True
+) -> Dict[Hashable, Answers]:
+    """Ask every shim once.
+
+    :param questions: by any key of the caller's.
+    :param deadline: for all of them together.
+    :param shim_timeout: seconds for one shim's Connect, and again for its Pids.
+    :param pids: whether to ask Pids too.
+    :returns: Answers under the same keys. Nothing is raised for a shim: silence is an answer.
+    """
+    talks = {key: _Conversation(question, shim_timeout, deadline) for key, question in questions.items()}
+    if not talks:
+        return {}
+    try:
+        with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(talks))) as crowd:
+            list(crowd.map(_Conversation.greet, talks.values()))
+        if pids:
+            with ThreadPoolExecutor(max_workers=2 * (os.cpu_count() or 1)) as queue:
+                list(queue.map(_Conversation.list_pids, talks.values()))
+    finally:
+        for talk in talks.values():
+            talk.close()
+    return {key: talk.answers for key, talk in talks.items()}
+
+
+def _open(endpoint: Endpoint, clock: Deadline):
+    if endpoint.protocol == "grpc":
+        return GrpcChannel(endpoint)
+    return TtrpcChannel(dial(endpoint, clock))
+
+
+def _words(answer) -> str:
+    if answer.code == OK:
+        return "ok"
+    return answer.status_name if answer.code == UNIMPLEMENTED else "{0} ({1})".format(
+        answer.status_name, answer.message[:120]
+    )
