@@ -21,7 +21,7 @@ def check(service: str, method: str, subject: str) -> None:
     :raises ShimError: for every other service or method; it must not be sent.
     """
     if service not in SERVICES or method not in METHODS:
-        problem = "was not sent {0}/{1}: only {2} of the task service are ever sent".format(
+        problem = "was not sent {}/{}: only {} of the task service are ever sent".format(
             service, method, ", ".join(sorted(METHODS))
         )
         raise ShimError("ask", subject, problem)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import select
 import socket
-from typing import Dict, List, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import DeadlineExceeded, ShimError
@@ -24,11 +24,12 @@ from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import a
 #: The metadata that carries containerd's namespace: ``namespaces.TTRPCHeader`` of containerd.
 NAMESPACE_KEY = "containerd-namespace-ttrpc"
 
-#: The most bytes asked of the kernel at once, and so the most that is held beyond what the peer has really sent.
+#: The most bytes read at once, and so the most that is held beyond the one frame that is being read.
 _CHUNK = 1 << 16
 #: The most bytes that wait for a peer that does not read.
 _MAX_UNSENT = frame.HEADER_LENGTH + frame.MAX_DATA
 _MAX_TIMEOUT = 2**63 - 1
+_LONGEST_POLL = 1 << 30
 _RAISE_IT = "raise shim_timeout if this shim is only slow"
 
 
@@ -49,32 +50,32 @@ class Answer(NamedTuple):
 class Channel:
     """One ttrpc connection over a connected unix socket. Whoever made the socket closes it.
 
-    The socket is made non-blocking. Many questions may be open at once, and their answers come in any order. After
-    the first ShimError that is not a DeadlineExceeded the connection is of no more use: answers that had arrived
-    are still given out, then every call raises that error again.
+    The socket is made non-blocking. Many questions may be open at once, and their answers come in any order. Once
+    the peer has broken the protocol or the connection it is of no more use: answers that had arrived are still given
+    out, then every call raises the same ShimError. After a DeadlineExceeded it can be used on.
 
     :param sock: the socket.
     :param subject: what errors call the shim; default the address of the socket's other end.
     """
 
-    def __init__(self, sock: socket.socket, subject: Optional[str] = None) -> None:
+    def __init__(self, sock: socket.socket, subject: str | None = None) -> None:
         sock.setblocking(False)
         self._sock = sock
         self._subject = subject or _address(sock)
         self._next_id = 1
-        self._open = {}  # type: Dict[int, str]
-        self._abandoned = set()
-        self._arrived = []  # type: List[Answer]
+        self._open: dict[int, str] = {}
+        self._abandoned: set[int] = set()
+        self._arrived: list[Answer] = []
         self._unsent = bytearray()
         self._data = bytearray()
-        self._header = None  # type: Optional[frame.Header]
-        self._error = None  # type: Optional[ShimError]
+        self._header: frame.Header | None = None
+        self._error: ShimError | None = None
 
     def fileno(self) -> int:
         """The descriptor to wait on, for input, before receive_ready()."""
         return self._sock.fileno()
 
-    def send(self, service: str, method: str, payload: bytes, timeout_seconds: Optional[float], namespace: str) -> int:
+    def send(self, service: str, method: str, payload: bytes, timeout_seconds: float | None, namespace: str) -> int:
         """Ask, without waiting for anything; gives the stream id the answer will have: 1, 3, 5 and so on.
 
         :param payload: the bytes of the method's request message.
@@ -89,7 +90,7 @@ class Channel:
         fields = {"service": service, "method": method, "payload": payload}
         if timeout_seconds is not None:
             if not timeout_seconds > 0:
-                raise DeadlineExceeded("ask", self._subject, "was not asked {0}: no time was left".format(method))
+                raise DeadlineExceeded("ask", self._subject, f"was not asked {method}: no time was left")
             fields["timeout_nano"] = int(min(max(1, timeout_seconds * 1e9), _MAX_TIMEOUT))
         fields["metadata"] = [{"key": NAMESPACE_KEY, "value": namespace}]
         data = frame.pack(self._next_id, frame.REQUEST, messages.encode("Request", **fields), subject=self._subject)
@@ -107,12 +108,10 @@ class Channel:
         :raises ShimError: when no question is open, or the peer broke the protocol or the connection.
         :raises DeadlineExceeded: when no whole answer came in time; the question stays open.
         """
-        while not self._arrived:
-            self._expect()
-            self._wait(deadline)
+        self._await(lambda: self._arrived, deadline, self._asked())
         return self._arrived.pop(0)
 
-    def receive_ready(self) -> List[Answer]:
+    def receive_ready(self) -> list[Answer]:
         """The answers that are there, without waiting: often none. For use when fileno() is ready to be read.
 
         :raises ShimError: when there are none and the peer broke the protocol or the connection.
@@ -133,9 +132,7 @@ class Channel:
         """
         stream_id = self.send(service, method, payload, deadline.remaining(), namespace)
         try:
-            while stream_id in self._open:
-                self._expect()
-                self._wait(deadline)
+            self._await(lambda: stream_id not in self._open, deadline, [method])
         except DeadlineExceeded:
             self._abandoned.add(stream_id)
             raise
@@ -143,34 +140,34 @@ class Channel:
         self._arrived.remove(mine)
         return mine
 
-    def _expect(self) -> None:
-        """Raise unless the peer can still answer something."""
-        if self._error is not None:
-            raise self._error
-        if not self._open.keys() - self._abandoned:
-            raise ShimError("ask", self._subject, "has no open question to answer")
+    def _await(self, done: Callable[[], Any], deadline: Deadline, methods: list[str]) -> None:
+        """Read until that is so. What has arrived counts even when the deadline has passed; one byte more does not."""
+        while not done():
+            if self._error is not None:
+                raise self._error
+            if not methods:
+                raise ShimError("ask", self._subject, "has no open question to answer")
+            self._flush()
+            progressed = self._read()
+            if done() or self._error is not None:
+                continue
+            if deadline.expired():
+                raise self._too_late(methods)
+            if not progressed:
+                poll = select.poll()
+                poll.register(self._sock, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+                # Rounded up: less than a millisecond left is a wait, not a busy loop.
+                poll.poll(min(int(deadline.remaining() * 1000) + 1, _LONGEST_POLL))
 
-    def _wait(self, deadline: Deadline) -> None:
-        """Read once, or wait until that is possible. A peer that sends a byte at a time wins no time by it."""
-        self._flush()
-        if self._read() or self._error is not None:
-            if not self._arrived and self._error is None:
-                self._check(deadline)
-            return
-        self._check(deadline)
-        poll = select.poll()
-        poll.register(self._sock, select.POLLIN | (select.POLLOUT if self._unsent else 0))
-        # Rounded up: less than a millisecond left is a wait, not a busy loop.
-        poll.poll(min(int(deadline.remaining() * 1000) + 1, 1 << 30))
+    def _asked(self) -> list[str]:
+        """The methods somebody waits for."""
+        return sorted({method for stream, method in self._open.items() if stream not in self._abandoned})
 
-    def _check(self, deadline: Deadline) -> None:
-        if not deadline.expired():
-            return
-        methods = ", ".join(sorted({self._open[one] for one in self._open.keys() - self._abandoned}))
-        problem = "did not answer {0} in time".format(methods)
+    def _too_late(self, methods: list[str]) -> DeadlineExceeded:
+        problem = "did not answer {} in time".format(" and ".join(methods))
         if self._header is not None or self._data:
             problem += ", but sent a part of a frame"
-        raise DeadlineExceeded("ask", self._subject, problem, _RAISE_IT)
+        return DeadlineExceeded("ask", self._subject, problem, _RAISE_IT)
 
     def _flush(self) -> None:
         """Send what the peer takes now."""
@@ -182,59 +179,61 @@ class Channel:
             except OSError as error:
                 # What the peer said before it closed is still worth reading; reading finds the end as well.
                 del self._unsent[:]
-                if not self._read():
-                    self._break("was not sent a question: {0}".format(os.strerror(error.errno or 0)))
+                if not self._read() and self._error is None:
+                    self._break(f"was not sent a question: {os.strerror(error.errno or 0)}")
                 return
             del self._unsent[:sent]
 
     def _read(self) -> bool:
-        """Take in at most one chunk of the current frame; False when the peer has sent nothing more, or broke."""
-        wanted = frame.HEADER_LENGTH if self._header is None else self._header.length
+        """Take in one chunk and use the frames it completes; False when there is nothing more now, or ever."""
         try:
-            data = self._sock.recv(min(wanted - len(self._data), _CHUNK))
+            data = self._sock.recv(_CHUNK)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError as error:
-            return self._break("broke the connection: {0}".format(os.strerror(error.errno or 0)))
+            return self._break(f"broke the connection: {os.strerror(error.errno or 0)}")
         if not data:
             within = self._header is not None or self._data
-            return self._break("closed the connection {0}".format("within a frame" if within else "without an answer"))
+            return self._break("closed the connection {}".format("within a frame" if within else "without an answer"))
         self._data += data
-        if len(self._data) == wanted:
-            try:
-                self._complete()
-            except ShimError as error:
-                self._error = error
-                return False
-        return True
+        try:
+            while self._take_frame():
+                pass
+        except ShimError as error:
+            self._error = error
+        return self._error is None
 
     def _break(self, problem: str) -> bool:
         self._error = ShimError("ask", self._subject, problem)
         return False
 
-    def _complete(self) -> None:
-        """Use a whole header or a whole frame."""
+    def _take_frame(self) -> bool:
+        """Use one whole frame of what has been read; False when there is none. Headers are judged as soon as read."""
         if self._header is None:
-            self._header = self._checked(frame.unpack_header(bytes(self._data), self._subject))
-            self._data = bytearray()
-            if self._header.length:
-                return
-        header, data = self._header, bytes(self._data)
-        self._header, self._data = None, bytearray()
-        answer = self._answer(header.stream_id, data)
-        del self._open[header.stream_id]
-        if header.stream_id in self._abandoned:
-            self._abandoned.remove(header.stream_id)
+            if len(self._data) < frame.HEADER_LENGTH:
+                return False
+            self._header = self._checked(frame.unpack_header(self._data[: frame.HEADER_LENGTH], self._subject))
+            del self._data[: frame.HEADER_LENGTH]
+        stream_id, length = self._header.stream_id, self._header.length
+        if len(self._data) < length:
+            return False
+        answer = self._answer(stream_id, bytes(self._data[:length]))
+        del self._data[:length]
+        self._header = None
+        del self._open[stream_id]
+        if stream_id in self._abandoned:
+            self._abandoned.remove(stream_id)
         else:
             self._arrived.append(answer)
+        return True
 
     def _checked(self, header: frame.Header) -> frame.Header:
         """The header, when a response to an open question follows it. containerd's client skips others with a log."""
         if header.kind != frame.RESPONSE:
-            problem = "sent a frame of type {0} where only a response ({1}) can be".format(header.kind, frame.RESPONSE)
+            problem = f"sent a frame of type {header.kind} where only a response ({frame.RESPONSE}) can be"
             raise ShimError("ask", self._subject, problem)
         if header.stream_id not in self._open:
-            raise ShimError("ask", self._subject, "answered stream {0}, which nobody asked".format(header.stream_id))
+            raise ShimError("ask", self._subject, f"answered stream {header.stream_id}, which nobody asked")
         return header
 
     def _answer(self, stream_id: int, data: bytes) -> Answer:
@@ -242,7 +241,7 @@ class Channel:
         try:
             response = messages.decode("Response", data)
         except ShimError as error:
-            raise ShimError("ask", self._subject, "sent a response that {0}".format(error.problem)) from error
+            raise ShimError("ask", self._subject, f"sent a response that {error.problem}") from error
         code = response.status.code
         payload = response.payload if code == status.OK else b""
         return Answer(stream_id, code, status.code_name(code), response.status.message, payload)

@@ -29,7 +29,7 @@ _HEADER = struct.Struct(">IIBB")
 
 
 class Header(NamedTuple):
-    """What the ten bytes say: ``length`` counts the bytes of data that follow, ``kind`` is REQUEST, RESPONSE or DATA."""
+    """What the ten bytes say: ``length`` counts the bytes of data to follow, ``kind`` is REQUEST, RESPONSE or DATA."""
 
     length: int
     stream_id: int
@@ -43,7 +43,7 @@ def pack(stream_id: int, kind: int, data: bytes, flags: int = 0, subject: str = 
     :raises ShimError: when the data is larger than MAX_DATA; ``channel.send`` refuses it as well.
     """
     if len(data) > MAX_DATA:
-        problem = "was not sent {0} bytes, more than the {1} a frame can carry".format(len(data), MAX_DATA)
+        problem = f"was not sent {len(data)} bytes, more than the {MAX_DATA} a frame can carry"
         raise ShimError("ask", subject, problem)
     return _HEADER.pack(len(data), stream_id, kind, flags) + data
 
@@ -56,6 +56,6 @@ def unpack_header(data: bytes, subject: str = "a frame") -> Header:
     """
     header = Header(*_HEADER.unpack(data))
     if header.length > MAX_DATA:
-        problem = "announced {0} bytes of data, more than the {1} a frame can carry".format(header.length, MAX_DATA)
+        problem = f"announced {header.length} bytes of data, more than the {MAX_DATA} a frame can carry"
         raise ShimError("ask", subject, problem)
     return header

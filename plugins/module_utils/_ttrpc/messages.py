@@ -16,14 +16,14 @@ the package alone, which is no part of a message, so one table serves both.
 from __future__ import annotations
 
 import sys
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 
 try:
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-    _IMPORT_ERROR = None  # type: Optional[Exception]
+    _IMPORT_ERROR: Exception | None = None
 except Exception as error:  # a protobuf too old for its Python fails in many ways, not only with ImportError
     _IMPORT_ERROR = error
 
@@ -78,7 +78,7 @@ def encode(name: str, **fields: Any) -> bytes:
     try:
         return kind(**fields).SerializeToString()
     except Exception as error:  # the implementations of protobuf differ in what they raise
-        raise ShimError("ask", name, "cannot be written: {0}".format(_one_line(error))) from error
+        raise ShimError("ask", name, f"cannot be written: {_one_line(error)}") from error
 
 
 def decode(name: str, data: bytes) -> Any:
@@ -90,19 +90,19 @@ def decode(name: str, data: bytes) -> Any:
     try:
         message.ParseFromString(bytes(data))
     except Exception as error:  # DecodeError, and in places ValueError, TypeError, IndexError, struct.error
-        raise ShimError("ask", name, "cannot be read: {0}".format(_one_line(error))) from error
+        raise ShimError("ask", name, f"cannot be read: {_one_line(error)}") from error
     return message
 
 
-def protobuf_problem() -> Optional[str]:
+def protobuf_problem() -> str | None:
     """Why no message can be written or read under this Python, in one sentence; None when all is well.
 
     A caller can then look for another interpreter, or report the sentence.
     """
-    return None if _ERROR is None else "The Python library protobuf (3.6 or newer) {0}.".format(_unusable())
+    return None if _ERROR is None else f"The Python library protobuf (3.6 or newer) {_unusable()}."
 
 
-def protobuf_error() -> Optional[Exception]:
+def protobuf_error() -> Exception | None:
     """The exception behind protobuf_problem(); None when all is well."""
     return _ERROR
 
@@ -113,7 +113,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _unusable() -> str:
-    return "cannot be used by {0}: {1}".format(sys.executable or "this Python", _one_line(_ERROR))
+    return "cannot be used by {}: {}".format(sys.executable or "this Python", _one_line(_ERROR))
 
 
 def _class_of(name: str) -> Any:
@@ -137,7 +137,7 @@ def _build() -> Any:
         get_class = message_factory.GetMessageClass
     except AttributeError:  # protobuf before 4.22
         get_class = message_factory.MessageFactory(pool).GetPrototype
-    return {name: get_class(pool.FindMessageTypeByName("{0}.{1}".format(_PACKAGE, name))) for name in MESSAGES}
+    return {name: get_class(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in MESSAGES}
 
 
 def _add_field(message: Any, name: str, number: int, kind: str) -> None:
@@ -146,7 +146,7 @@ def _add_field(message: Any, name: str, number: int, kind: str) -> None:
     field.label = field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
     if kind in MESSAGES:
         field.type = field.TYPE_MESSAGE
-        field.type_name = ".{0}.{1}".format(_PACKAGE, kind)
+        field.type_name = f".{_PACKAGE}.{kind}"
     else:
         field.type = getattr(field, "TYPE_" + kind.upper())
 

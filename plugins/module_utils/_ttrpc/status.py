@@ -37,7 +37,7 @@ _TASK_STATUSES = ("unknown", "created", "running", "stopped", "paused", "pausing
 
 def code_name(number: int) -> str:
     """The name of a google.rpc.Code, for example ``Unimplemented`` for 12; ``Code(99)`` for one that has none."""
-    return _CODES[number] if 0 <= number < len(_CODES) else "Code({0})".format(number)
+    return _CODES[number] if 0 <= number < len(_CODES) else f"Code({number})"
 
 
 def task_status_name(number: int) -> str:
