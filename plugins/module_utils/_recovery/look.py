@@ -1,0 +1,172 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Look: the route from the state directory to every shim's answer, once over the whole host. Internal to the collection."""
+
+from __future__ import annotations
+
+import os
+from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import bundle as bundles
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import hazards, releases, runtime
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Question, ask
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, best, restore
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint, resolve
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import (
+    Forecast,
+    forecast,
+    judge,
+    start_estimate,
+)
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.hazards import Hazard
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import ReleaseClass
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import scan
+
+
+class Outlook(NamedTuple):
+    """What a restart into one release does to the host. ``start_estimate`` in seconds."""
+
+    version: str
+    release: ReleaseClass
+    forecasts: List[Tuple[Case, Forecast]]
+    hazards: List[Hazard]
+    start_estimate: float
+
+    @property
+    def at_risk(self) -> List[Tuple[Case, Forecast]]:
+        """The tasks that the restart would lose, or may."""
+        return [pair for pair in self.forecasts if pair[1].at_risk]
+
+
+def target(daemon: Daemon, wanted: str) -> Tuple[str, ReleaseClass]:
+    """The version and class that ``running``, ``installed`` or a release such as ``2.1.9`` stands for.
+
+    Raises ShimError when it is no release, or the daemon's cannot be told.
+    """
+    version = {"running": daemon.running, "installed": daemon.installed}.get(wanted, wanted)
+    release = releases.classify(version)
+    if release is None:
+        if wanted in ("running", "installed"):
+            raise ShimError(
+                "daemon",
+                "the {0} release of containerd".format(wanted),
+                "could not be told",
+                "start containerd, or name a release with target_version",
+            )
+        raise ShimError(
+            "forecast",
+            "target_version {0!r}".format(wanted),
+            "is no release of containerd",
+            "name one such as 1.7.24, or running, or installed",
+        )
+    return version, release
+
+
+def look(
+    daemon: Daemon, options: dict, deadline: Deadline, classes: Iterable[str], pids: bool = True, asked: bool = True
+) -> List[Case]:
+    """Scan, read and ask: one Case per entry of the state directory, in containerd's order.
+
+    :param options: ``namespaces``, ``ids`` and ``shim_timeout`` of the module.
+    :param classes: the release classes a forecast will be made for: what they would dial is asked.
+    :param asked: false leaves every shim in peace.
+    Raises ShimError when the state directory cannot be read.
+    """
+    entries = scan(daemon.state_dir, options.get("namespaces"), options.get("ids"))
+    read = {entry: bundles.read(entry) for entry in entries if entry.kind == "bundle"}
+    questions = {}
+    for entry, bundle in read.items() if asked else ():
+        for endpoint in endpoints(bundle, classes):
+            questions[(entry, endpoint)] = Question(entry.namespace, entry.id, endpoint)
+    answers = ask(questions, deadline, options["shim_timeout"], pids)
+    records = _records(daemon, read.values(), deadline)
+    suspects = {entry.namespace for (entry, _endpoint), said in answers.items() if said.service and not said.pids}
+    stores = _sandbox_stores(daemon, suspects, deadline)
+    return [
+        Case(
+            entry=entry,
+            bundle=read.get(entry),
+            has_record=_has_record(read.get(entry), records),
+            runtime_resolves=_resolves(read.get(entry), records, daemon),
+            in_sandbox_store=_in_store(entry.id, stores.get(entry.namespace)),
+            answers={endpoint: said for (asked_entry, endpoint), said in answers.items() if asked_entry is entry},
+        )
+        for entry in entries
+    ]
+
+
+def endpoints(bundle: Bundle, classes: Iterable[str]) -> Set[Endpoint]:
+    """Where containerds of these classes would dial, and where the shim is found anyway."""
+    found = set()
+    for params in [restore(bundle, name) for name in classes] + [best(bundle)]:
+        place = resolve(params) if isinstance(params, Params) else None
+        if isinstance(place, Endpoint):
+            found.add(place)
+    return found
+
+
+def outlook(daemon: Daemon, cases: List[Case], wanted: str) -> Outlook:
+    """The forecast for every entry and for the host as a whole."""
+    version, release = target(daemon, wanted)
+    timeout = daemon.load_timeout
+    pairs = [(case, forecast(case, release, timeout)) for case in cases]
+    estimate = start_estimate(tuple(pair[1].delay for pair in pairs), release, os.cpu_count() or 1)
+    found = hazards.of_unit(daemon.unit, estimate)
+    stuck = [case for case, one in pairs if one.outcome == "hangs"]
+    if stuck:
+        reason = "containerd's start hangs on {0}/{1}".format(stuck[0].entry.namespace, stuck[0].entry.id)
+        found.append(Hazard("start_hangs", "hangs", reason, "end that shim's task first"))
+    return Outlook(version, release, [(case, _overruled(case, one, found, timeout)) for case, one in pairs], found, estimate)
+
+
+def _overruled(case: Case, one: Forecast, found: List[Hazard], timeout: float) -> Forecast:
+    """A hazard of the host decides for each live task that would otherwise have been kept."""
+    if not case.live or one.task != "kept":
+        return one
+    for hazard in found:
+        if hazard.outcome:
+            return judge(case, hazard.outcome, hazard.id, hazard.reason, one.delay, timeout)
+    return one
+
+
+def _records(daemon: Daemon, read: Iterable[Bundle], deadline: Deadline) -> Dict[str, Optional[Dict[str, str]]]:
+    """Container records, asked for only where a bundle depends on them (recovery-spec 1.3 step 5)."""
+    needed = {one.namespace for one in read if one.shim_binary_path.kind != "file" or not one.shim_binary_path.data}
+    if daemon.process is None:
+        return dict.fromkeys(needed)
+    return {name: daemon.ctr().containers(name, deadline.within(15)) for name in sorted(needed)}
+
+
+def _sandbox_stores(daemon: Daemon, suspects: Set[str], deadline: Deadline) -> Dict[str, Optional[Set[str]]]:
+    """The sandbox store, asked for only where a shim listed no processes (recovery-spec 6.1)."""
+    if daemon.process is None:
+        return dict.fromkeys(suspects)
+    release = releases.classify(daemon.running)
+    if release and release.name == "V16":
+        # 1.6 has no such store, so a newer release finds it empty.
+        return {name: set() for name in suspects}
+    return {name: daemon.ctr().sandboxes(name, deadline.within(15)) for name in sorted(suspects)}
+
+
+def _has_record(bundle: Optional[Bundle], records: Dict[str, Optional[Dict[str, str]]]) -> Optional[bool]:
+    known = records.get(bundle.namespace) if bundle else None
+    return None if known is None else bundle.id in known
+
+
+def _resolves(bundle: Optional[Bundle], records: Dict[str, Optional[Dict[str, str]]], daemon: Daemon) -> Optional[bool]:
+    if bundle is None:
+        return None
+    # Nothing is trimmed: a trailing newline makes the path one that does not exist (row F2).
+    name = bundle.shim_binary_path.text() or (records.get(bundle.namespace) or {}).get(bundle.id)
+    return runtime.resolves(name, daemon) if name else None
+
+
+def _in_store(identifier: str, store: Optional[Set[str]]) -> Optional[bool]:
+    return None if store is None else identifier in store
