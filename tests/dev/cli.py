@@ -1,0 +1,123 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands of ./dev and the words they are called with."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dev import machine, place, process
+from dev.errors import DevError, GateSkipped
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: what it takes, what it is for, what it does."""
+
+    takes: str
+    does: str
+    run: Callable[[list[str]], int]
+    root: bool = False
+
+
+def _gates(which: str) -> Callable[[list[str]], int]:
+    def command(words: list[str]) -> int:
+        from dev import gate, gates
+
+        if words and which != "UNITS":
+            raise DevError(f"./dev {'test' if which == 'ALL' else 'lint'} takes no arguments, not {words[0]!r}.")
+        chosen = gates.of_cores("units", words) if words else getattr(gates, which)
+        return gate.run_all(chosen, place.new_log_dir(which.lower()))
+
+    return command
+
+
+def _demo(words: list[str]) -> int:
+    from dev import demo
+
+    if words not in ([], ["--keep"]):
+        raise DevError(f"./dev demo takes --keep or nothing, not {' '.join(words)!r}.")
+    return demo.demo(keep=bool(words))
+
+
+def _integration(words: list[str]) -> int:
+    from dev import lab_gates
+
+    if not lab_gates.TESTS.is_dir():
+        raise DevError("There are no lab tests yet (tests/integration/lab).")
+    arguments = words or ["-v", "-ra"]
+    if not any("::" in word or "/" in word for word in words):
+        arguments = [*arguments, str(lab_gates.TESTS)]
+    return process.run(lab_gates.pytest_argv(arguments), env=lab_gates.pytest_env(), cwd=place.ROOT)
+
+
+def _bench(words: list[str]) -> int:
+    from dev import bench
+
+    return bench.bench()
+
+
+def _lab(words: list[str]) -> int:
+    from dev import lab_command
+
+    return lab_command.become(words)
+
+
+def _play(words: list[str]) -> int:
+    from dev import playbook
+
+    return playbook.become(words)
+
+
+COMMANDS = {
+    "demo": Command("[--keep]", "roll a lab of four hosts, and show what was proven", _demo, root=True),
+    "test": Command("", "every gate; what CI runs", _gates("ALL"), root=True),
+    "lint": Command("", "the gates that start no host: format, lint, structure, sanity", _gates("LINT")),
+    "units": Command("[ARGS]", "unit tests on each ansible-core; ARGS go to ansible-test units", _gates("UNITS")),
+    "integration": Command("[ARGS]", "the tests on real containerd; ARGS go to pytest", _integration, root=True),
+    "bench": Command("", "the benchmarks", _bench, root=True),
+    "lab": Command("up|down|ls|shell|fault ...", "a fleet of real containerd hosts on this machine", _lab, root=True),
+    "play": Command("ARGS", "ansible-playbook with this checkout as shimops.containerd", _play),
+}
+
+
+def usage() -> str:
+    """Return the help."""
+    lines = [f"./dev: work on {place.FQCN}", ""]
+    for name, command in COMMANDS.items():
+        call = f"{name} {command.takes}".rstrip()
+        lines.append(f"  ./dev {call:<32} {command.does}")
+    lines += [
+        "",
+        "What a command needs it sets up first: packages with apt, Python environments under",
+        "${SHIMOPS_CACHE:-/var/cache/shimops}. Start with: ./dev demo",
+    ]
+    return "\n".join(lines)
+
+
+def main(words: list[str]) -> int:
+    """Do what the words say; return the exit status."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    name, *rest = words
+    try:
+        machine.require_linux()
+        command = COMMANDS.get(name)
+        if command is None:
+            raise DevError(f"{name!r} is not a command of ./dev; there are: {', '.join(COMMANDS)}.")
+        if command.root:
+            machine.require_root(f"./dev {name}")
+        process.interruptible()
+        return command.run(rest)
+    except (DevError, GateSkipped) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    except PermissionError as problem:
+        hint = "set SHIMOPS_CACHE to a directory of yours, or be root"
+        print(f"{problem.filename} is not ours to write: {hint}.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,29 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which gates there are, and in which order: the quick ones first."""
+
+from collections.abc import Sequence
+
+from dev import ansible_test_gates, lab_gates, static_gates
+from dev.gate import Gate
+
+STATIC = [
+    Gate("ruff", static_gates.ruff),
+    Gate("structure", static_gates.structure),
+    Gate("changelog", static_gates.changelog),
+    Gate("build and install", static_gates.artifact),
+    Gate("ansible-lint", static_gates.ansible_lint),
+]
+
+
+def of_cores(kind: str, arguments: Sequence[str] = ()) -> list[Gate]:
+    """Return the gates of ansible-test of one kind, one per ansible-core."""
+    make = {"sanity": ansible_test_gates.sanity, "units": ansible_test_gates.units}[kind]
+    return [Gate(f"{kind}, ansible-core {core}", make(core, arguments)) for core in ansible_test_gates.CORES]
+
+
+LINT = [*STATIC, *of_cores("sanity")]
+UNITS = of_cores("units")
+LAB = [Gate("lab integration", lab_gates.integration), Gate("lab roll", lab_gates.roll)]
+ALL = [*LINT, *UNITS, *LAB]

@@ -1,0 +1,49 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gates on real containerd: the integration tests of the lab, and the demo's roll."""
+
+import contextlib
+import re
+from collections.abc import Sequence
+
+from dev import demo, lab_command, machine, place, playbook, venvs
+from dev.errors import GateFailed, GateSkipped
+from dev.gate import Desk
+
+TESTS = place.ROOT / "tests" / "integration" / "lab"
+
+
+def pytest_argv(arguments: Sequence[str]) -> list[str]:
+    """Return the command line of the integration tests."""
+    return [str(venvs.core219() / "python"), "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+
+
+def pytest_env() -> dict[str, str]:
+    """Return their environment: the lab package to import, the collection to play."""
+    return {**playbook.environment(), **lab_command.environment(), **_collections(), "SHIMOPS_LAB": "1"}
+
+
+def _collections() -> dict[str, str]:
+    name = "ANSIBLE_COLLECTIONS_PATH"
+    return {name: playbook.environment()[name]}
+
+
+def integration(desk: Desk) -> str:
+    """All integration tests."""
+    machine.require_root("The lab")
+    if not TESTS.is_dir():
+        raise GateSkipped("no lab tests yet")
+    desk.run(pytest_argv(["-v", "-ra", str(TESTS)]), cwd=place.ROOT, env=pytest_env(), timeout=2400)
+    counts = re.findall(r"^=+ (.* in [\d.]+s.*?) =+$", desk.text(), re.MULTILINE)
+    skipped = re.findall(r"^SKIPPED .*$", desk.text(), re.MULTILINE)
+    return "\n".join([*counts[-1:], *skipped])
+
+
+def roll(desk: Desk) -> str:
+    """The demo ends well."""
+    machine.require_root("The lab")
+    with desk.log.open("a") as out, contextlib.redirect_stdout(out):
+        if status := demo.demo(log=desk.log):
+            raise GateFailed(f"the demo ended with status {status}")
+    return "\n".join(desk.text().splitlines()[-1:])
