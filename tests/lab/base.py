@@ -1,0 +1,207 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cached root file system of the hosts: one Debian, and one overlay layer per containerd release."""
+import concurrent.futures
+import contextlib
+import fcntl
+import hashlib
+import io
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+
+from lab import mirror, recipe
+from lab.command import contained, run, stop_all
+from lab.places import cache_root
+
+BASE_RELEASE = "1.6"
+PARTIAL = ".partial-"
+
+
+def recipe_key():
+    """A name for the recipe: another recipe gets another cache."""
+    digest = hashlib.sha256(os.uname().machine.encode() + json.dumps(mirror.SUITES).encode())
+    for source in (__file__, recipe.__file__):
+        digest.update(Path(source).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def _locked(cache):
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+class Cache:
+    """Base, layers and packages of this recipe; whatever is there under its own name is whole."""
+
+    def __init__(self):
+        self.root = cache_root()
+        self.directory = self.root / recipe_key()
+        self.base = self.directory / "base"
+
+    def layers(self, release):
+        """The overlay's lower directories for a host of that release, topmost first."""
+        if release == BASE_RELEASE:
+            return [self.base]
+        return [self._layer(release), self.base]
+
+    def package(self, release):
+        """The containerd package of that release line, as a file on the machine."""
+        return self.directory / f"containerd-{release}.deb"
+
+    def _layer(self, release):
+        return self.directory / f"layer-{release}"
+
+    def missing(self, wanted):
+        """What has to be built or fetched before hosts of these releases can start."""
+        parts = [self.base]
+        for release in wanted:
+            parts += [self.package(release), *self.layers(release)]
+        return [part for part in dict.fromkeys(parts) if not part.exists()]
+
+    def prepare(self, wanted, url, say):
+        """Build and fetch what is missing; safe against other labs and against being interrupted."""
+        if not self.missing(wanted):
+            return
+        with _locked(self.root):
+            missing = self.missing(wanted)
+            self.directory.mkdir(exist_ok=True)
+            # The lock is ours, so anything half done was left by a build that was cut short.
+            for leftover in self.directory.glob(PARTIAL + "*"):
+                shutil.rmtree(leftover)
+            with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=self.directory) as room:
+                self._build(missing, wanted, url, Path(room), say)
+
+    def _build(self, missing, wanted, url, room, say):
+        first, then = [], []
+        if self.base in missing:
+            say("base: building Debian bookworm")
+            first.append((self._build_base, url, room, say))
+        absent = [release for release in wanted if self.package(release) in missing]
+        if absent:
+            first.append((self._fetch_packages, absent, url, room, say))
+        for release in wanted:
+            if release != BASE_RELEASE and self._layer(release) in missing:
+                then.append((self._build_layer, release, room, say))
+        _together(first)
+        _together(then)
+
+    def _fetch_packages(self, wanted, url, room, say):
+        suites = mirror.Suites(room / "apt", url, tuple(wanted))
+        suites.update()
+        for release in wanted:
+            suites.download(release, room / f"{release}.deb")
+            os.rename(room / f"{release}.deb", self.package(release))
+            say(f"packages: containerd {suites.version(release)} from {mirror.SUITES[release]}")
+
+    def _build_base(self, url, room, say):
+        started = time.monotonic()
+        target = room / "base"
+        _write_files(target, recipe.DPKG_CONFIG)
+        debs = self.root / "debs"
+        debs.mkdir(exist_ok=True)
+        contained(
+            ["debootstrap", "--variant=minbase", f"--cache-dir={debs}", f"--keyring={mirror.KEYRING}",
+             f"--include={','.join(recipe.PACKAGES)}", mirror.SUITES[BASE_RELEASE], target, url],
+            "Building the base with debootstrap",
+        )
+        for path in target.glob("etc/ssh/ssh_host_*"):
+            path.unlink()
+        _write_files(target, recipe.FILES)
+        _write_files(target, {recipe.CONTAINERD_CONFIG: recipe.CONTAINERD_CONFIGS[BASE_RELEASE]})
+        for name in recipe.EXECUTABLE:
+            (target / name[1:]).chmod(0o755)
+        units = ["systemctl", f"--root={target}"]
+        run([*units, "mask", *recipe.MASKED_UNITS], "Masking units")
+        run([*units, "enable", "shimops-lab-cgroups.service"], "Enabling a unit")
+        _make_rootfs(target)
+        _make_archive(target)
+        os.rename(target, self.base)
+        say(f"base: built in {time.monotonic() - started:.0f} s")
+
+    def _build_layer(self, release, room, say):
+        upper, work, root = (room / f"{part}-{release}" for part in ("upper", "work", "root"))
+        for path in (upper, work, root):
+            path.mkdir()
+        script = (
+            'set -e; mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" "$4"; '
+            'cp "$5" "$4/containerd.deb"; chroot "$4" dpkg --install /containerd.deb; rm "$4/containerd.deb"; umount "$4"'
+        )
+        contained(
+            ["sh", "-c", script, "layer", self.base, upper, work, root, self.package(release)],
+            f"Installing containerd {release} into its layer", env={"DEBIAN_FRONTEND": "noninteractive"},
+        )
+        _write_files(upper, {recipe.CONTAINERD_CONFIG: recipe.CONTAINERD_CONFIGS[release]})
+        os.rename(upper, self._layer(release))
+        say(f"layer {release}: built")
+
+
+def _together(jobs):
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        try:
+            for job in concurrent.futures.as_completed([pool.submit(*job) for job in jobs]):
+                job.result()
+        except BaseException:
+            # One failure or control-C ends the others too, instead of waiting for them.
+            stop_all()
+            raise
+
+
+def _write_files(root, files):
+    for name, text in files.items():
+        path = root / name[1:]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Debian ships links to files of the running system here; replace them, never write through them.
+        path.unlink(missing_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _make_rootfs(target):
+    rootfs = target / recipe.ROOTFS[1:]
+    for name in ("bin", "dev", "etc", "proc", "sys", "tmp"):
+        (rootfs / name).mkdir(parents=True)
+    shutil.copy2(target / "bin/busybox", rootfs / "bin/busybox")
+    for applet in recipe.APPLETS:
+        (rootfs / "bin" / applet).symlink_to("busybox")
+
+
+def _make_archive(target):
+    """Write an image archive in the OCI layout: one layer, which serves as pause image and as workload."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        archive.add(target / recipe.ROOTFS[1:], arcname=".")
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+    blobs = {}
+
+    def blob(kind, data):
+        digest = hashlib.sha256(data).hexdigest()
+        blobs[f"blobs/sha256/{digest}"] = data
+        return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": f"sha256:{digest}", "size": len(data)}
+
+    entry = blob("layer.v1.tar", layer.getvalue())
+    config = blob("config.v1+json", json.dumps({
+        "architecture": machine, "os": "linux", "config": {"Cmd": ["/bin/sleep", "100000"]},
+        "rootfs": {"type": "layers", "diff_ids": [entry["digest"]]},
+    }).encode())
+    manifest = blob("manifest.v1+json", json.dumps({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": [entry],
+    }).encode())
+    manifest["annotations"] = {"io.containerd.image.name": recipe.IMAGE}
+    files = {
+        "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
+        "index.json": json.dumps({"schemaVersion": 2, "manifests": [manifest]}).encode(),
+        **blobs,
+    }
+    with tarfile.open(target / recipe.ARCHIVE[1:], "w") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
