@@ -24,7 +24,7 @@ def demo(keep: bool = False, log: Path | None = None) -> int:
     start = time.monotonic()
     try:
         with step(f"{len(RELEASES)} hosts come up, containerd {', '.join(RELEASES)}"):
-            lab(["up", "--lab", LAB, "--releases", ",".join(RELEASES)], log)
+            lab(["up", "--lab", LAB, "--hosts", str(len(RELEASES)), "--releases", ",".join(RELEASES)], log)
         with step(f"ansible-playbook {PLAY}"):
             words = playbook.argv([PLAY, "-i", str(INVENTORY)])
             status = process.run(words, log=log, env=playbook.environment(), cwd=place.ROOT)
