@@ -17,7 +17,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
 
 
 class Task(NamedTuple):
-    """A row of containerd's task list; ``status`` in capitals as ctr prints it."""
+    """A row of containerd's task list; ``status`` in lower case, as the shims name it."""
 
     pid: int
     status: str
@@ -39,7 +39,7 @@ class Ctr:
         rows = self._rows(namespace, ["tasks", "ls"], deadline)
         if rows is None:
             return None
-        return {row[0]: Task(int(row[1]), row[2]) for row in rows if len(row) == 3 and row[1].isdigit()}
+        return {row[0]: Task(int(row[1]), row[2].lower()) for row in rows if len(row) == 3 and row[1].isdigit()}
 
     def containers(self, namespace: str, deadline: Deadline) -> Optional[Dict[str, str]]:
         """The runtime name of every container record of a namespace, by id."""

@@ -64,6 +64,11 @@ def same_daemon(one: dict, other: dict) -> bool:
     return all(one.get(key) == other.get(key) for key in keys)
 
 
+def same_process(one: dict, other: dict) -> bool:
+    """Whether two identities are the same process, whatever systemd says of it."""
+    return all(one.get(key) == other.get(key) for key in ("pid", "start_time", "boot_id"))
+
+
 def add(book: dict, cases: List[Case]) -> List[str]:
     """Enter the tasks that are not in the book yet; gives their ids."""
     known = {(task["namespace"], task["id"]) for task in book["tasks"]}

@@ -86,6 +86,9 @@ def look(
         for endpoint in endpoints(bundle, classes):
             questions[(entry, endpoint)] = Question(entry.namespace, entry.id, endpoint)
     answers = ask(questions, deadline, options["shim_timeout"], pids)
+    by_entry = {}
+    for (entry, endpoint), said in answers.items():
+        by_entry.setdefault(entry, {})[endpoint] = said
     records = _records(daemon, read.values(), deadline)
     suspects = {entry.namespace for (entry, _endpoint), said in answers.items() if said.service and not said.pids}
     stores = _sandbox_stores(daemon, suspects, deadline)
@@ -96,7 +99,7 @@ def look(
             has_record=_has_record(read.get(entry), records),
             runtime_resolves=_resolves(read.get(entry), records, daemon),
             in_sandbox_store=_in_store(entry.id, stores.get(entry.namespace)),
-            answers={endpoint: said for (asked_entry, endpoint), said in answers.items() if asked_entry is entry},
+            answers=by_entry.get(entry, {}),
         )
         for entry in entries
     ]

@@ -1,0 +1,164 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Act: the only stage that writes, renames or restarts. Internal to the collection."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from typing import List, NamedTuple, Optional
+
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+
+_SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def write_atomically(directory: int, name: str, data: bytes, mode: int) -> None:
+    """Write a file of an open directory: a new file, synced, renamed into place. Never through a link.
+
+    Raises OSError; then the old file is as it was.
+    """
+    temporary = ".{0}.{1}".format(name, os.getpid())
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=directory)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        os.fsync(directory)
+    except OSError:
+        os.unlink(temporary, dir_fd=directory)
+        raise
+
+
+def write_in_bundle(path: str, name: str, data: bytes, mode: int) -> None:
+    """Add a file to a bundle that does not have it yet. Raises ShimError when the bundle or the file changed meanwhile."""
+    try:
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            if name in os.listdir(directory):
+                raise ShimError("act", os.path.join(path, name), "appeared meanwhile", "look again")
+            write_atomically(directory, name, data, mode)
+            here, there = os.fstat(directory), os.stat(path, follow_symlinks=False)
+            if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+                raise ShimError("act", path, "was replaced while it was written", "look again")
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise ShimError("act", path, "cannot be written ({0})".format(os.strerror(error.errno)), "look at the file system") from error
+
+
+def save_ledger(path: str, book: dict) -> None:
+    """The ledger to disk, readable by root alone, synced before this returns."""
+    place, name = os.path.split(path)
+    try:
+        os.makedirs(place, mode=0o700, exist_ok=True)
+        directory = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            status = os.fstat(directory)
+            if status.st_uid != 0 or status.st_mode & 0o022:
+                raise ShimError("ledger", place, "can be written by others than root", "name another place with ledger")
+            write_atomically(directory, name, json.dumps(book, indent=1, sort_keys=True).encode("utf-8"), 0o600)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise ShimError(
+            "ledger", path, "cannot be written ({0})".format(os.strerror(error.errno)), "name another place with ledger"
+        ) from error
+
+
+def keep_ledger(path: str, run_id: str) -> None:
+    """Move a verified ledger aside before a new run writes its own."""
+    os.rename(path, "{0}.{1}".format(path, run_id))
+
+
+def remove_ledger(path: str) -> None:
+    """Take a ledger back of a run that refused before it did anything."""
+    os.unlink(path)
+
+
+def detach() -> None:
+    """Make this process outlive its ssh connection: signals of a cut line are ignored, the session is its own.
+
+    When the process leads its group, the work goes on in a child and the parent only hands its exit status on.
+    """
+    for number in (signal.SIGHUP, signal.SIGPIPE, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        os.setsid()
+        return
+    except PermissionError:
+        sys.stdout.flush()
+    child = os.fork()
+    if child:
+        status = os.waitpid(child, 0)[1]
+        os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 1)
+    os.setsid()
+
+
+def restart_argv(unit: str, command: Optional[List[str]]) -> List[str]:
+    """The command that restarts containerd; raises ShimError for one that root should not run."""
+    if not command:
+        systemctl = shutil.which("systemctl", path=_SAFE_PATH)
+        if systemctl is None:
+            raise ShimError("act", "systemctl", "was not found", "name another way with restart_command")
+        return [systemctl, "restart", "--", unit]
+    program = command[0]
+    if not os.path.isabs(program):
+        raise ShimError("act", "restart_command {0!r}".format(program), "is not an absolute path", "name it with its whole path")
+    for path in (os.path.realpath(program), os.path.dirname(os.path.realpath(program))):
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            raise ShimError("act", "restart_command " + program, "cannot be found", "name a program that is there") from error
+        if status.st_uid != 0 or stat.S_IMODE(status.st_mode) & 0o022:
+            raise ShimError(
+                "act", "restart_command " + program, "can be changed by others than root", "name a program that is root's alone"
+            )
+    if not os.access(program, os.X_OK):
+        raise ShimError("act", "restart_command " + program, "cannot be executed", "name a program that can")
+    return list(command)
+
+
+class Restart(NamedTuple):
+    """A restart command under way. It is never killed: a restart cut in two is worse than a slow one."""
+
+    process: subprocess.Popen
+    errors: object
+
+    def code(self) -> Optional[int]:
+        """Its exit status, or None while it runs."""
+        return self.process.poll()
+
+    def words(self) -> str:
+        """The end of what it said on standard error."""
+        self.errors.seek(0)
+        return self.errors.read()[-300:].decode("utf-8", "replace").strip()
+
+
+def restart(argv: List[str]) -> Restart:
+    """Start the restart command: no shell, nothing on its input, a session of its own."""
+    # A file, not a pipe: the command must not break when we stop listening to it.
+    errors = tempfile.TemporaryFile()
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+            env={"PATH": _SAFE_PATH, "LC_ALL": "C"},
+        )
+    except OSError as error:
+        raise ShimError("act", argv[0], "cannot be started ({0})".format(os.strerror(error.errno)), "look at it") from error
+    return Restart(process, errors)

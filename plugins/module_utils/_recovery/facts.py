@@ -1,0 +1,138 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Facts: what stands on a host, told from its files and processes alone; no shim is asked. Internal to the collection."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Set
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import releases, shims, unix_sockets
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, Unusable, restore
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint, Nowhere, resolve
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ledger import pod_names
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.shims import Shim
+
+
+def instance(daemon: Daemon, options: dict, deadline: Deadline) -> dict:
+    """Everything about one containerd and its bundles."""
+    cases = look(daemon, options, deadline, (), asked=False)
+    release = releases.classify(daemon.running) or releases.classify(daemon.installed)
+    name = release.name if release else "V22"
+    read = [case for case in cases if case.bundle]
+    places = {case.entry: _place(case.bundle, name) for case in read}
+    found = _shims({place.name for place in places.values() if isinstance(place, Endpoint)})
+    rows = [_row(case, name, places[case.entry], found) for case in read]
+    return {
+        "layout": daemon.layout,
+        "daemon": _daemon(daemon),
+        "bundles": rows,
+        "endpoints": _endpoints(rows),
+        "leftovers": [
+            {"namespace": case.entry.namespace, "id": case.entry.id, "kind": case.entry.kind}
+            for case in cases
+            if not case.bundle
+        ],
+    }
+
+
+def _place(bundle: Bundle, name: str):
+    params = restore(bundle, name)
+    return resolve(params) if isinstance(params, Params) else params
+
+
+def _shims(paths: Set[str]) -> Dict[str, Shim]:
+    try:
+        return shims.by_socket(paths, unix_sockets.snapshot())
+    except ShimError:
+        return {}
+
+
+def _row(case: Case, name: str, place, found: Dict[str, Shim]) -> dict:
+    bundle = case.bundle
+    params = restore(bundle, name)
+    shim = found.get(place.name) if isinstance(place, Endpoint) else None
+    return {
+        "namespace": bundle.namespace,
+        "id": bundle.id,
+        "role": bundle.role,
+        "pod": pod_names(bundle.pod),
+        "endpoint": place.name if isinstance(place, Endpoint) else None,
+        "endpoint_source": params.source if isinstance(params, Params) else None,
+        "endpoint_version": params.version if isinstance(params, Params) else None,
+        "group": bundle.group,
+        "runtime": bundle.shim_binary_path.text() or None,
+        "shim_pid": shim.process.pid if shim else None,
+        "shim_executable": shim.executable if shim else None,
+        "shim_executable_gone": shim.executable_gone if shim else None,
+        "init_pid": bundle.init.pid if bundle.init else None,
+        "init_start_time": bundle.init.start_time if bundle.init else None,
+        "problems": _problems(case, place, shim),
+    }
+
+
+def _problems(case: Case, place, shim: Optional[Shim]) -> List[str]:
+    """What is wrong with a bundle, as far as it can be told without asking its shim."""
+    bundle = case.bundle
+    if bundle.problem:
+        return ["it cannot be read ({0})".format(bundle.problem)]
+    if bundle.empty:
+        return ["it is empty"]
+    found = []
+    if isinstance(place, (Unusable, Nowhere)):
+        found.append(place.reason)
+    elif shim is None:
+        found.append("no shim listens on its endpoint")
+    if case.runtime_resolves is False:
+        found.append("the shim binary of its runtime does not exist")
+    if case.has_record is False and not bundle.shim_binary_path.data:
+        found.append("it has neither shim-binary-path nor a container record")
+    if bundle.init is None:
+        found.append("its init process is gone")
+    return found
+
+
+def _daemon(daemon: Daemon) -> dict:
+    unit = daemon.unit
+    return {
+        "pid": daemon.process.pid if daemon.process else None,
+        "start_time": daemon.process.start_time if daemon.process else None,
+        "running": daemon.running,
+        "installed": daemon.installed,
+        "running_class": _class(daemon.running),
+        "installed_class": _class(daemon.installed),
+        "executable": daemon.executable,
+        "unit": daemon.unit_name if unit else None,
+        "active_state": unit.active_state if unit else None,
+        "kill_mode": unit.kill_mode if unit else None,
+        "delegate": unit.delegate if unit else None,
+        "need_daemon_reload": unit.need_daemon_reload if unit else None,
+        "state_dir": daemon.state_dir,
+        "root_dir": daemon.root_dir,
+        "address": daemon.address,
+        "load_timeout": daemon.load_timeout,
+    }
+
+
+def _class(version: Optional[str]) -> Optional[str]:
+    release = releases.classify(version)
+    return release.name if release else None
+
+
+def _endpoints(rows: List[dict]) -> List[dict]:
+    """The sockets of a host with the tasks that share them."""
+    found: Dict[str, dict] = {}
+    for row in rows:
+        if row["endpoint"]:
+            one = found.setdefault(
+                row["endpoint"], {"endpoint": row["endpoint"], "shim_pid": row["shim_pid"], "tasks": []}
+            )
+            one["tasks"].append("{0}/{1}".format(row["namespace"], row["id"]))
+    return [found[name] for name in sorted(found)]

@@ -1,0 +1,76 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Preflight: what has to be true of a host before anything on it is restarted. Internal to the collection."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes, unix_sockets
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+
+#: While this file exists no module acts on the host.
+STOP_FILE = "/etc/shimops/hold"
+
+
+def require_root() -> None:
+    """Shims answer only their own effective user and group (recovery-spec 3)."""
+    if os.geteuid() != 0 or os.getegid() != 0:
+        raise ShimError("daemon", "this user", "is not root", "run the task with become: true")
+
+
+def require_no_hold() -> None:
+    """The node-side stop file is honoured by every module that acts."""
+    if os.path.lexists(STOP_FILE):
+        raise ShimError("act", STOP_FILE, "holds this host", "remove the file when the host may be acted on")
+
+
+def require_running(daemon: Daemon) -> None:
+    """There has to be a containerd that answers, or nothing can be compared."""
+    if daemon.process is None:
+        raise ShimError(
+            "daemon",
+            "containerd",
+            "does not answer on {0}".format(daemon.address),
+            "start it with: systemctl start {0}".format(daemon.unit_name),
+        )
+
+
+def require_same_namespaces(daemon: Daemon) -> None:
+    """Pids, paths and connections mean the same to us and to containerd only inside the same namespaces."""
+    theirs, ours = processes.namespaces(daemon.process.pid), processes.namespaces("self")
+    different = [kind for kind in sorted(ours) if ours[kind] != theirs[kind]]
+    if different:
+        raise ShimError(
+            "daemon",
+            "containerd",
+            "runs in another {0} namespace than this module".format(" and ".join(different)),
+            "run the task on the host itself, not in a container",
+        )
+
+
+def require_unit(daemon: Daemon) -> None:
+    """The unit that would be restarted has to be the one containerd runs in."""
+    if daemon.unit is None:
+        raise ShimError("daemon", "unit " + daemon.unit_name, "is not known to systemd", "name containerd's with unit")
+    if not processes.in_unit(daemon.process.pid, daemon.unit_name):
+        raise ShimError(
+            "daemon",
+            "unit " + daemon.unit_name,
+            "is not the one containerd (pid {0}) runs in".format(daemon.process.pid),
+            "name containerd's with unit",
+        )
+
+
+def require_witnesses(witnesses) -> None:
+    """Whether the kernel can be a witness is said before anything is restarted, not after."""
+    if "kernel" in witnesses:
+        try:
+            unix_sockets.snapshot()
+        except ShimError as error:
+            raise ShimError(
+                "kernel", "unix_diag", error.problem, "run modprobe unix_diag, or leave kernel out of witnesses"
+            ) from error

@@ -1,0 +1,326 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reconnect: record, restart and verify one host. The order of steps is the promise of the design.
+
+Internal to the collection. Nothing here writes by itself: act does.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act, journal, ledger, preflight, verify
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon as daemons
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import Outlook, look, outlook
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import CLASSES
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unix_sockets import peer_pid
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.vigil import Vigil
+
+# A bundle younger than this may still be on its way up.
+_YOUNG = 5.0
+_TICK = 0.02
+
+
+class Outcome(NamedTuple):
+    """What one state of the module came to; ``failure`` is the sentence to fail with, or None. ``gap`` in seconds."""
+
+    changed: bool
+    verdicts: List[dict]
+    gap: Optional[float]
+    outlook: Optional[Outlook]
+    journal_tail: List[str]
+    failure: Optional[str]
+    message: str
+
+
+class Host:
+    """One host and the options of the task, for one state of the module.
+
+    :param options: the module's options.
+    :param check: whether nothing may be changed.
+    """
+
+    def __init__(self, options: dict, check: bool):
+        self._options = options
+        self._check = check
+        self._path = options["ledger"]
+        self._run = options["run_id"]
+
+    def recorded(self) -> Outcome:
+        """Write down what runs now."""
+        book = self._previous()
+        if book and book["phase"] != "verified" and book["run_id"] != self._run:
+            return self._settle_earlier(book)
+        daemon = self._daemon()
+        preflight.require_running(daemon)
+        cases = self._look(daemon)
+        if not self._check:
+            self._begin(book)
+            act.save_ledger(self._path, ledger.new(self._run, daemon, cases, wall_clock()))
+        view = outlook(daemon, cases, "installed")
+        return self._outcome(not self._check, outlook=view, message="{0} entries recorded".format(len(cases)))
+
+    def verified(self) -> Outcome:
+        """Compare what runs now with the ledger."""
+        book = self._previous()
+        if book is None:
+            problem = "there is no ledger at {0}; record one first with state: recorded".format(self._path)
+            if self._check:
+                return self._outcome(False, message=problem)
+            raise ShimError("ledger", self._path, "is not there", "record one first with state: recorded")
+        return self._verify_book(book)
+
+    def restarted(self) -> Outcome:
+        """Forecast, record, restart, verify."""
+        preflight.require_no_hold()
+        book = self._previous()
+        if book and book["run_id"] == self._run and book["phase"] in ("restarting", "restarted", "verified"):
+            if book["phase"] != "restarting" or not ledger.same_process(book["daemon"], ledger.identity(self._daemon())):
+                return self._verify_book(book)
+        elif book and book["phase"] != "verified" and not self._check:
+            return self._settle_earlier(book)
+        daemon = self._daemon()
+        argv = self._require(daemon)
+        cases, view = self._forecast(daemon)
+        if view.at_risk and self._options["on_risk"] == "refuse":
+            return self._refusal(view)
+        if self._check:
+            return self._outcome(True, outlook=view, message="containerd would be restarted")
+        return self._restart(daemon, argv, cases, view, book)
+
+    # -- what every state needs
+
+    def _previous(self) -> Optional[dict]:
+        return ledger.load(self._path)
+
+    def _daemon(self) -> Daemon:
+        return daemons.only(daemons.find(self._options, self._clock()))
+
+    def _clock(self) -> Deadline:
+        return Deadline(self._options["timeout"])
+
+    def _look(self, daemon: Daemon, asked: bool = True) -> List[Case]:
+        return look(daemon, self._options, self._clock(), CLASSES, asked=asked)
+
+    def _begin(self, book: Optional[dict]) -> None:
+        """Make room for a new ledger: one of another run is kept beside it, never overwritten."""
+        if book and book["run_id"] != self._run:
+            act.keep_ledger(self._path, book["run_id"])
+
+    def _require(self, daemon: Daemon) -> List[str]:
+        preflight.require_running(daemon)
+        preflight.require_same_namespaces(daemon)
+        preflight.require_witnesses(self._options["witnesses"])
+        if not self._options["restart_command"]:
+            preflight.require_unit(daemon)
+        return act.restart_argv(daemon.unit_name, self._options["restart_command"])
+
+    # -- the forecast
+
+    def _forecast(self, daemon: Daemon) -> Tuple[List[Case], Outlook]:
+        """Look until nothing is in flight, at most as long as ``timeout``."""
+        clock = self._clock()
+        while True:
+            cases = self._look(daemon)
+            view = outlook(daemon, cases, "installed")
+            if not _in_flight(view) or not clock.sleep(1.0):
+                return cases, view
+
+    def _refusal(self, view: Outlook) -> Outcome:
+        return self._outcome(False, outlook=view, failure="forecast: {0}.".format(refusal(view)))
+
+    # -- the restart
+
+    def _restart(
+        self, daemon: Daemon, argv: List[str], cases: List[Case], view: Outlook, earlier: Optional[dict]
+    ) -> Outcome:
+        act.detach()
+        self._begin(earlier)
+        book = ledger.new(self._run, daemon, cases, wall_clock())
+        act.save_ledger(self._path, book)
+        vigil = Vigil()
+        try:
+            vigil.add(book, self._clock())
+            late = self._look(daemon)
+            ledger.add(book, late)
+            vigil.add(book, self._clock())
+            again = outlook(daemon, late, "installed")
+            if again.at_risk and self._options["on_risk"] == "refuse":
+                act.remove_ledger(self._path)
+                return self._refusal(again)
+            self._phase(book, "restarting")
+            return self._conclude(book, vigil, again, self._act(daemon, argv, book, vigil))
+        finally:
+            vigil.close()
+
+    def _act(self, daemon: Daemon, argv: List[str], book: dict, vigil: Vigil) -> str:
+        """Run the restart command, watch the old containerd go and the new one come; gives what went wrong, or nothing."""
+        clock = Deadline(self._options["restart_timeout"])
+        running = act.restart(argv)
+        gone_at = served_at = None
+        patience = None
+        while not clock.expired():
+            if gone_at is None and not daemon.process.alive():
+                gone_at = clock.elapsed()
+                ledger.add(book, self._look(daemon._replace(process=None)))
+                act.save_ledger(self._path, book)
+                vigil.add(book, self._clock())
+            if gone_at is not None and _serves_anew(daemon):
+                served_at = clock.elapsed()
+                break
+            code = running.code()
+            if code is not None and patience is None:
+                # A unit that failed to start may be tried again by systemd.
+                patience = clock.within(5.0 if code == 0 else self._options["settle"])
+            if patience and patience.expired():
+                break
+            clock.sleep(_TICK)
+        if served_at is not None:
+            book["gap"] = round(served_at - gone_at, 3)
+            self._phase(book, "restarted")
+            return ""
+        words = running.words()
+        if gone_at is None and running.code() is not None:
+            return "containerd was not restarted: pid {0} still runs{1}".format(
+                daemon.process.pid, " (" + words + ")" if words else ""
+            )
+        if running.code() is None:
+            return "the restart did not end in {0:g} s and is left alone".format(self._options["restart_timeout"])
+        return "containerd did not come back{0}".format(" (" + words + ")" if words else "")
+
+    def _conclude(self, book: dict, vigil: Vigil, view: Outlook, problem: str) -> Outcome:
+        """Verdicts, settle, verdicts again. What CRI and kubelet do comes after the start."""
+        daemon = self._daemon()
+        changed = not ledger.same_process(book["daemon"], ledger.identity(daemon))
+        found = self._verdicts(book, daemon, vigil)
+        if not problem:
+            Deadline(self._options["settle"]).sleep(self._options["settle"])
+            now = self._daemon()
+            found = self._verdicts(book, now, vigil)
+            if not ledger.same_daemon(ledger.identity(daemon), ledger.identity(now)):
+                problem = "containerd was restarted again while it settled"
+                found = [_doubted(one) for one in found]
+        return self._close(book, found, view, problem, changed, complete=daemon.process is not None)
+
+    def _verdicts(self, book: dict, daemon: Daemon, vigil: Optional[Vigil] = None) -> List[dict]:
+        cases = self._look(daemon)
+        after = verify.collect(book, daemon, cases, self._options["shim_timeout"], self._clock())
+        return verify.verdicts(book, after, vigil.exits() if vigil else {}, self._options["witnesses"])
+
+    # -- verification of a ledger that is there
+
+    def _verify_book(self, book: dict) -> Outcome:
+        daemon = self._daemon()
+        found = self._verdicts(book, daemon)
+        found = [_remembered(one, book) for one in found]
+        problem = "" if daemon.process else "containerd does not answer on {0}".format(daemon.address)
+        view = outlook(daemon, [], "installed") if daemon.installed else None
+        return self._close(book, found, view, problem, changed=False, complete=not problem)
+
+    def _settle_earlier(self, book: dict) -> Outcome:
+        """A ledger of an earlier run that was never verified is verified and reported; then this run refuses."""
+        phase = book["phase"]
+        outcome = self._verify_book(book)
+        told = "ledger: the run {0} stopped in phase {1} and was never verified; it is now: {2}".format(
+            book["run_id"], phase, outcome.message
+        )
+        return outcome._replace(failure=told + ". Read it, then start this run again.")
+
+    def _close(
+        self, book: dict, found: List[dict], view: Optional[Outlook], problem: str, changed: bool, complete: bool
+    ) -> Outcome:
+        """The verdicts into the ledger; it is verified only when there was a containerd to be heard."""
+        book["verdicts"] = found
+        if not self._check:
+            self._phase(book, "verified" if complete else book["phase"])
+        lost = verify.lost(found)
+        told = counted(found)
+        failure = None
+        if problem or lost:
+            failure = "verify: {0}{1}.".format(problem + "; " if problem else "", told)
+        tail = journal.tail(book["daemon"]["unit"], self._clock()) if failure else []
+        return self._outcome(changed, found, view, book["gap"], tail, failure, told)
+
+    def _phase(self, book: dict, phase: str) -> None:
+        book["phase"] = phase
+        book["times"][phase] = wall_clock()
+        act.save_ledger(self._path, book)
+
+    def _outcome(
+        self,
+        changed: bool,
+        verdicts: Optional[List[dict]] = None,
+        outlook: Optional[Outlook] = None,
+        gap: Optional[float] = None,
+        journal_tail: Optional[List[str]] = None,
+        failure: Optional[str] = None,
+        message: str = "",
+    ) -> Outcome:
+        return Outcome(changed, verdicts or [], gap, outlook, journal_tail or [], failure, message)
+
+
+def refusal(view: Outlook) -> str:
+    """Why a host is refused, in one sentence."""
+    risks = view.at_risk
+    case, first = risks[0]
+    told = "{0} of {1} tasks at risk in a restart into {2}: {3}/{4} would be {5}, {6} (row {7})".format(
+        len(risks),
+        sum(1 for one, _ in view.forecasts if one.live),
+        view.version,
+        case.entry.namespace,
+        case.entry.id[:16],
+        first.outcome,
+        first.reason,
+        first.rule,
+    )
+    remedy = next((hazard.remedy for hazard in view.hazards if hazard.id == first.rule), "")
+    return told + ("; " + remedy if remedy else "; mend it, or set on_risk: proceed to lose it knowingly")
+
+
+def counted(found: List[dict]) -> str:
+    """``5 reattached, 1 killed``."""
+    count: Dict[str, int] = {}
+    for one in found:
+        count[one["verdict"]] = count.get(one["verdict"], 0) + 1
+    return ", ".join("{0} {1}".format(number, word) for word, number in count.items()) or "no tasks"
+
+
+def _in_flight(view: Outlook) -> bool:
+    """Whether a bundle is so young, and its task so unfinished, that a second look may tell more."""
+    now = wall_clock()
+    return any(now - case.entry.changed < _YOUNG for case, _one in view.at_risk)
+
+
+def _serves_anew(daemon: Daemon) -> bool:
+    """Whether another process than the old one serves containerd's socket."""
+    try:
+        return peer_pid(daemon.address, Deadline(1.0))[0] != daemon.process.pid
+    except ShimError:
+        return False
+
+
+def _doubted(one: dict) -> dict:
+    """A verdict of a host whose containerd changed while we looked proves nothing good."""
+    if one["verdict"] != "reattached":
+        return one
+    return dict(one, verdict="unproven", reason="containerd was restarted again meanwhile")
+
+
+def _remembered(one: dict, book: dict) -> dict:
+    """What this ledger proved stays proven: a task that ended after it was verified was not lost by the restart."""
+    for earlier in book["verdicts"]:
+        same = (earlier["namespace"], earlier["id"]) == (one["namespace"], one["id"])
+        if not same or one["verdict"] != "killed":
+            continue
+        if earlier["verdict"] == "exited":
+            return dict(one, verdict="exited", reason=earlier["reason"])
+        if earlier["verdict"] == "reattached" and book["phase"] == "verified":
+            return dict(one, verdict="exited", reason="it was proven reattached, and ended since")
+    return one

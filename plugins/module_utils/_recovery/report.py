@@ -1,0 +1,129 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Report: what a module returns of all it saw, small unless more is asked for. Pure. Internal to the collection."""
+
+from __future__ import annotations
+
+import json
+from typing import Dict, Iterable, List, Optional, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import _SEVERITY, Forecast
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ledger import pod_names
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import Outlook
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least, classify
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD, VERDICTS
+
+#: Bytes of JSON that a host's result may take when no more detail is asked for; Ansible adds the arguments to it.
+SMALL = 1400
+_LISTED = 200
+
+
+def shim_row(case: Case, one: Forecast) -> dict:
+    """One entry of ``shims``."""
+    said = case.best_answers
+    return {
+        "namespace": case.entry.namespace,
+        "id": case.entry.id,
+        "pod": pod_names(case.bundle.pod) if case.bundle else None,
+        "outcome": one.outcome,
+        "task": one.task,
+        "client": one.client,
+        "at_risk": one.at_risk,
+        "rule": one.rule,
+        "reason": one.reason,
+        "delay": one.delay,
+        "shim_pid": said.shim_pid if said else None,
+        "task_pid": said.task_pid if said else None,
+        "status": case.status,
+        "answers": said.brief() if said else "",
+    }
+
+
+def forecast_summary(pairs: Iterable[Tuple[Case, Forecast]]) -> dict:
+    """Exact counts of a forecast."""
+    pairs = list(pairs)
+    outcomes = dict.fromkeys(_SEVERITY, 0)
+    for _case, one in pairs:
+        outcomes[one.outcome] += 1
+    return {
+        "bundles": sum(1 for case, _one in pairs if case.bundle),
+        "tasks": sum(1 for case, _one in pairs if case.live),
+        "at_risk": sum(1 for _case, one in pairs if one.at_risk),
+        "outcomes": {name: count for name, count in outcomes.items() if count},
+    }
+
+
+def verdict_summary(found: List[dict]) -> dict:
+    """Exact counts of verdicts; every word is there, also with 0."""
+    counts = dict.fromkeys(VERDICTS, 0)
+    for one in found:
+        counts[one["verdict"]] += 1
+    return dict(counts, tasks=len(found), lost=sum(1 for one in found if one["verdict"] not in GOOD))
+
+
+def risks(view: Optional[Outlook]) -> List[dict]:
+    """The tasks at risk, for people."""
+    if view is None:
+        return []
+    rows = [shim_row(case, one) for case, one in view.at_risk]
+    return [{key: row[key] for key in ("namespace", "id", "pod", "outcome", "rule", "reason")} for row in rows]
+
+
+def release(daemon: Daemon, view: Optional[Outlook]) -> dict:
+    """Which releases run, are installed, and were forecast for."""
+    return {
+        "running": daemon.running,
+        "installed": daemon.installed,
+        "target": view.version if view else None,
+        "release_class": view.release.name if view else None,
+        "release_class_sure": view.release.sure if view else None,
+    }
+
+
+def rollback(daemon: Daemon, cases: List[Case]) -> dict:
+    """Whether the way back to containerd 1.x is open: it is closed by tasks that 1.x would kill (recovery-spec 2.3)."""
+    closing = [case for case in cases if case.live and case.bundle and case.bundle.address.kind == "absent"]
+    running, installed = classify(daemon.running), classify(daemon.installed)
+    newer = any(one and at_least(one.name, "V20a") for one in (running, installed))
+    state = "closed" if closing else "closing" if newer else "open"
+    return {"class": state, "containers": ["/".join((case.entry.namespace, case.entry.id)) for case in closing]}
+
+
+def select(rows: List[dict], detail: str, wrong) -> List[dict]:
+    """All rows for ``full``, else those that are wrong."""
+    return rows if detail == "full" else [row for row in rows if wrong(row)]
+
+
+def fit(result: dict, detail: str) -> dict:
+    """Shorten lists until the result is small; what was left out is counted in ``summary.truncated``.
+
+    With detail ``problems`` or ``full`` nothing is left out.
+    """
+    result["summary"]["truncated"] = 0
+    lists = _lists(result)
+    while detail == "summary" and len(json.dumps(result)) > SMALL:
+        longest = max(lists, key=lambda one: len(json.dumps(one)), default=[])
+        if not longest:
+            break
+        longest.pop()
+        result["summary"]["truncated"] += 1
+    return result
+
+
+def _lists(value: object) -> List[list]:
+    """Every list of a result, however deep in dictionaries."""
+    if isinstance(value, list):
+        return [value]
+    return [found for child in value.values() for found in _lists(child)] if isinstance(value, dict) else []
+
+
+def counts_by(rows: Iterable[dict], key: str) -> Dict[str, int]:
+    """How many rows have each value of a key."""
+    found: Dict[str, int] = {}
+    for row in rows:
+        found[row[key]] = found.get(row[key], 0) + 1
+    return found

@@ -1,0 +1,197 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Verify: the same route again, compared with the ledger. Internal to the collection."""
+
+from __future__ import annotations
+
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import ledger, processes, unix_sockets
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Answers, Question, ask
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ctr import Task
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD, Evidence, judge
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.vigil import Exit
+
+Key = Tuple[str, str]
+
+
+class After(NamedTuple):
+    """What a host says after a restart: containerd's lists, the shims' answers, the kernel's connections."""
+
+    daemon: Daemon
+    cases: List[Case]
+    tasks: Dict[str, Optional[Dict[str, Task]]]
+    answers: Dict[Key, Answers]
+    connections: Optional[Dict[str, int]]
+
+
+def collect(book: dict, daemon: Daemon, cases: List[Case], shim_timeout: float, deadline: Deadline) -> After:
+    """Hear every witness once. Shims are asked where the ledger found them, whatever the bundle says now."""
+    names = {task["namespace"] for task in book["tasks"]} | {case.entry.namespace for case in cases}
+    tasks = dict.fromkeys(names)
+    if daemon.process:
+        tasks = {name: daemon.ctr().tasks(name, deadline.within(15)) for name in sorted(names)}
+    questions = {}
+    for task in book["tasks"]:
+        place = ledger.endpoint(task["endpoint"])
+        if place:
+            questions[(task["namespace"], task["id"])] = Question(task["namespace"], task["id"], place)
+    return After(daemon, cases, tasks, ask(questions, deadline, shim_timeout), connections(daemon))
+
+
+def connections(daemon: Daemon) -> Optional[Dict[str, int]]:
+    """How many connections containerd holds to each socket path; None when the kernel does not tell."""
+    try:
+        known = unix_sockets.snapshot()
+    except ShimError:
+        return None
+    return known.connections_of(unix_sockets.sockets_of(daemon.process.pid)) if daemon.process else {}
+
+
+def verdicts(book: dict, after: After, exits: Dict[Key, Exit], required: List[str]) -> List[dict]:
+    """One verdict per task of the ledger, then one per task that is new."""
+    boot = processes.boot_id()
+    back_at = None
+    if after.daemon.process and not _same_process(book["daemon"], after.daemon):
+        back_at = processes.started_at(after.daemon.process)
+    shared = _tasks_by_endpoint(book, after)
+    twins = _twins(book, after)
+    found = []
+    for task in book["tasks"]:
+        key = (task["namespace"], task["id"])
+        before = ledger.process(task["init"])
+        rows = after.tasks.get(task["namespace"])
+        same_boot = boot == book["daemon"]["boot_id"]
+        evidence = Evidence(
+            before=before,
+            status=task["status"],
+            alive=bool(before and same_boot and before.alive()),
+            answered=rows is not None,
+            listed=rows.get(task["id"]) if rows else None,
+            shim=_shim(task, after.answers.get(key)),
+            kernel=_kernel(task, after.connections, shared),
+            exit=exits.get(key),
+            restarted_at=back_at,
+            same_boot=same_boot,
+            twin=twins.get(key),
+        )
+        one = judge(evidence, required)
+        found.append(
+            {
+                "namespace": task["namespace"],
+                "id": task["id"],
+                "pod": task["pod"],
+                "verdict": one.verdict,
+                "witnesses": one.witnesses,
+                "reason": one.reason,
+                "before": _brief(task["init"], task["shim"]),
+                "after": _after(evidence, after.answers.get(key)),
+            }
+        )
+    return found + [_new(case) for case in _fresh(book, after)]
+
+
+def lost(found: List[dict]) -> List[dict]:
+    """The verdicts that are not well."""
+    return [one for one in found if one["verdict"] not in GOOD]
+
+
+def _same_process(recorded: dict, daemon: Daemon) -> bool:
+    return [recorded["pid"], recorded["start_time"]] == list(daemon.process or (None, None))
+
+
+def _shim(task: dict, said: Optional[Answers]) -> Optional[bool]:
+    """The shim's word: same shim pid and start, same task pid, and Pids contains it. None when it was not asked."""
+    if said is None or not said.asked:
+        return None
+    init, shim = ledger.process(task["init"]), ledger.process(task["shim"])
+    if not said.service or init is None or shim is None:
+        return False
+    return (
+        said.shim_pid == shim.pid
+        and shim.alive()
+        and said.task_pid == init.pid
+        and init.pid in (said.pids or [])
+    )
+
+
+def _kernel(task: dict, held: Optional[Dict[str, int]], shared: Dict[Endpoint, int]) -> Optional[bool]:
+    """The kernel's word: containerd holds at least one connection per task of its on that socket."""
+    place = ledger.endpoint(task["endpoint"])
+    if held is None or place is None or place.kind != "unix":
+        return None
+    return held.get(place.name, 0) >= max(1, shared.get(place, 0))
+
+
+def _tasks_by_endpoint(book: dict, after: After) -> Dict[Endpoint, int]:
+    """How many of containerd's tasks share each endpoint: a pod's workloads and its sandbox have one shim."""
+    places = {(task["namespace"], task["id"]): ledger.endpoint(task["endpoint"]) for task in book["tasks"]}
+    for case in after.cases:
+        for place, said in case.answers.items():
+            if said.service:
+                places.setdefault((case.entry.namespace, case.entry.id), place)
+    count = {}
+    for (namespace, identifier), place in places.items():
+        if place and identifier in (after.tasks.get(namespace) or {}):
+            count[place] = count.get(place, 0) + 1
+    return count
+
+
+def _fresh(book: dict, after: After) -> List[Case]:
+    known = {(task["namespace"], task["id"]) for task in book["tasks"]}
+    return [case for case in after.cases if case.live and (case.entry.namespace, case.entry.id) not in known]
+
+
+def _twins(book: dict, after: After) -> Dict[Key, str]:
+    """New live tasks with the pod and container name of one in the ledger, which CRI names with a new id."""
+    fresh = {}
+    for case in _fresh(book, after):
+        names = ledger.pod_names(case.bundle.pod)
+        if names and names.get("uid"):
+            fresh[(names["uid"], names.get("container"))] = case.entry.id
+    found = {}
+    for task in book["tasks"]:
+        pod = task["pod"] or {}
+        if pod.get("uid") and (pod["uid"], pod.get("container")) in fresh:
+            found[(task["namespace"], task["id"])] = fresh[(pod["uid"], pod.get("container"))]
+    return found
+
+
+def _new(case: Case) -> dict:
+    said = case.best_answers
+    return {
+        "namespace": case.entry.namespace,
+        "id": case.entry.id,
+        "pod": ledger.pod_names(case.bundle.pod),
+        "verdict": "new",
+        "witnesses": {"shim": "absent", "containerd": "absent", "kernel": "absent"},
+        "reason": "it was not there before",
+        "before": None,
+        "after": {"pid": said.task_pid if said else None, "shim_pid": said.shim_pid if said else None},
+    }
+
+
+def _brief(init: Optional[list], shim: Optional[list]) -> dict:
+    return {
+        "pid": init[0] if init else None,
+        "start_time": init[1] if init else None,
+        "shim_pid": shim[0] if shim else None,
+    }
+
+
+def _after(evidence: Evidence, said: Optional[Answers]) -> dict:
+    """The same three after the restart; the pid by containerd's own list, its start time by the kernel."""
+    pid = evidence.listed.pid if evidence.listed else (evidence.before.pid if evidence.alive else None)
+    process = processes.look_up(pid)
+    return {
+        "pid": pid,
+        "start_time": process.start_time if process else None,
+        "shim_pid": said.shim_pid if said and said.service else None,
+    }
