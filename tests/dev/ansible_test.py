@@ -48,4 +48,5 @@ def give_pip(core: str, bin_dir: Path) -> None:
 def environment(bin_dir: Path) -> dict[str, str]:
     """Return an environment in which ansible-test finds each real interpreter, and no other."""
     folders = dict.fromkeys(path.parent for path in pythons.found().values())
-    return machine.clean_env(bin_dir, *folders)
+    # Hundreds of lines of downloads would hide the one that matters; errors are still told.
+    return {**machine.clean_env(bin_dir, *folders), "PIP_QUIET": "2"}

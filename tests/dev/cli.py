@@ -25,12 +25,15 @@ def _gates(which: str) -> Callable[[list[str]], int]:
     def command(words: list[str]) -> int:
         from dev import gate, gates
 
-        if words and which != "UNITS":
-            raise DevError(f"./dev {'test' if which == 'ALL' else 'lint'} takes no arguments, not {words[0]!r}.")
-        chosen = gates.of_cores("units", words) if words else getattr(gates, which)
-        return gate.run_all(chosen, place.new_log_dir(which.lower()))
+        return gate.run_all(gates.chosen(getattr(gates, which), words), place.new_log_dir(which.lower()))
 
     return command
+
+
+def _units(words: list[str]) -> int:
+    from dev import gate, gates
+
+    return gate.run_all(gates.of_cores("units", words), place.new_log_dir("units"))
 
 
 def _demo(words: list[str]) -> int:
@@ -72,9 +75,9 @@ def _play(words: list[str]) -> int:
 
 COMMANDS = {
     "demo": Command("[--keep]", "roll a lab of four hosts, and show what was proven", _demo, root=True),
-    "test": Command("", "every gate; what CI runs", _gates("ALL"), root=True),
-    "lint": Command("", "the gates that start no host: format, lint, structure, sanity", _gates("LINT")),
-    "units": Command("[ARGS]", "unit tests on each ansible-core; ARGS go to ansible-test units", _gates("UNITS")),
+    "test": Command("[GATE...]", "every gate; what CI runs", _gates("ALL"), root=True),
+    "lint": Command("[GATE...]", "the gates that start no host: format, lint, structure, sanity", _gates("LINT")),
+    "units": Command("[ARGS]", "unit tests on each ansible-core; ARGS go to ansible-test units", _units),
     "integration": Command("[ARGS]", "the tests on real containerd; ARGS go to pytest", _integration, root=True),
     "bench": Command("", "the benchmarks", _bench, root=True),
     "lab": Command("up|down|ls|shell|fault ...", "a fleet of real containerd hosts on this machine", _lab, root=True),

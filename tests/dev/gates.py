@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 
 from dev import ansible_test_gates, lab_gates, static_gates
+from dev.errors import DevError
 from dev.gate import Gate
 
 STATIC = [
@@ -24,6 +25,13 @@ def of_cores(kind: str, arguments: Sequence[str] = ()) -> list[Gate]:
 
 
 LINT = [*STATIC, *of_cores("sanity")]
-UNITS = of_cores("units")
 LAB = [Gate("lab integration", lab_gates.integration), Gate("lab roll", lab_gates.roll)]
-ALL = [*LINT, *UNITS, *LAB]
+ALL = [*LINT, *of_cores("units"), *LAB]
+
+
+def chosen(gates: list[Gate], words: Sequence[str]) -> list[Gate]:
+    """Return the gates whose names begin with one of the words; all of them if there are no words."""
+    for word in words:
+        if not any(gate.name.startswith(word) for gate in gates):
+            raise DevError(f"No gate is called {word!r}; there are: {'; '.join(gate.name for gate in gates)}.")
+    return [gate for gate in gates if not words or gate.name.startswith(tuple(words))]

@@ -47,7 +47,14 @@ def summary(results: list[Result], log_dir: Path) -> None:
     rows = [("gate", "result", "seconds", "")]
     for result in results:
         note = (result.note.splitlines() or [""])[0]
-        rows.append((result.gate, result.result, f"{result.seconds:.0f}".rjust(7), note if len(note) <= 80 else f"{note[:77]}..."))
+        rows.append(
+            (
+                result.gate,
+                result.result,
+                f"{result.seconds:.0f}".rjust(7),
+                note if len(note) <= 80 else f"{note[:77]}...",
+            )
+        )
     print(table(rows))
     print(f"\nlogs: {log_dir}")
     count = [f"{sum(one.result == kind for one in results)} {kind}" for kind in ("passed", "failed", "skipped")]
