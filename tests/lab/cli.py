@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 
-from lab import mirror, needs, workloads
+from lab import faults, mirror, needs, workloads
 from lab.errors import LabError
 from lab.fleet import Fleet
 
@@ -37,6 +37,16 @@ def _parser():
     shell = commands.add_parser("shell", parents=[common], help="enter a host, or run a command in it")
     shell.add_argument("host")
     shell.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
+
+    fault = commands.add_parser("fault", parents=[common], help="make a fault on a host, or undo it")
+    fault.add_argument("--list", action="store_true", help="show the faults there are")
+    fault.add_argument("--undo", action="store_true", help="undo the fault")
+    fault.add_argument("host", nargs="?")
+    fault.add_argument("name", nargs="?")
+    fault.add_argument("id", nargs="?", help="a task, or the beginning of its id (plain1)")
+
+    reset = commands.add_parser("reset", parents=[common], help="put a host back as it was started")
+    reset.add_argument("host")
     return parser
 
 
@@ -79,7 +89,29 @@ def _shell(fleet, options):
     os.execvp(command[0], command)
 
 
-COMMANDS = {"up": _up, "down": _down, "ls": _ls, "shell": _shell}
+def _fault(fleet, options):
+    if options.list:
+        width = max(map(len, faults.FAULTS))
+        for name, fault in faults.FAULTS.items():
+            print(f"{name.ljust(width)}  {fault.help}{'' if fault.undo else ' (not undone)'}")
+        return 0
+    if not options.name:
+        raise LabError("Name a host and a fault; --list shows the faults there are.")
+    needs.check_machine()
+    host = fleet.host(options.host)
+    target = faults.apply(host, options.name, options.id, options.undo)
+    print(f"{host.name}: {options.name}{' undone' if options.undo else ''}{f', {target.namespace}/{target.id}' if target else ''}")
+    return 0
+
+
+def _reset(fleet, options):
+    needs.check_machine()
+    fleet.reset(fleet.host(options.host))
+    print(f"{options.host}: clean")
+    return 0
+
+
+COMMANDS = {"up": _up, "down": _down, "ls": _ls, "shell": _shell, "fault": _fault, "reset": _reset}
 
 
 def _interrupt(number, _frame):

@@ -10,7 +10,7 @@ import re
 import shutil
 import time
 
-from lab import inventory, mirror, needs, network, workloads
+from lab import inventory, mirror, needs, network, reset, workloads
 from lab.base import Cache
 from lab.cgroups import Cgroups
 from lab.errors import LabError
@@ -109,10 +109,12 @@ class Fleet:
         host.boot(
             release, network.address(number), cache.layers(release), lambda upper: self._ssh.furnish(upper, host.name)
         )
+        host.note(package=str(cache.package(release)))
         self._fill(host, plain, pods, say, f"containerd {release} booted in {time.monotonic() - started:.1f} s")
 
     @staticmethod
     def _fill(host, plain, pods, say, news):
+        host.note(plain=plain, pods=pods)
         started = workloads.start_default(host, plain, pods)
         say(f"{host.name}: {news}, {started or 'no'} container{'' if started == 1 else 's'} started")
 
@@ -130,6 +132,19 @@ class Fleet:
                 for host in begun:
                     end(host.pids())
                 raise
+
+    @staticmethod
+    def reset(host):
+        """Put a running host back as ``up`` left it: its release, no faults, fresh containers."""
+        reset.reset(host)
+
+    @staticmethod
+    def upgrade(host, release):
+        """Install the containerd package of another release line in a running host."""
+        cache = Cache()
+        if cache.missing([release]):
+            raise LabError(f"No package of containerd {release} is cached: start a host of that release once.")
+        host.install(cache.package(release))
 
     def down(self, say=print):
         """Take the lab away, whatever is there of it; true if anything was."""

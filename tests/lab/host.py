@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 
 from lab.cgroups import Cgroups
+from lab.command import run
 from lab.errors import LabError
 from lab.network import BRIDGE, Network
 
@@ -85,6 +86,10 @@ class Host:
             return json.loads(self.places.record(self.name).read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
             return {}
+
+    def note(self, **values):
+        """Add to what is recorded of the host."""
+        self._write_record({**self.record, **values})
 
     def _write_record(self, record):
         path = self.places.record(self.name)
@@ -164,8 +169,7 @@ class Host:
         upper, root, containerd = overlay / "upper", overlay / "root", overlay / "containerd"
         for path in (upper, root, containerd, overlay / "work"):
             path.mkdir(parents=True)
-        record = {"release": release, "address": address}
-        self._write_record(record)
+        self._write_record({"release": release, "address": address})
         prepare(upper)
         (upper / "etc/machine-id").write_text(uuid.uuid4().hex + "\n", encoding="ascii")
         (upper / "etc/hostname").write_text(self.name + "\n", encoding="ascii")
@@ -189,7 +193,22 @@ class Host:
         self._await(lambda: "host0:" in _read(f"/proc/{leader}/net/dev"), "got no network link", 20)
         Network(self.places).give_address(leader, address)
         self._await(lambda: _listens(leader), "did not start sshd and containerd", 60)
-        self._write_record({**record, "leader": leader, "leader_started": _start_time(leader)})
+        self.note(leader=leader, leader_started=_start_time(leader), version=self._installed(leader))
+
+    @staticmethod
+    def _installed(leader):
+        query = ["dpkg-query", f"--root=/proc/{leader}/root", "-W", "-f", "${Version}", "containerd"]
+        return run(query, "Asking for the version of containerd").strip()
+
+    def installed(self):
+        """The version of the containerd package that is installed in the host now."""
+        return self._installed(self._leader())
+
+    def install(self, package):
+        """Install a package file of the machine in the host with dpkg, as an upgrade or a downgrade."""
+        name = f"/root/{Path(package).name}"
+        shutil.copy(package, self.path(name))
+        self.script('dpkg --install --force-downgrade "$1"; rm "$1"', name, timeout=120)
 
     def _await(self, probe, complaint, patience):
         deadline = time.monotonic() + patience

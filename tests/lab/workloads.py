@@ -137,7 +137,8 @@ def check_client():
 
 def task(host, name):
     """The task whose id is ``name`` or begins with it."""
-    found = [each for each in tasks(host) if each.id.startswith(name)]
+    listed = tasks(host)
+    found = [each for each in listed if each.id == name] or [each for each in listed if each.id.startswith(name)]
     if len(found) != 1:
         raise LabError(f"Host {host.name} has {len(found) or 'no'} tasks whose id begins with {name}.")
     return found[0]
