@@ -37,6 +37,20 @@ _SEVERITY = (
     "runtime_absent",
 )
 
+#: The words for what a restart does to a bundle, in the order of recovery-spec 10.1.
+OUTCOMES = (
+    "reattached",
+    "killed",
+    "dropped",
+    "reaped",
+    "orphaned",
+    "retained",
+    "skipped",
+    "hangs",
+    "runtime_absent",
+    "unknown",
+)
+
 # What becomes of a live task under each outcome (recovery-spec 10.1).
 _TASK = {
     "reattached": "kept",

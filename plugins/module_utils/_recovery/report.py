@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import json
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Iterable, List, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import _SEVERITY, Forecast
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES, Forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ledger import pod_names
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import Outlook
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least, classify
@@ -19,7 +19,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdi
 
 #: Bytes of JSON that a host's result may take when no more detail is asked for; Ansible adds the arguments to it.
 SMALL = 1400
-_LISTED = 200
 
 
 def shim_row(case: Case, one: Forecast) -> dict:
@@ -46,7 +45,7 @@ def shim_row(case: Case, one: Forecast) -> dict:
 def forecast_summary(pairs: Iterable[Tuple[Case, Forecast]]) -> dict:
     """Exact counts of a forecast."""
     pairs = list(pairs)
-    outcomes = dict.fromkeys(_SEVERITY, 0)
+    outcomes = dict.fromkeys(OUTCOMES, 0)
     for _case, one in pairs:
         outcomes[one.outcome] += 1
     return {
@@ -119,11 +118,3 @@ def _lists(value: object) -> List[list]:
     if isinstance(value, list):
         return [value]
     return [found for child in value.values() for found in _lists(child)] if isinstance(value, dict) else []
-
-
-def counts_by(rows: Iterable[dict], key: str) -> Dict[str, int]:
-    """How many rows have each value of a key."""
-    found: Dict[str, int] = {}
-    for row in rows:
-        found[row[key]] = found.get(row[key], 0) + 1
-    return found

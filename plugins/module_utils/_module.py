@@ -1,0 +1,57 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The only file that knows AnsibleModule: from options to a result, from an error to a sentence. Internal."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
+
+from ansible_collections.shimops.containerd.plugins.module_utils import _argspec
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import preflight
+from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
+
+_INTERPRETERS = ["/usr/bin/python3", "/usr/libexec/platform-python", "/usr/bin/python"]
+
+
+def execute(
+    work: Callable[[dict, bool], dict], spec: Optional[dict] = None, asks_shims: bool = True, **rules
+) -> None:
+    """Run a module and end the process.
+
+    :param work: takes the options and whether this is check mode, gives the result; a result with ``failure`` fails
+        with that sentence and returns all the rest. A ShimError fails with its sentence and ``changed: false``.
+    :param spec: the options the module has beside the shared ones; ``rules`` are those of AnsibleModule.
+    :param asks_shims: whether protobuf is needed; a module respawns under an interpreter that has it.
+    """
+    module = AnsibleModule(argument_spec=dict(_argspec.shared(), **(spec or {})), supports_check_mode=True, **rules)
+    try:
+        if asks_shims:
+            _require_protobuf()
+        _argspec.check(module.params)
+        preflight.require_root()
+        result = work(module.params, module.check_mode)
+    except ShimError as error:
+        module.fail_json(msg=str(error), stage=error.stage, changed=False)
+    failure = result.pop("failure", None)
+    if failure:
+        module.fail_json(msg=failure, **result)
+    module.exit_json(**result)
+
+
+def _require_protobuf() -> None:
+    """Before anything is read: respawn under an interpreter of the host that has protobuf, or say what is missing."""
+    if messages.protobuf_problem() is None:
+        return
+    if not has_respawned():
+        interpreter = probe_interpreters_for_module(_INTERPRETERS, "google.protobuf")
+        if interpreter:
+            respawn_module(interpreter)
+    raise ShimError(
+        "ask", "this host", "has no Python library protobuf", "install python3-protobuf on it (the distribution's)"
+    )

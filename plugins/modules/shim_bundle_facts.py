@@ -1,0 +1,112 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: shim_bundle_facts
+short_description: Gather facts about containerd, its bundles and their shims
+version_added: 0.1.0
+description:
+  - Reads what stands in containerd's state directory and in C(/proc), without asking a shim anything.
+  - A bad bundle is data, not an error. The module fails only when there is no containerd, or its state directory cannot be read.
+extends_documentation_fragment:
+  - shimops.containerd._shared
+  - shimops.containerd._shared.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+    details: Nothing is changed.
+"""
+
+EXAMPLES = r"""
+- name: Learn what a restart would have to find again
+  shimops.containerd.shim_bundle_facts:
+    detail: full
+
+- name: Show the shims that run code which is no longer on disk
+  ansible.builtin.debug:
+    msg: "{{ ansible_facts.containerd_shims.instances | map(attribute='bundles') | flatten
+      | selectattr('shim_executable_gone') | map(attribute='id') }}"
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The facts.
+  returned: success
+  type: dict
+  contains:
+    containerd_shims:
+      description: What was found.
+      type: dict
+      returned: success
+      contains:
+        instances:
+          description:
+            - One entry per containerd of the host with C(layout), C(daemon), C(bundles), C(endpoints) and C(leftovers).
+            - With O(detail=summary) and O(detail=problems) only the bundles with problems are listed.
+          type: list
+          elements: dict
+          returned: success
+          contains:
+            layout:
+              description: The layout it was recognised as.
+              type: str
+              returned: success
+            daemon:
+              description: Process, running and installed release and class, unit with KillMode and Delegate, and its directories.
+              type: dict
+              returned: success
+            bundles:
+              description:
+                - Per bundle its namespace, id, role (sandbox, workload or plain), pod, endpoint and where it came from, shim group,
+                  runtime, shim pid and executable and whether that is gone from disk, init pid and start time, and problems.
+              type: list
+              elements: dict
+              returned: success
+            endpoints:
+              description: The shims' sockets with the tasks that share each.
+              type: list
+              elements: dict
+              returned: success
+            leftovers:
+              description: Entries of the state directory that containerd passes over.
+              type: list
+              elements: dict
+              returned: success
+        summary:
+          description: Exact counts of instances, bundles, problems and leftovers, and how many rows were left out.
+          type: dict
+          returned: success
+          sample: {"bundles": 8, "endpoints": 4, "instances": 1, "leftovers": 0, "problems": 0, "truncated": 0}
+"""
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon, facts, report
+
+
+def gather(options, check_mode):
+    """All instances of the host; counts first, so that they stay exact when lists are shortened."""
+    deadline = Deadline(options["timeout"])
+    found = [facts.instance(one, options, deadline) for one in daemon.find(options, deadline)]
+    summary = {"instances": len(found), "problems": sum(1 for one in found for row in one["bundles"] if row["problems"])}
+    summary.update({name: sum(len(one[name]) for one in found) for name in ("bundles", "endpoints", "leftovers")})
+    for one in found:
+        one["bundles"] = report.select(one["bundles"], options["detail"], lambda row: row["problems"])
+        one["endpoints"] = one["endpoints"] if options["detail"] == "full" else []
+    shims = report.fit({"instances": found, "summary": summary}, options["detail"])
+    return {"ansible_facts": {"containerd_shims": shims}}
+
+
+def main():
+    """Run the module."""
+    execute(gather, asks_shims=False)
+
+
+if __name__ == "__main__":
+    main()

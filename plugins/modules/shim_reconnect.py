@@ -1,0 +1,187 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: shim_reconnect
+short_description: Restart containerd, and prove that every container was found again
+version_added: 0.1.0
+description:
+  - Records what runs on a host, restarts containerd, and proves for every task what became of it by three independent witnesses.
+  - The witnesses are the shim itself, containerd's task list, and the kernel's list of connections between the two.
+  - A restart that would lose a container is refused before anything is done.
+  - Once the ledger is written, the host finishes on its own when the connection is cut. The ledger tells what happened.
+extends_documentation_fragment:
+  - shimops.containerd._shared
+  - shimops.containerd._shared.attributes
+requirements:
+  - protobuf 3.6 or newer (python3-protobuf of the distribution)
+  - grpcio (python3-grpcio), only to ask shims that serve gRPC
+attributes:
+  check_mode:
+    support: full
+    details: With O(state=restarted) the forecast is returned, with O(state=recorded) nothing is written.
+  diff_mode:
+    support: none
+    details: What changes is the process of containerd.
+options:
+  state:
+    description:
+      - V(recorded) writes the ledger.
+      - V(restarted) forecasts, records, restarts and verifies. A second run under the same O(run_id) verifies again and
+        does not restart.
+      - V(verified) compares what runs now with the ledger.
+      - The ledger of an earlier run that was never verified is verified and reported first; the task then fails.
+    type: str
+    required: true
+    choices: [recorded, restarted, verified]
+  run_id:
+    description: The name of the run, the same for all its hosts. Required unless O(state=verified).
+    type: str
+  ledger:
+    description: Where the ledger is kept on the host, in a directory that only root can write.
+    type: path
+    default: /var/lib/shimops/ledger.json
+  on_risk:
+    description: Whether to refuse when the forecast says that a task would be lost, or to go on knowingly.
+    type: str
+    default: refuse
+    choices: [refuse, proceed]
+  restart_command:
+    description:
+      - The command that restarts containerd, as a list. The program has to be an absolute path and root's alone.
+      - The default is C(systemctl restart) on the unit.
+    type: list
+    elements: str
+  restart_timeout:
+    description: Seconds the restart may take. Past it nothing is killed; what cannot be told is V(unproven).
+    type: float
+    default: 120
+  settle:
+    description: Seconds between the first verdicts and the last. What CRI and kubelet do comes after containerd's start.
+    type: float
+    default: 30
+  witnesses:
+    description: The witnesses that must all say yes before a task counts as reattached.
+    type: list
+    elements: str
+    default: [shim, containerd, kernel]
+    choices: [shim, containerd, kernel]
+"""
+
+EXAMPLES = r"""
+- name: Restart containerd and prove that nothing was lost
+  shimops.containerd.shim_reconnect:
+    state: restarted
+    run_id: monday-1
+
+- name: Say what that restart would do
+  shimops.containerd.shim_reconnect:
+    state: restarted
+    run_id: monday-1
+  check_mode: true
+
+- name: Record, so that a restart by other means can be verified
+  shimops.containerd.shim_reconnect:
+    state: recorded
+    run_id: by-hand-7
+"""
+
+RETURN = r"""
+verdicts:
+  description:
+    - One row per task of the ledger, and one per task that is new. With O(detail=summary) and O(detail=problems) those that are lost.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - after: {"pid": 430, "shim_pid": 411, "start_time": 91823}
+      before: {"pid": 430, "shim_pid": 411, "start_time": 91823}
+      id: plain1
+      namespace: default
+      pod: null
+      reason: ""
+      verdict: reattached
+      witnesses: {"containerd": "yes", "kernel": "yes", "shim": "yes"}
+summary:
+  description: Exact counts by verdict, of tasks and of lost ones, and how many rows were left out.
+  returned: always
+  type: dict
+  sample: {"duplicated": 0, "exited": 0, "killed": 0, "lost": 0, "new": 0, "orphaned": 0, "reattached": 8, "restarted": 0,
+    "tasks": 8, "truncated": 0, "unproven": 0}
+at_risk:
+  description: The tasks that the restart would lose, or may.
+  returned: always
+  type: list
+  elements: dict
+gap:
+  description: Seconds without containerd, from the end of the old process to the first answer of the new one.
+  returned: always
+  type: float
+forecast:
+  description: Counts of the forecast, and the release it was made for.
+  returned: always
+  type: dict
+phase_message:
+  description: What was done, or what became of the tasks, in a few words.
+  returned: always
+  type: str
+  sample: 8 reattached
+journal_tail:
+  description: The last lines of the unit's journal.
+  returned: on failure
+  type: list
+  elements: str
+"""
+
+from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.reconnect import Host
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
+
+
+def reconnect(options, check_mode):
+    """Bring one host to the wanted state, and shape what came of it."""
+    done = getattr(Host(options, check_mode), options["state"])()
+    result = {
+        "changed": done.changed,
+        "verdicts": report.select(done.verdicts, options["detail"], lambda row: row["verdict"] not in GOOD),
+        "summary": report.verdict_summary(done.verdicts),
+        "at_risk": report.risks(done.outlook),
+        "gap": done.gap,
+        "forecast": report.forecast_summary(done.outlook.forecasts) if done.outlook else {},
+        "phase_message": done.message,
+        "journal_tail": done.journal_tail,
+        "failure": done.failure,
+    }
+    return report.fit(result, options["detail"])
+
+
+def main():
+    """Run the module."""
+    execute(
+        reconnect,
+        {
+            "state": {"type": "str", "required": True, "choices": ["recorded", "restarted", "verified"]},
+            "run_id": {"type": "str"},
+            "ledger": {"type": "path", "default": "/var/lib/shimops/ledger.json"},
+            "on_risk": {"type": "str", "default": "refuse", "choices": ["refuse", "proceed"]},
+            "restart_command": {"type": "list", "elements": "str"},
+            "restart_timeout": {"type": "float", "default": 120},
+            "settle": {"type": "float", "default": 30},
+            "witnesses": {
+                "type": "list",
+                "elements": "str",
+                "default": ["shim", "containerd", "kernel"],
+                "choices": ["shim", "containerd", "kernel"],
+            },
+        },
+        required_if=[("state", "recorded", ["run_id"]), ("state", "restarted", ["run_id"])],
+    )
+
+
+if __name__ == "__main__":
+    main()
