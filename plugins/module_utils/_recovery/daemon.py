@@ -15,6 +15,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
     command,
     configuration,
     processes,
+    releases,
     unit as systemd,
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ctr import Ctr
@@ -159,6 +160,6 @@ def _serving(address: str, deadline: Deadline) -> Optional[Process]:
 
 
 def _version(path: str, deadline: Deadline) -> Optional[str]:
-    """The third word of ``containerd --version``, without Debian's rebuild mark: 1.6.20~ds1 is 1.6.20."""
+    """The third word of ``containerd --version``."""
     words = command.run([path, "--version"], deadline).stdout.split()
-    return words[2].lstrip("v") if len(words) > 2 else None
+    return releases.plain(words[2]) if len(words) > 2 else None

@@ -29,7 +29,7 @@ _TABLE = (
 
 _VERSION = re.compile(r"^v?(\d+)\.(\d+)\.(\d+)(.*)$")
 # Debian's rebuilds were run and behave as the release they name; any other suffix is a vendor's build.
-_KNOWN_SUFFIX = re.compile(r"^(~ds\d+)?([-+~](ds\d+)?[-0-9.+~]*((deb|bpo)\d+[u0-9.~+]*)?)?$")
+_DEBIAN = re.compile(r"([~+]ds\d*|\+unknown)$")
 
 
 class ReleaseClass(NamedTuple):
@@ -46,18 +46,23 @@ class ReleaseClass(NamedTuple):
 
 def classify(version: Optional[str]) -> Optional[ReleaseClass]:
     """The release class of a version such as ``1.7.24`` or ``2.1.9~ds1``; None when it is not a version."""
-    match = _VERSION.match(version or "")
+    match = _VERSION.match(plain(version or ""))
     if not match:
         return None
     line, patch = (int(match.group(1)), int(match.group(2))), int(match.group(3))
     for table_line, first, last, name in _TABLE:
         if table_line == line and first <= patch <= last:
-            if _KNOWN_SUFFIX.match(match.group(4)):
+            if not match.group(4):
                 return ReleaseClass(name, True, (name,))
             return ReleaseClass(name, False, _with_neighbours(name))
     older = [name for table_line, first, _last, name in _TABLE if (table_line, first) <= (line, patch)]
     name = older[-1] if older else CLASSES[0]
     return ReleaseClass(name, False, _with_neighbours(name))
+
+
+def plain(version: str) -> str:
+    """A version without the marks of Debian's rebuilds: 1.6.20~ds1 and 2.1.9+unknown become 1.6.20 and 2.1.9."""
+    return _DEBIAN.sub("", version).lstrip("v")
 
 
 def at_least(name: str, other: str) -> bool:
