@@ -5,9 +5,7 @@
 
 import contextlib
 import hashlib
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,11 +33,7 @@ def files() -> list[Path]:
 @contextlib.contextmanager
 def copy() -> Iterator[Path]:
     """Give a fresh copy of the collection at .../ansible_collections/<namespace>/<name>."""
-    runs = place.cache() / "runs"
-    runs.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=runs))
-    folder.chmod(0o755)
-    try:
+    with place.scratch() as folder:
         target = folder / "ansible_collections" / place.NAMESPACE / place.NAME
         for name in files():
             if name.parts[0] in LEFT_OUT:
@@ -48,8 +42,6 @@ def copy() -> Iterator[Path]:
             with contextlib.suppress(FileNotFoundError):
                 shutil.copy2(place.ROOT / name, target / name, follow_symlinks=False)
         yield target
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def collections_path() -> Path:

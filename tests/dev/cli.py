@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The commands of ./dev and the words they are called with."""
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,6 +122,10 @@ def main(words: list[str]) -> int:
         hint = "set SHIMOPS_CACHE to a directory of yours, or be root"
         print(f"{problem.filename} is not ours to write: {hint}.", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever read our output has had enough; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -3,8 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where things are: the checkout, the cache, the logs."""
 
+import contextlib
 import os
+import shutil
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 NAMESPACE = "shimops"
@@ -22,11 +26,24 @@ def cache() -> Path:
 
 def new_log_dir(command: str, keep: int = 10) -> Path:
     """Make a directory for the logs of this run; the oldest ones beyond `keep` are removed."""
-    from shutil import rmtree
-
     logs = cache() / "logs"
     path = logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{command}"
     path.mkdir(parents=True)
     for old in sorted(logs.iterdir())[:-keep]:
-        rmtree(old, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
     return path
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """Give a directory that goes when it is done with; those of runs that were killed go too."""
+    runs = cache() / "runs"
+    runs.mkdir(exist_ok=True)
+    for old in runs.iterdir():
+        if not Path("/proc", old.name.partition("-")[0]).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=runs))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

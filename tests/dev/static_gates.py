@@ -5,8 +5,6 @@
 
 import os
 import re
-import tempfile
-from pathlib import Path
 
 from dev import checkout, machine, place, venvs
 from dev.errors import GateFailed
@@ -51,9 +49,8 @@ def changelog(desk: Desk) -> str:
 def artifact(desk: Desk) -> str:
     """The collection builds, installs in an empty place, and is complete there."""
     bin_dir = venvs.core219()
-    with tempfile.TemporaryDirectory(dir=place.cache()) as folder, checkout.copy() as copy:
-        empty = Path(folder)
-        env = {**machine.clean_env(bin_dir), "ANSIBLE_HOME": str(empty / "home"), "HOME": folder, "NO_COLOR": "1"}
+    with place.scratch() as empty, checkout.copy() as copy:
+        env = {**machine.clean_env(bin_dir), "ANSIBLE_HOME": str(empty / "home"), "HOME": str(empty), "NO_COLOR": "1"}
         galaxy = [bin_dir / "ansible-galaxy", "collection"]
         desk.run([*galaxy, "build", "--output-path", empty, copy], cwd=empty, env=env)
         (tarball,) = empty.glob("*.tar.gz")
