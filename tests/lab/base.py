@@ -133,7 +133,7 @@ class Cache:
             path.mkdir()
         script = (
             'set -e; mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" "$4"; '
-            'cp "$5" "$4/containerd.deb"; chroot "$4" dpkg --install /containerd.deb; rm "$4/containerd.deb"; umount "$4"'
+            'cp "$5" "$4/new.deb"; chroot "$4" dpkg --install /new.deb; rm "$4/new.deb"; umount "$4"'
         )
         contained(
             ["sh", "-c", script, "layer", self.base, upper, work, root, self.package(release)],
@@ -192,7 +192,8 @@ def _make_archive(target):
         "rootfs": {"type": "layers", "diff_ids": [entry["digest"]]},
     }).encode())
     manifest = blob("manifest.v1+json", json.dumps({
-        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": [entry],
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": config, "layers": [entry],
     }).encode())
     manifest["annotations"] = {"io.containerd.image.name": recipe.IMAGE}
     files = {

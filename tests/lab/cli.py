@@ -26,7 +26,7 @@ def _parser():
 
     up = commands.add_parser("up", parents=[common], help="start what is missing of a lab")
     up.add_argument("--hosts", type=int, default=3, metavar="N", help="number of hosts (3)")
-    up.add_argument("--releases", default=",".join(mirror.SUITES), help="containerd release lines, cycled over the hosts")
+    up.add_argument("--releases", default=",".join(mirror.SUITES), help="release lines, cycled over the hosts")
     up.add_argument("--plain", type=int, default=2, metavar="K", help="plain containers per host (2)")
     up.add_argument("--pods", type=int, default=2, metavar="K", help="pods per host (2)")
     up.add_argument("--mirror", metavar="URL", help="Debian mirror (SHIMOPS_MIRROR, the machine's own)")
@@ -100,7 +100,8 @@ def _fault(fleet, options):
     needs.check_machine()
     host = fleet.host(options.host)
     target = faults.apply(host, options.name, options.id, options.undo)
-    print(f"{host.name}: {options.name}{' undone' if options.undo else ''}{f', {target.namespace}/{target.id}' if target else ''}")
+    done = f"{options.name} undone" if options.undo else options.name
+    print(f"{host.name}: {done}" + (f", {target.namespace}/{target.id}" if target else ""))
     return 0
 
 

@@ -103,7 +103,9 @@ class Client:
         container.linux.security_context.namespace_options.CopyFrom(_namespaces())
         for key, value in (("io.kubernetes.container.name", name), ("io.kubernetes.pod.name", config.metadata.name)):
             container.labels.add(key=key, value=value)
-        request = message("cri", "CreateContainerRequest")(pod_sandbox_id=sandbox, config=container, sandbox_config=config)
+        request = message("cri", "CreateContainerRequest")(
+            pod_sandbox_id=sandbox, config=container, sandbox_config=config
+        )
         return self._cri("CreateContainer", request, "CreateContainerResponse").container_id
 
     def start_container(self, container):

@@ -145,11 +145,13 @@ LEGACY = (
 FAULTS = {
     "shim_killed": Fault("kill the task's shim (SIGKILL)", _signal(signal.SIGKILL), of_task=True),
     "shim_stopped": Fault(
-        "stop the task's shim, so that it answers no more (SIGSTOP)", _signal(signal.SIGSTOP), _signal(signal.SIGCONT), True
+        "stop the task's shim, so that it answers no more (SIGSTOP)",
+        _signal(signal.SIGSTOP), _signal(signal.SIGCONT), True,
     ),
     "shim_woken": Fault("let a stopped shim go on (SIGCONT)", _signal(signal.SIGCONT), of_task=True),
     "bootstrap_missing": Fault(
-        "remove the file that tells containerd where the shim listens", _replace_bootstrap('rm "$1"'), _restore_bootstrap, True
+        "remove the file that tells containerd where the shim listens",
+        _replace_bootstrap('rm "$1"'), _restore_bootstrap, True,
     ),
     "bootstrap_empty": Fault("empty that file", _replace_bootstrap(': > "$1"'), _restore_bootstrap, True),
     "bootstrap_garbled": Fault(

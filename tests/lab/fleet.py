@@ -57,7 +57,7 @@ class Fleet:
         releases = list(releases or mirror.releases())
         for release in releases:
             if release not in mirror.SUITES:
-                raise LabError(f"There is no lab host for containerd {release!r}: choose from {', '.join(mirror.SUITES)}.")
+                raise LabError(f"There are no lab hosts of containerd {release!r}, only of {', '.join(mirror.SUITES)}.")
         network.address(hosts)
         needs.check_machine()
         if pods:
@@ -75,7 +75,7 @@ class Fleet:
         running = self.hosts
         for name, release in wanted.items():
             if name in running and running[name].release != release:
-                raise LabError(f"Host {name} runs containerd {running[name].release}, not {release}: take the lab down first.")
+                raise LabError(f"{name} has containerd {running[name].release}, not {release}: take the lab down.")
         begun, fresh = [], not running
         try:
             # Whatever has no complete record was left by a lab that was killed.
@@ -150,10 +150,8 @@ class Fleet:
         """Take the lab away, whatever is there of it; true if anything was."""
         needs.check_machine()
         with self._locked():
-            names = sorted(
-                {*self._cgroups.hosts(), *self._leftover_overlays(), *(p.stem for p in self.places.run.glob("hosts/*.json"))},
-                key=_natural,
-            )
+            recorded = {path.stem for path in self.places.run.glob("hosts/*.json")}
+            names = sorted(recorded | set(self._cgroups.hosts()) | set(self._leftover_overlays()), key=_natural)
             there = bool(names) or self.places.run.exists() or self.places.netns.exists()
             with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
                 for name, _none in zip(names, pool.map(lambda name: Host(self.places, name).stop(), names)):
@@ -186,7 +184,7 @@ class Fleet:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise LabError(f"Another command is changing the lab {self.places.lab}: wait until it is done.") from None
+                raise LabError(f"Another command is changing lab {self.places.lab}: wait until it is done.") from None
             yield
 
 

@@ -136,11 +136,12 @@ class Host:
         entered = ["nsenter", "-t", leader, "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root"]
         return [*entered, f"--wd=/proc/{leader}/root/root", "--", *(str(word) for word in argv)]
 
-    def run(self, argv, input=None, check=True, timeout=60):  # noqa: A002 - named as in subprocess
+    def run(self, argv, input=None, check=True, timeout=60):
         """Run argv in the host and return the CompletedProcess, in text."""
         source = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
         return subprocess.run(
-            self.command(argv), capture_output=True, text=True, check=check, timeout=timeout, env=_environment(), **source
+            self.command(argv), capture_output=True, text=True, check=check, timeout=timeout, env=_environment(),
+            **source,
         )
 
     def popen(self, argv, **options):

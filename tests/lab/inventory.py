@@ -13,7 +13,8 @@ def group(release):
 def text(places, hosts):
     """The inventory of these hosts, in YAML."""
     ssh = Ssh(places)
-    arguments = f"-F /dev/null -o UserKnownHostsFile={ssh.known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
+    options = (f"UserKnownHostsFile={ssh.known_hosts}", "StrictHostKeyChecking=yes", "IdentitiesOnly=yes")
+    arguments = "-F /dev/null " + " ".join(f"-o {option}" for option in options)
     lines = ["---", "lab:", "  vars:"]
     lines += [
         "    ansible_user: root",
@@ -31,6 +32,8 @@ def text(places, hosts):
         for host in hosts:
             if host.release == release:
                 lines += [
-                    f"        {host.name}:", f"          ansible_host: {host.address}", f'          lab_release: "{release}"',
+                    f"        {host.name}:",
+                    f"          ansible_host: {host.address}",
+                    f'          lab_release: "{release}"',
                 ]
     return "\n".join(lines) + "\n"

@@ -95,7 +95,8 @@ class Suites:
             _name, version, source = (part.strip() for part in line.split("|"))
             if version.startswith(release + ".") and f" {SUITES[release]}/main " in source:
                 return version
-        raise LabError(f"Debian {SUITES[release]} no longer has a containerd {release}: the lab has to be taught another suite.")
+        suite = SUITES[release]
+        raise LabError(f"Debian {suite} no longer has a containerd {release}: the lab needs another suite for it.")
 
     def download(self, release, target):
         """Fetch the package of that release line and put it at the path ``target``."""

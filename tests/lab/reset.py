@@ -15,7 +15,8 @@ systemctl stop containerd
 
 CLEAN = """
 awk '$2 ~ "^/(run|var/lib)/containerd(-[^/]*)?/." { print $2 }' /proc/mounts | sort -r | xargs -r umount -l
-rm -rf /run/containerd /run/containerd-* /var/lib/containerd/* /var/lib/containerd-* /var/lib/shimops /run/shimops* /etc/shimops
+rm -rf /run/containerd /run/containerd-* /var/lib/containerd/* /var/lib/containerd-*
+rm -rf /etc/shimops /run/shimops* /var/lib/shimops
 for tree in /sys/fs/cgroup /sys/fs/cgroup/*; do
     for namespace in default k8s.io; do
         [ ! -d "$tree/$namespace" ] || find "$tree/$namespace" -depth -type d -exec rmdir {} + 2>/dev/null || true
@@ -25,7 +26,10 @@ rm -rf /etc/systemd/system/containerd.service.d /run/systemd/system/containerd.s
     /etc/systemd/system.control/containerd.service.d /run/systemd/system.control/containerd.service.d
 printf '%s' "$2" > "$1"
 systemctl daemon-reload
-[ "$(systemctl is-enabled containerd 2>/dev/null)" = enabled ] || { systemctl unmask -q containerd; systemctl -q enable containerd; }
+if [ "$(systemctl is-enabled containerd 2>/dev/null)" != enabled ]; then
+    systemctl -q unmask containerd
+    systemctl -q enable containerd
+fi
 systemctl reset-failed containerd 2>/dev/null || true
 """
 

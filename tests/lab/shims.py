@@ -90,13 +90,15 @@ def shims(host):
 def bundles(host):
     """The bundles of a host."""
     paths = sorted(host.path(STATE).glob("*/*"))
-    return [Bundle(host, path.parent.name, path.name) for path in paths if path.is_dir() and not path.name.startswith(".")]
+    whole = [path for path in paths if path.is_dir() and not path.name.startswith(".")]
+    return [Bundle(host, path.parent.name, path.name) for path in whole]
 
 
 def bundle(host, name=None):
     """The bundle whose id is ``name`` or begins with it; without a name, that of the first plain container."""
+    name = name or "plain1"
     found = bundles(host)
-    wanted = [each for each in found if each.id == (name or "plain1")] or [each for each in found if each.id.startswith(name or "")]
-    if not wanted or (name and len(wanted) > 1):
-        raise LabError(f"Host {host.name} has {'several bundles' if wanted else 'no bundle'} whose id begins with {name or 'plain1'}.")
+    wanted = [each for each in found if each.id == name] or [each for each in found if each.id.startswith(name)]
+    if len(wanted) != 1:
+        raise LabError(f"{host.name} has {'several bundles' if wanted else 'no bundle'} whose id begins with {name}.")
     return wanted[0]

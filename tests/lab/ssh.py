@@ -40,7 +40,8 @@ class Ssh:
         self.control.mkdir(parents=True, exist_ok=True)
         self.program("ssh").parent.mkdir(exist_ok=True)
         for name in PROGRAMS:
-            self.program(name).write_text(f'#!/bin/sh\nexec nsenter --net={self.places.netns} {name} "$@"\n', encoding="ascii")
+            wrapper = f'#!/bin/sh\nexec nsenter --net={self.places.netns} {name} "$@"\n'
+            self.program(name).write_text(wrapper, encoding="ascii")
             self.program(name).chmod(0o755)
         if not self.key.exists():
             self._keygen(self.key)
@@ -51,7 +52,8 @@ class Ssh:
         public = self._keygen(upper / "etc/ssh/ssh_host_ed25519_key")
         (upper / "root").mkdir(mode=0o700)
         (upper / "root/.ssh").mkdir(mode=0o700)
-        (upper / "root/.ssh/authorized_keys").write_text(self.key.with_name("key.pub").read_text(encoding="ascii"), encoding="ascii")
+        allowed = self.key.with_name("key.pub").read_text(encoding="ascii")
+        (upper / "root/.ssh/authorized_keys").write_text(allowed, encoding="ascii")
         keys = self.places.run / "host-keys"
         keys.mkdir(exist_ok=True)
         (keys / host).write_text(" ".join(public.split()[:2]), encoding="ascii")

@@ -71,7 +71,9 @@ def import_image(host):
     )
 
 
-def run_pod(host, name, namespace=KUBERNETES_NAMESPACE, containers=POD_CONTAINERS, start=True, command=IDLE, client=None):
+def run_pod(
+    host, name, namespace=KUBERNETES_NAMESPACE, containers=POD_CONTAINERS, start=True, command=IDLE, client=None
+):
     """Run a pod of real containers on one shim; with ``start`` false they are created and not started."""
     if client is None:
         with cri.Client(host) as own:
