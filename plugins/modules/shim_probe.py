@@ -109,6 +109,10 @@ hazards:
   returned: always
   type: list
   elements: dict
+refusal:
+  description: Why a restart is to be refused, in one sentence; empty when no task is at risk.
+  returned: always
+  type: str
 rollback:
   description: Whether a way back to containerd 1.x is V(open), V(closing) or V(closed), and the containers that close it.
   returned: always
@@ -164,6 +168,7 @@ def one_look(options):
         "start_estimate": view.start_estimate,
         "hazards": [hazard._asdict() for hazard in view.hazards],
         "rollback": report.rollback(here, cases),
+        "refusal": report.refusal(view),
     }
 
 

@@ -117,6 +117,10 @@ at_risk:
   returned: always
   type: list
   elements: dict
+refused:
+  description: Whether the host was left alone because a task was at risk.
+  returned: always
+  type: bool
 gap:
   description: Seconds without containerd, from the end of the old process to the first answer of the new one.
   returned: always
@@ -155,6 +159,7 @@ def reconnect(options, check_mode):
         "forecast": report.forecast_summary(done.outlook.forecasts) if done.outlook else {},
         "phase_message": done.message,
         "journal_tail": done.journal_tail,
+        "refused": done.refused,
         "failure": done.failure,
     }
     return report.fit(result, options["detail"])

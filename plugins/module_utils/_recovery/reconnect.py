@@ -13,7 +13,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act, journal, ledger, preflight, verify
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act, journal, ledger, preflight, report, verify
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon as daemons
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
@@ -38,6 +38,7 @@ class Outcome(NamedTuple):
     journal_tail: List[str]
     failure: Optional[str]
     message: str
+    refused: bool = False
 
 
 class Host:
@@ -134,7 +135,7 @@ class Host:
                 return cases, view
 
     def _refusal(self, view: Outlook) -> Outcome:
-        return self._outcome(False, outlook=view, failure="forecast: {0}.".format(refusal(view)))
+        return self._outcome(False, outlook=view, failure=report.refusal(view))._replace(refused=True)
 
     # -- the restart
 
@@ -264,24 +265,6 @@ class Host:
         message: str = "",
     ) -> Outcome:
         return Outcome(changed, verdicts or [], gap, outlook, journal_tail or [], failure, message)
-
-
-def refusal(view: Outlook) -> str:
-    """Why a host is refused, in one sentence."""
-    risks = view.at_risk
-    case, first = risks[0]
-    told = "{0} of {1} tasks at risk in a restart into {2}: {3}/{4} would be {5}, {6} (row {7})".format(
-        len(risks),
-        sum(1 for one, _ in view.forecasts if one.live),
-        view.version,
-        case.entry.namespace,
-        case.entry.id[:16],
-        first.outcome,
-        first.reason,
-        first.rule,
-    )
-    remedy = next((hazard.remedy for hazard in view.hazards if hazard.id == first.rule), "")
-    return told + ("; " + remedy if remedy else "; mend it, or set on_risk: proceed to lose it knowingly")
 
 
 def counted(found: List[dict]) -> str:

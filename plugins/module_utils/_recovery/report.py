@@ -118,3 +118,24 @@ def _lists(value: object) -> List[list]:
     if isinstance(value, list):
         return [value]
     return [found for child in value.values() for found in _lists(child)] if isinstance(value, dict) else []
+
+
+def refusal(view: Outlook) -> str:
+    """Why a host is refused, in one sentence that names the first task; empty when nothing is at risk."""
+    if not view.at_risk:
+        return ""
+    case, first = view.at_risk[0]
+    names = pod_names(case.bundle.pod) or {}
+    told = "forecast: {0} of {1} tasks at risk in a restart into {2}: {3}/{4}{5} would be {6}, {7} (row {8})".format(
+        len(view.at_risk),
+        sum(1 for one, _forecast in view.forecasts if one.live),
+        view.version,
+        case.entry.namespace,
+        case.entry.id[:16],
+        " (pod {0}/{1})".format(names.get("namespace"), names.get("name")) if names else "",
+        first.outcome,
+        first.reason,
+        first.rule,
+    )
+    remedy = next((hazard.remedy for hazard in view.hazards if hazard.id == first.rule), "mend it or drain the host")
+    return "{0}; {1}.".format(told, remedy)

@@ -178,7 +178,6 @@ class Channel:
                 return
             except OSError as error:
                 # What the peer said before it closed is still worth reading; reading finds the end as well.
-                del self._unsent[:]
                 if not self._read() and self._error is None:
                     self._break(f"was not sent a question: {os.strerror(error.errno or 0)}")
                 return
