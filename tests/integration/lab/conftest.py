@@ -1,0 +1,51 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One lab for all these tests: one host of each containerd release line."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+pytest.register_assert_rewrite("play", "world")
+
+import play  # noqa: E402  # after the path that leads to it
+from lab.fleet import Fleet  # noqa: E402
+
+#: The release lines and the class each belongs to.
+CLASSES = {"1.6": "V16", "1.7": "V17", "2.1": "V20b"}
+
+
+def pytest_sessionstart(session):
+    if not os.environ.get("ANSIBLE_COLLECTIONS_PATH"):
+        pytest.exit("ANSIBLE_COLLECTIONS_PATH does not lead to this collection: run ./dev integration.", 4)
+
+
+@pytest.fixture(scope="session")
+def fleet():
+    """The lab of SHIMOPS_LAB; what was up before stays up, and SHIMOPS_KEEP_LAB keeps the rest."""
+    lab = Fleet()
+    found = bool(lab.hosts)
+    lab.up(hosts=max(len(CLASSES), len(lab.hosts)), releases=list(CLASSES))
+    yield lab
+    if not found and not os.environ.get("SHIMOPS_KEEP_LAB"):
+        lab.down()
+
+
+@pytest.fixture(scope="session")
+def hosts(fleet):
+    """The host of each release line, by the line: ``hosts["1.7"]``."""
+    first = {}
+    for host in fleet.hosts.values():
+        first.setdefault(host.release, host)
+    return {release: first[release] for release in CLASSES}
+
+
+@pytest.fixture
+def clean(fleet, hosts):
+    """The same hosts, put back to what the lab started in them."""
+    play.reset(fleet, hosts.values())
+    return hosts

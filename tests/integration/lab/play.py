@@ -1,0 +1,76 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modules of the collection, run over ssh on all hosts at once; and other work done on all hosts at once."""
+
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+FQCN = "shimops.containerd"
+
+
+def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=180):
+    """Run one module on the hosts (names or Host objects; None for all) and return each host's result by name.
+
+    ``args`` has at least one key. A module that fails is a result with ``failed``, not an exception.
+    """
+    command, env = argv(fleet, module, args, hosts, check), environment(extra_env)
+    with tempfile.TemporaryDirectory(prefix="shimops-play-") as tree:
+        done = subprocess.run(
+            [*command, "--tree", tree],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        results = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in Path(tree).iterdir()}
+    missing = sorted(set(names(fleet, hosts)) - set(results))
+    assert not missing, f"no result of {missing}: {done.stdout}\n{done.stderr}"
+    for name, result in results.items():
+        assert not result.get("unreachable"), f"{name}: {result.get('msg')}"
+        assert "module_stderr" not in result, f"{name}: {result['module_stderr']}"
+        assert "exception" not in result or "Traceback" not in str(result["exception"]), f"{name}: {result['exception']}"
+    return results
+
+
+def start(fleet, module, args, hosts=None, check=False, extra_env=None, **options):
+    """The same without waiting, for a test that ends the controller's side in the middle; a subprocess.Popen."""
+    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **options}
+    return subprocess.Popen(argv(fleet, module, args, hosts, check), env=environment(extra_env), text=True, **options)
+
+
+def argv(fleet, module, args, hosts=None, check=False):
+    """The command line of one ad hoc run."""
+    wanted = names(fleet, hosts)
+    command = [str(Path(sys.executable).parent / "ansible"), "-i", str(fleet.inventory), ",".join(wanted)]
+    command += ["-m", module if "." in module else f"{FQCN}.{module}", "-a", json.dumps(args)]
+    return [*command, "-f", str(len(wanted)), *(["--check", "--diff"] if check else [])]
+
+
+def environment(extra=None):
+    """The environment of an ad hoc run; pipelining halves the round trips of a module."""
+    here = {"ANSIBLE_PIPELINING": "1", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DEPRECATION_WARNINGS": "0"}
+    return {**os.environ, **here, "LC_ALL": "C.UTF-8", **(extra or {})}
+
+
+def names(fleet, hosts=None):
+    """The names of these hosts, or of all."""
+    return [getattr(host, "name", host) for host in (fleet.hosts if hosts is None else hosts)]
+
+
+def together(hosts, work):
+    """``work(host)`` on all hosts at once; what it gives, by the host's name. Hosts are an iterable or a dict's values."""
+    hosts = list(hosts)
+    with concurrent.futures.ThreadPoolExecutor(max(len(hosts), 1)) as pool:
+        return dict(zip([host.name for host in hosts], pool.map(work, hosts)))
+
+
+def reset(fleet, hosts):
+    """Put all these hosts back as the lab started them."""
+    together(hosts, fleet.reset)
