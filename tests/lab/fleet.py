@@ -64,6 +64,7 @@ class Fleet:
             workloads.check_client()
         wanted = {f"lab{number}": releases[(number - 1) % len(releases)] for number in range(1, hosts + 1)}
         needs.install_missing(say)
+        needs.raise_limits(say)
         cache = Cache()
         used = list(dict.fromkeys(wanted.values()))
         if cache.missing(used):

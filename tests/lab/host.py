@@ -29,6 +29,8 @@ shift
 exec setsid --fork unshare --mount --propagation private sh -c '
 set -e
 mount -t overlay overlay -o "$1" "$2"
+mkdir -p /run/systemd/nspawn
+mount -t tmpfs -o mode=755 tmpfs /run/systemd/nspawn
 netns=$3
 shift 3
 exec nsenter --net="$netns" systemd-nspawn "$@"' nspawn "$@"

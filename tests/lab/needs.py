@@ -15,6 +15,10 @@ from lab.errors import LabError
 PACKAGES = ("debian-archive-keyring", "debootstrap", "iproute2", "openssh-client", "systemd-container", "util-linux")
 POLICY = Path("/usr/sbin/policy-rc.d")
 
+# Each host's systemd takes about six; the kernel's 128 are used up by twenty hosts.
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+INOTIFY_INSTANCES = 4096
+
 
 def apt_packages():
     """The apt packages that have to be installed on the machine."""
@@ -71,3 +75,11 @@ def install_missing(say):
             say("machine: apt-get update, the package lists are missing or old")
             run(["apt-get", "update"], "Updating the machine's package lists", env=env)
             run(install, "Installing packages", env=env)
+
+
+def raise_limits(say):
+    """Raise the one limit of the kernel that many hosts run into; it is never lowered again."""
+    before = int(INOTIFY.read_text(encoding="ascii"))
+    if before < INOTIFY_INSTANCES:
+        say(f"machine: {INOTIFY.name} raised from {before} to {INOTIFY_INSTANCES}")
+        INOTIFY.write_text(str(INOTIFY_INSTANCES), encoding="ascii")
