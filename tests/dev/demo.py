@@ -4,17 +4,22 @@
 """The demo: four hosts of three releases are rolled, and what was proven is shown per host."""
 
 import contextlib
+import json
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dev import lab_command, place, playbook, process
+from dev import lab_command, place, playbook, process, proof
 from dev.errors import DevError
+from lab.fleet import Fleet
 
 LAB = "shimdemo"
 RELEASES = ("1.6", "1.7", "2.1", "1.7")
 PLAY = f"{place.FQCN}.rolling_restart"
+# One host first, then all the others; a shorter look back than a fleet would take.
+OPTIONS = {"rolling_restart_batches": [1, "100%"], "rolling_restart_settle": 10}
+LEDGER = "/var/lib/shimops/ledger.json"
 # Where the lab keeps what it tells Ansible.
 INVENTORY = Path("/run/shimops/labs") / LAB / "inventory.yml"
 
@@ -26,9 +31,10 @@ def demo(keep: bool = False, log: Path | None = None) -> int:
         with step(f"{len(RELEASES)} hosts come up, containerd {', '.join(RELEASES)}"):
             lab(["up", "--lab", LAB, "--hosts", str(len(RELEASES)), "--releases", ",".join(RELEASES)], log)
         with step(f"ansible-playbook {PLAY}"):
-            words = playbook.argv([PLAY, "-i", str(INVENTORY)])
-            status = process.run(words, log=log, env=playbook.environment(), cwd=place.ROOT)
-        print_table(INVENTORY)
+            words = playbook.argv([PLAY, "-i", str(INVENTORY), "-e", json.dumps(OPTIONS)])
+            env = {**playbook.environment(), "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false"}
+            status = process.run(words, log=log, env=env, cwd=place.ROOT)
+        print_tables()
         if status != 0:
             raise DevError(f"The roll ended with status {status}.")
     finally:
@@ -41,9 +47,10 @@ def demo(keep: bool = False, log: Path | None = None) -> int:
     return 0
 
 
-def print_table(inventory: Path) -> None:
-    """Print per host what was proven, out of the ledgers on the hosts."""
-    raise NotImplementedError
+def print_tables() -> None:
+    """Print per host what was proven, out of the ledgers on the hosts: they are the truth."""
+    for name, host in Fleet(LAB).hosts.items():
+        print(proof.table(name, json.loads(Path(host.path(LEDGER)).read_text())), end="\n\n", flush=True)
 
 
 def lab(words: list[str], log: Path | None) -> None:

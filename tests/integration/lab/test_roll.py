@@ -1,0 +1,106 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook over the fleet: what it restarts, what it refuses, and that it stops at the first loss."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import play
+import pytest
+from lab import faults
+
+PLAYBOOK = f"{play.FQCN}.rolling_restart"
+# The canary alone, then everything else at once.
+BATCHES = {"rolling_restart_batches": [1, "100%"], "rolling_restart_settle": 1}
+
+
+def roll(fleet, *words, **options):
+    """Run the playbook over the lab; the finished process."""
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), PLAYBOOK, "-i", str(fleet.inventory)]
+    command += ["-e", json.dumps({**BATCHES, **options}), *words]
+    done = subprocess.run(
+        command, env=play.environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+    )
+    print(done.stdout, done.stderr)
+    return done
+
+
+def daemons(hosts):
+    """containerd's main pid on each host, by the host's name, as systemd tells it."""
+    show = ["systemctl", "show", "--property=MainPID", "--value", "containerd"]
+    return play.together(hosts.values(), lambda host: host.run(show).stdout.strip())
+
+
+def ledgers(hosts):
+    """Each host's ledger, by its name; None where there is none."""
+    found = {}
+    for host in hosts.values():
+        path = Path(host.path("/var/lib/shimops/ledger.json"))
+        found[host.name] = json.loads(path.read_text()) if path.exists() else None
+    return found
+
+
+@pytest.fixture
+def canary(clean):
+    """The host that the playbook takes first."""
+    return min(clean.values(), key=lambda host: host.name)
+
+
+def test_whole_fleet_is_proven(fleet, clean):
+    before = daemons(clean)
+    done = roll(fleet, rolling_restart_run_id="roll-1")
+    assert done.returncode == 0
+    after = daemons(clean)
+    for name, book in ledgers(clean).items():
+        assert after[name] != before[name]
+        assert (book["run_id"], book["phase"]) == ("roll-1", "verified")
+        assert {one["verdict"] for one in book["verdicts"]} == {"reattached"}
+        assert all(set(one["witnesses"].values()) == {"yes"} for one in book["verdicts"])
+    again = roll(fleet, rolling_restart_run_id="roll-1")
+    assert again.returncode == 0
+    assert daemons(clean) == after, "the same run restarts nothing twice"
+
+
+def test_check_mode_changes_nothing(fleet, clean):
+    before = daemons(clean)
+    done = roll(fleet, "--check")
+    assert done.returncode == 0
+    assert "containerd would be restarted" in done.stdout
+    assert daemons(clean) == before
+    assert set(ledgers(clean).values()) == {None}
+
+
+def test_host_at_risk_is_left_alone_and_listed(fleet, clean):
+    victim = clean["1.7"]
+    faults.apply(victim, "shim_stopped", "plain1")
+    before = daemons(clean)
+    done = roll(fleet)
+    after = daemons(clean)
+    assert done.returncode == 0, "a refused host is reported, not failed"
+    listed = done.stdout.split("PLAY [List the hosts that were left alone]")[1]
+    assert "default/plain1 would be killed" in listed
+    assert {name for name in before if before[name] == after[name]} == {victim.name}
+
+
+def test_refusal_can_fail_the_host(fleet, clean, canary):
+    faults.apply(canary, "shim_stopped", "plain1")
+    before = daemons(clean)
+    done = roll(fleet, rolling_restart_on_refusal="fail")
+    assert done.returncode != 0
+    assert daemons(clean) == before, "the canary was refused, so nobody after it was touched"
+
+
+@pytest.mark.parametrize("batches", ([1, "100%"], [2, "100%"]), ids=("canary alone", "canary with another"))
+def test_loss_on_the_canary_stops_the_roll(fleet, clean, canary, batches):
+    faults.apply(canary, "shim_stopped", "plain1")
+    before = daemons(clean)
+    done = roll(fleet, rolling_restart_on_risk="proceed", rolling_restart_batches=batches)
+    after = daemons(clean)
+    assert done.returncode != 0
+    assert "1 killed" in done.stdout
+    restarted = {name for name in before if before[name] != after[name]}
+    assert canary.name in restarted
+    assert len(restarted) == batches[0], "no host of a later batch is touched"
