@@ -21,10 +21,14 @@ class Tree:
     controllers: frozenset
     version: int
 
+    @property
+    def confined(self):
+        """Whether a process must stay below the cgroup it is in; elsewhere the top outlives any login."""
+        return self.version == 1 and "memory" in self.controllers
+
     def parent(self):
         """The directory below which the lab's cgroups are made."""
-        # A process must not leave the memory cgroup it was confined to; elsewhere the top outlives any login.
-        return _own_cgroup(self) if "memory" in self.controllers and self.version == 1 else self.top
+        return _own_cgroup(self) if self.confined else self.top
 
 
 def trees():
@@ -76,6 +80,9 @@ class Cgroups:
         """Where the lab's (or one host's) cgroups are, whoever made them."""
         found = []
         for tree in trees():
+            if not tree.confined:
+                found += [tree.top / self.places.tag] if (tree.top / self.places.tag).is_dir() else []
+                continue
             for path, below, _files in os.walk(tree.top):
                 if self.places.tag in below:
                     found.append(Path(path) / self.places.tag)

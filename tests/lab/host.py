@@ -245,7 +245,7 @@ class Host:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(leader, SHUTDOWN)
             deadline = time.monotonic() + patience
-            while self.pids() and time.monotonic() < deadline:
+            while _start_time(leader) is not None and time.monotonic() < deadline:
                 time.sleep(0.05)
         if leader:
             end({leader})
