@@ -242,6 +242,8 @@ class Host:
         """Shut the host down cleanly, then by process id; take away all that it had on the machine."""
         leader = self.find_leader()
         if leader and self.running:
+            # A container's process 1 ignores the signal that ends everything else; systemd would wait for it.
+            end(self.contained_pids())
             with contextlib.suppress(ProcessLookupError):
                 os.kill(leader, SHUTDOWN)
             deadline = time.monotonic() + patience
