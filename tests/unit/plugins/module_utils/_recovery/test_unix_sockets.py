@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 
 import pytest
 
@@ -287,7 +288,7 @@ class FakeKernel:
         pass
 
     def settimeout(self, seconds):
-        assert seconds
+        self.patience = seconds
 
     def bind(self, address):
         pass
@@ -317,6 +318,7 @@ def fake(monkeypatch):
 def test_the_question_is_that_of_ss(fake):
     kernel = fake([done()])
     assert unix_sockets.snapshot() == UnixSockets({})
+    assert 0 < kernel.patience < 60
     # nlmsghdr: length 40, SOCK_DIAG_BY_FAMILY, REQUEST|DUMP, sequence 1; unix_diag_req: AF_UNIX, all states, any
     # inode, name and file and peer.
     assert kernel.asked == [
@@ -389,10 +391,10 @@ def test_without_netlink_it_says_what_to_load(monkeypatch):
         [socket.timeout("timed out")],
         [(row(1), [], socket.MSG_TRUNC, (0, 0))],
         [b"\1\2\3"],
-        [message(20, b"", length=4)],
-        [message(20, b"", length=400)],
+        [message(20, b"", length=0, sequence=2)],
+        [row(1, length=400)],
         [message(20, b"\1")],
-        [row(1, struct.pack("=HH", 0, 2))],
+        [row(1, struct.pack("=HH", 0, 77))],
         [row(1, attribute(2, b"\1"))],
         [message(2, b"")],
     ],
@@ -506,7 +508,7 @@ def test_nobody_listens(stack, directory):
     plain = os.path.join(directory, "file")
     with open(plain, "wb"):
         pass
-    for name in (path, plain, path + "-missing", path + "x" * 200, path + "\0x", "\0" + path):
+    for name in (path, plain, path + "-missing", path + "x" * 200, path + "\0x", "\0" + path, path + "\ud800"):
         with pytest.raises(ShimError, match="cannot be connected to: ") as caught:
             unix_sockets.peer_pid(name, Deadline(20))
         assert caught.value.stage == "kernel"
@@ -519,5 +521,8 @@ def test_a_full_queue_is_waited_for_but_not_for_ever(stack, directory):
     client(stack, path)
     with pytest.raises(DeadlineExceeded, match="did not take a connection in time"):
         unix_sockets.peer_pid(path, Deadline(0.1))
-    accepted(stack, sock)
+    # The one who accepts is slow, but there.
+    accepting = threading.Timer(0.1, accepted, (stack, sock))
+    accepting.start()
     assert unix_sockets.peer_pid(path, Deadline(20))[0] == os.getpid()
+    accepting.join()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+import threading
 import tracemalloc
 
 import pytest
@@ -167,6 +168,22 @@ def test_what_a_peer_reads_late_arrives_whole(wire):
     assert messages.decode("Request", got[20 + length :]).payload == ID
 
 
+def test_a_wait_for_an_answer_also_sends_what_is_still_unsent(wire):
+    channel, other = wire
+    channel.send(V2, "Wait", bytes(3 << 20), None, "n")
+
+    def read_late_then_answer():
+        got = 0
+        while got < 3 << 20:
+            got += len(other.recv(1 << 16))
+        other.sendall(REAL_CONNECTED)
+
+    peer = threading.Thread(target=read_late_then_answer, daemon=True)
+    peer.start()
+    assert channel.receive(soon()).code == 0
+    peer.join(20)
+
+
 # What is received.
 
 
@@ -215,6 +232,14 @@ def test_answers_in_another_order(shim, channel):
     assert channel.receive(soon()).stream_id == 3
     first.release()
     assert channel.receive(soon()).stream_id == 1
+
+
+def test_answers_are_given_out_as_they_came(wire):
+    channel, other = wire
+    for _count in range(3):
+        channel.send(V2, "State", ID, 5, "n")
+    other.sendall(b"".join(scripted.frame(stream_id, b"") for stream_id in (3, 5, 1)))
+    assert [channel.receive(soon()).stream_id for _count in range(3)] == [3, 5, 1]
 
 
 def test_a_call_keeps_the_answers_of_others(shim, channel):
@@ -382,7 +407,12 @@ def test_a_broken_peer_is_one_sentence(shim, channel, name):
     assert (caught.value.stage, caught.value.subject) == ("ask", shim.path)
     assert "\n" not in str(caught.value)
     # Nothing more is read from such a peer: its frames can no longer be told apart.
-    for work in (lambda: connect(channel), lambda: channel.receive(soon()), channel.receive_ready):
+    for work in (
+        lambda: channel.send(V2, "Connect", ID, 5, "n"),
+        lambda: connect(channel),
+        lambda: channel.receive(soon()),
+        channel.receive_ready,
+    ):
         with pytest.raises(ShimError) as again:
             work()
         assert again.value is caught.value

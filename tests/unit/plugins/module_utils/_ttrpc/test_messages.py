@@ -11,7 +11,7 @@ import types
 
 import google.protobuf
 import pytest
-from google.protobuf import message_factory
+from google.protobuf import descriptor_pool, message_factory
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
@@ -148,8 +148,10 @@ def _imported_again():
     return module
 
 
-def test_two_copies_do_not_meet():
-    """The pool is private: the default one refuses a second file of the same name with other content."""
+def test_the_pool_of_others_is_left_alone():
+    """The default one is everybody's: two releases of this collection in one process would clash there."""
+    with pytest.raises(KeyError):
+        descriptor_pool.Default().FindMessageTypeByName("shimops.ttrpc.Request")
     again = _imported_again()
     assert again.protobuf_problem() is None
     assert again.decode("ConnectRequest", messages.encode("ConnectRequest", id="x")).id == "x"
