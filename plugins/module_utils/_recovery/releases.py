@@ -29,7 +29,7 @@ _TABLE = (
 
 _VERSION = re.compile(r"^v?(\d+)\.(\d+)\.(\d+)(.*)$")
 # Debian's rebuilds were run and behave as the release they name; any other suffix is a vendor's build.
-_DEBIAN = re.compile(r"([~+]ds\d*|\+unknown)$")
+_DEBIAN = re.compile(r"(?:[~+]ds\d*(?:-\d+)?)?(?:(?:-\d+)?[~+]deb\d+u\d+)?(?:\+unknown)?$")
 
 
 class ReleaseClass(NamedTuple):
@@ -61,7 +61,10 @@ def classify(version: Optional[str]) -> Optional[ReleaseClass]:
 
 
 def plain(version: str) -> str:
-    """A version without the marks of Debian's rebuilds: 1.6.20~ds1 and 2.1.9+unknown become 1.6.20 and 2.1.9."""
+    """A version without the marks of Debian's rebuilds, be it containerd's own word or that of the package.
+
+    2.1.9+unknown and 2.1.9+ds1-5 become 2.1.9, 1.6.20~ds1 and 1.6.20~ds1-1+deb12u3 become 1.6.20.
+    """
     return _DEBIAN.sub("", version).lstrip("v")
 
 
