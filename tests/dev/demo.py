@@ -5,7 +5,6 @@
 
 import contextlib
 import json
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +40,7 @@ def demo(keep: bool = False, log: Path | None = None) -> int:
         if keep:
             print(f"kept: ./dev lab ls; ./dev lab down --lab {LAB}")
         else:
-            with undisturbed(), step("the hosts go"):
+            with process.undisturbed(), step("the hosts go"):
                 lab(["down", "--lab", LAB], log)
     print(f"done in {time.monotonic() - start:.0f} s")
     return 0
@@ -66,15 +65,3 @@ def step(title: str) -> Iterator[None]:
     start = time.monotonic()
     yield
     print(f"   {time.monotonic() - start:.0f} s\n", flush=True)
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Let nothing but KILL keep the hosts from being taken down."""
-    ignored = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in ignored}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -7,10 +7,12 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dev.errors import DevError
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def interruptible() -> None:
@@ -19,8 +21,8 @@ def interruptible() -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, interrupt)
+    for number in ENDING:
+        signal.signal(number, interrupt)
 
 
 def run(
@@ -61,16 +63,27 @@ def run(
 
 
 def end_group(child: subprocess.Popen) -> None:
-    """Ask what is left of the child's group to end, and make it end after ten seconds."""
-    if child.poll() is None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+    """Let the child's group end itself, as Ctrl-C would; make it end if it does not."""
+    if child.poll() is not None:
+        return
+    # Impatience must not cut short what cleans up.
+    with undisturbed():
+        for number, patience in ((signal.SIGINT, 60), (signal.SIGTERM, 10), (signal.SIGKILL, None)):
             with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(child.pid, number)
-                child.wait(10)
-    if child.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+                child.wait(patience)
+                return
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let nothing but KILL interrupt what is done in here."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, *ENDING)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def answer(argv: Sequence[object], **options: object) -> str | None:
