@@ -53,9 +53,11 @@ def machine_mirror(root=APT_SOURCES):
             entries += _deb822_entries(path.read_text(encoding="utf-8"))
         elif path.suffix == ".list" and path.is_file():
             entries += _classic_entries(path.read_text(encoding="utf-8"))
-    for uri, suites, components in entries:
-        if "main" in components and {*SUITES.values(), "stable", "testing", "sid"} & set(suites):
-            return uri.rstrip("/")
+    wanted = {*SUITES.values(), "stable", "testing", "sid"}
+    found = [uri.rstrip("/") for uri, suites, components in entries if "main" in components and wanted & set(suites)]
+    # Others than Debian use its suites' names too; a mirror of Debian ends in the archive's name.
+    for uri in sorted(found, key=lambda uri: not uri.endswith("/debian")):
+        return uri
     raise LabError("No Debian mirror in the machine's apt sources; name one with --mirror or SHIMOPS_MIRROR.")
 
 
