@@ -170,8 +170,8 @@ def _annotations(spec: File) -> Dict[str, str]:
 
 
 def _init(file: File) -> Optional[Process]:
-    text = file.text().strip()
-    return processes.look_up(int(text)) if text.isdigit() and len(text) < 10 else None
+    digits = file.data.strip()
+    return processes.look_up(int(digits)) if digits.isdigit() and len(digits) < 10 else None
 
 
 def _unreadable(entry: Entry, problem: str) -> Bundle:

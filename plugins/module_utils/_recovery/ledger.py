@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes
@@ -71,11 +71,16 @@ def same_process(one: dict, other: dict) -> bool:
 
 def add(book: dict, cases: List[Case]) -> List[str]:
     """Enter the tasks that are not in the book yet; gives their ids."""
-    known = {(task["namespace"], task["id"]) for task in book["tasks"]}
+    known = keys(book)
     fresh = [_task(case) for case in cases if case.bundle and case.status]
     fresh = [task for task in fresh if (task["namespace"], task["id"]) not in known]
     book["tasks"].extend(fresh)
     return [task["id"] for task in fresh]
+
+
+def keys(book: dict) -> Set[Tuple[str, str]]:
+    """Namespace and id of every task in the book."""
+    return {(task["namespace"], task["id"]) for task in book["tasks"]}
 
 
 def _task(case: Case) -> dict:

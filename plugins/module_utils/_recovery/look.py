@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from typing import Container, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -70,16 +70,24 @@ def target(daemon: Daemon, wanted: str) -> Tuple[str, ReleaseClass]:
 
 
 def look(
-    daemon: Daemon, options: dict, deadline: Deadline, classes: Iterable[str], pids: bool = True, asked: bool = True
+    daemon: Daemon,
+    options: dict,
+    deadline: Deadline,
+    classes: Iterable[str],
+    pids: bool = True,
+    asked: bool = True,
+    known: Container[Tuple[str, str]] = (),
 ) -> List[Case]:
     """Scan, read and ask: one Case per entry of the state directory, in containerd's order.
 
     :param options: ``namespaces``, ``ids`` and ``shim_timeout`` of the module.
     :param classes: the release classes a forecast will be made for: what they would dial is asked.
     :param asked: false leaves every shim in peace.
+    :param known: namespace and id of entries to pass over.
     Raises ShimError when the state directory cannot be read.
     """
     entries = scan(daemon.state_dir, options.get("namespaces"), options.get("ids"))
+    entries = [entry for entry in entries if (entry.namespace, entry.id) not in known]
     read = {entry: bundles.read(entry) for entry in entries if entry.kind == "bundle"}
     questions = {}
     for entry, bundle in read.items() if asked else ():

@@ -107,8 +107,8 @@ class Host:
     def _clock(self) -> Deadline:
         return Deadline(self._options["timeout"])
 
-    def _look(self, daemon: Daemon, asked: bool = True) -> List[Case]:
-        return look(daemon, self._options, self._clock(), CLASSES, asked=asked)
+    def _look(self, daemon: Daemon) -> List[Case]:
+        return look(daemon, self._options, self._clock(), CLASSES)
 
     def _begin(self, book: Optional[dict]) -> None:
         """Make room for a new ledger: one of another run is kept beside it, never overwritten."""
@@ -149,10 +149,9 @@ class Host:
         vigil = Vigil()
         try:
             vigil.add(book, self._clock())
-            late = self._look(daemon)
+            late, again = self._forecast(daemon)
             ledger.add(book, late)
             vigil.add(book, self._clock())
-            again = outlook(daemon, late, "installed")
             if again.at_risk and self._options["on_risk"] == "refuse":
                 act.remove_ledger(self._path)
                 return self._refusal(again)
@@ -170,9 +169,7 @@ class Host:
         while not clock.expired():
             if gone_at is None and not daemon.process.alive():
                 gone_at = clock.elapsed()
-                ledger.add(book, self._look(daemon._replace(process=None)))
-                act.save_ledger(self._path, book)
-                vigil.add(book, self._clock())
+                self._add_latecomers(daemon, book, vigil)
             if gone_at is not None and _serves_anew(daemon):
                 served_at = clock.elapsed()
                 break
@@ -195,6 +192,14 @@ class Host:
         if running.code() is None:
             return "the restart did not end in {0:g} s and is left alone".format(self._options["restart_timeout"])
         return "containerd did not come back{0}".format(" (" + words + ")" if words else "")
+
+    def _add_latecomers(self, daemon: Daemon, book: dict, vigil: Vigil) -> None:
+        """Enter the tasks that came in the last moment. Only they are asked: the new containerd is awaited meanwhile."""
+        known = ledger.keys(book)
+        cases = look(daemon._replace(process=None), self._options, self._clock(), CLASSES, known=known)
+        if ledger.add(book, cases):
+            act.save_ledger(self._path, book)
+            vigil.add(book, self._clock())
 
     def _conclude(self, book: dict, vigil: Vigil, view: Outlook, problem: str) -> Outcome:
         """Verdicts, settle, verdicts again. What CRI and kubelet do comes after the start."""

@@ -10,13 +10,10 @@ Source: LoadBundle and resolveRuntimePath, recovery-spec 1.3 steps 5 and 6.
 from __future__ import annotations
 
 import os
-import re
 from typing import Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
-
-_NAME = re.compile(r"^io\.containerd\.(?:.*\.)?([^.]+)\.([^.]+)$")
 
 
 def resolves(runtime: str, daemon: Daemon) -> Optional[bool]:
@@ -26,10 +23,11 @@ def resolves(runtime: str, daemon: Daemon) -> Optional[bool]:
     """
     if os.path.isabs(runtime):
         return os.path.exists(runtime)
-    match = _NAME.match(runtime)
-    if not match:
+    # BinaryName@v2.1.9: the last two parts of a dotted name.
+    parts = runtime.split(".")
+    if len(parts) < 2 or not parts[0] or "/" in runtime:
         return False
-    binary = "containerd-shim-{0}-{1}".format(*match.groups())
+    binary = "containerd-shim-{0}-{1}".format(*parts[-2:])
     if daemon.process is None:
         return None
     path = processes.search_path(daemon.process.pid) or ""

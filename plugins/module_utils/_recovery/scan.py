@@ -17,7 +17,7 @@ from typing import List, NamedTuple, Optional
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 
 TASK_DIRECTORY = "io.containerd.runtime.v2.task"
-_NAMESPACE = re.compile(r"^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$")
+_NAMESPACE = re.compile(r"[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*")
 
 
 class Entry(NamedTuple):
@@ -64,7 +64,7 @@ def scan(state_dir: str, namespaces: Optional[List[str]] = None, ids: Optional[L
 
 
 def _namespace(root: str, name: str) -> List[Entry]:
-    valid = len(name) <= 76 and _NAMESPACE.match(name)
+    valid = len(name) <= 76 and _NAMESPACE.fullmatch(name)
     found = []
     try:
         names = sorted(os.listdir(os.path.join(root, name)))

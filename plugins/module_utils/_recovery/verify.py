@@ -33,17 +33,21 @@ class After(NamedTuple):
 
 
 def collect(book: dict, daemon: Daemon, cases: List[Case], shim_timeout: float, deadline: Deadline) -> After:
-    """Hear every witness once. Shims are asked where the ledger found them, whatever the bundle says now."""
+    """Hear every witness once. Shims are heard where the ledger found them, whatever the bundle says now."""
     names = {task["namespace"] for task in book["tasks"]} | {case.entry.namespace for case in cases}
     tasks = dict.fromkeys(names)
     if daemon.process:
         tasks = {name: daemon.ctr().tasks(name, deadline.within(15)) for name in sorted(names)}
-    questions = {}
+    heard = {(case.entry.namespace, case.entry.id): case.answers for case in cases}
+    answers, questions = {}, {}
     for task in book["tasks"]:
-        place = ledger.endpoint(task["endpoint"])
-        if place:
-            questions[(task["namespace"], task["id"])] = Question(task["namespace"], task["id"], place)
-    return After(daemon, cases, tasks, ask(questions, deadline, shim_timeout), connections(daemon))
+        key, place = (task["namespace"], task["id"]), ledger.endpoint(task["endpoint"])
+        if place in heard.get(key, {}):
+            answers[key] = heard[key][place]
+        elif place:
+            questions[key] = Question(task["namespace"], task["id"], place)
+    answers.update(ask(questions, deadline, shim_timeout))
+    return After(daemon, cases, tasks, answers, connections(daemon))
 
 
 def connections(daemon: Daemon) -> Optional[Dict[str, int]]:
@@ -145,7 +149,7 @@ def _tasks_by_endpoint(book: dict, after: After) -> Dict[Endpoint, int]:
 
 
 def _fresh(book: dict, after: After) -> List[Case]:
-    known = {(task["namespace"], task["id"]) for task in book["tasks"]}
+    known = ledger.keys(book)
     return [case for case in after.cases if case.live and (case.entry.namespace, case.entry.id) not in known]
 
 
