@@ -34,7 +34,9 @@ options:
     description: The systemd unit containerd runs in, with its suffix.
     type: str
   namespaces:
-    description: Look only at these namespaces of containerd. One that has no bundles is an error.
+    description:
+      - Look only at these namespaces of containerd. One that has no bundles is an error.
+      - A restart concerns every task, so M(shimops.containerd.shim_reconnect) with O(ignore:state=restarted) refuses this and O(ids).
     type: list
     elements: str
   ids:

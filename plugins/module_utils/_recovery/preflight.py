@@ -22,6 +22,13 @@ def require_root() -> None:
         raise ShimError("daemon", "this user", "is not root", "run the task with become: true")
 
 
+def require_whole_host(options: dict) -> None:
+    """A restart concerns every task of the host, so none may be left out of its forecast and its ledger."""
+    for name in ("namespaces", "ids"):
+        if options.get(name):
+            raise ShimError("options", name, "cannot narrow a restart, which concerns every task", "leave it out")
+
+
 def require_no_hold() -> None:
     """The node-side stop file is honoured by every module that acts."""
     if os.path.lexists(STOP_FILE):

@@ -80,6 +80,7 @@ class Host:
 
     def restarted(self) -> Outcome:
         """Forecast, record, restart, verify."""
+        preflight.require_whole_host(self._options)
         preflight.require_no_hold()
         book = self._previous()
         if book and book["run_id"] == self._run and book["phase"] in ("restarting", "restarted", "verified"):

@@ -8,7 +8,7 @@ The only file that imports protobuf. The messages are a table, and their descrip
 file is imported, in a pool of their own: generated code would need one certain release of protobuf, this works with
 any from 3.6 on and never meets the descriptors of somebody else.
 
-Sources: ``proto/status.proto`` and ``request.go`` of github.com/containerd/ttrpc v1.2.8; containerd v2.3.4's
+Sources: ``request.proto`` of github.com/containerd/ttrpc v1.2.8, ``google/rpc/status.proto``; containerd v2.3.4's
 ``api/runtime/task/v3/shim.proto``, ``api/types/task/task.proto``. The task service's v2 and v3 differ in the name of
 the package alone, which is no part of a message, so one table serves both.
 """

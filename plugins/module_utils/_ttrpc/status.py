@@ -10,7 +10,7 @@ OK = 0
 NOT_FOUND = 5
 UNIMPLEMENTED = 12
 
-#: google.rpc.Code, by number: ``google/rpc/code.proto``, written as google.golang.org/grpc/codes does.
+#: google.rpc.Code, by number: ``google/rpc/code.proto``, in camel case. (grpc-go writes 1 with one l.)
 _CODES = (
     "OK",
     "Cancelled",
