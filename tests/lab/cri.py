@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A gRPC client of a host's containerd: pods through the CRI, tasks through containerd's own API."""
-import contextlib
 import importlib.util
 from dataclasses import dataclass
 
@@ -138,12 +137,6 @@ class Client:
         rootfs = self._containerd("snapshots.v1.Snapshots/Mounts", mounts, "MountsResponse", namespace).mounts
         request = message("containerd", "CreateTaskRequest")(container_id=container, rootfs=rootfs)
         return self._containerd("tasks.v1.Tasks/Create", request, "CreateTaskResponse", namespace).pid
-
-    def delete_task(self, container, namespace=CRI_NAMESPACE):
-        """Delete a task that is created or stopped."""
-        request = message("containerd", "ContainerRequest")(container_id=container)
-        with contextlib.suppress(LabError):
-            self._containerd("tasks.v1.Tasks/Delete", request, "Empty", namespace)
 
 
 def sandbox_config(name, namespace, uid):

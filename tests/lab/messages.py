@@ -36,8 +36,6 @@ CONTAINERD = {
     "MountsResponse": "mounts:*Mount:1",
     "CreateTaskRequest": "container_id:s:1 rootfs:*Mount:3",
     "CreateTaskResponse": "container_id:s:1 pid:u:2",
-    "ContainerRequest": "container_id:s:1",
-    "Empty": "",
 }
 
 
