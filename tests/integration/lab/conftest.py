@@ -28,8 +28,10 @@ def pytest_sessionstart(session):
 def fleet():
     """The lab of SHIMOPS_LAB; what was up before stays up, and SHIMOPS_KEEP_LAB keeps the rest."""
     lab = Fleet()
-    found = bool(lab.hosts)
-    lab.up(hosts=max(len(CLASSES), len(lab.hosts)), releases=list(CLASSES))
+    found = {host.release for host in lab.hosts.values()}
+    # Hosts that are there may be in any state, so they are not filled with containers: each test begins with a reset.
+    if not found.issuperset(CLASSES):
+        lab.up(hosts=len(CLASSES), releases=list(CLASSES))
     yield lab
     if not found and not os.environ.get("SHIMOPS_KEEP_LAB"):
         lab.down()

@@ -6,6 +6,7 @@
 import concurrent.futures
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ FQCN = "shimops.containerd"
 def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=180):
     """Run one module on the hosts (names or Host objects; None for all) and return each host's result by name.
 
-    ``args`` has at least one key. A module that fails is a result with ``failed``, not an exception.
+    ``args`` has at least one key. A module that fails is no exception: every result has ``failed``, true or false.
     """
     command, env = argv(fleet, module, args, hosts, check), environment(extra_env)
     with tempfile.TemporaryDirectory(prefix="shimops-play-") as tree:
@@ -30,10 +31,13 @@ def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=18
             timeout=timeout,
         )
         results = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in Path(tree).iterdir()}
-    missing = sorted(set(names(fleet, hosts)) - set(results))
+    # The tree's files do not tell whether the module failed; the lines for people do.
+    words = dict(re.findall(r"^(\S+) \| (\w+)!? =>", done.stdout, re.MULTILINE))
+    missing = sorted(set(names(fleet, hosts)) - (set(results) & set(words)))
     assert not missing, f"no result of {missing}: {done.stdout}\n{done.stderr}"
     for name, result in results.items():
-        assert not result.get("unreachable"), f"{name}: {result.get('msg')}"
+        assert words[name] in ("SUCCESS", "CHANGED", "FAILED", "SKIPPED"), f"{name}: {words[name]} {result.get('msg')}"
+        result["failed"] = words[name] == "FAILED"
         assert "module_stderr" not in result, f"{name}: {result['module_stderr']}"
         assert "exception" not in result or "Traceback" not in str(result["exception"]), f"{name}: {result['exception']}"
     return results

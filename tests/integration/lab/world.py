@@ -6,7 +6,7 @@
 import json
 from dataclasses import dataclass
 
-from lab import workloads
+from lab import cri, workloads
 
 LEDGER = "/var/lib/shimops/ledger.json"
 
@@ -41,3 +41,11 @@ def ledger(host):
     """The ledger on the host, or None."""
     done = host.run(["cat", LEDGER], check=False)
     return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def pod(host, name):
+    """The tasks of a pod by container name, and its sandbox as ``sandbox``."""
+    with cri.Client(host) as client:
+        sandbox = next(each.id for each in client.pods() if each.name == name)
+        found = {each.name: (cri.CRI_NAMESPACE, each.id) for each in client.containers() if each.sandbox == sandbox}
+    return {"sandbox": (cri.CRI_NAMESPACE, sandbox), **found}
