@@ -14,7 +14,8 @@ class ModuleDocFragment:
 options:
   layout:
     description:
-      - Which installation of containerd is meant. It gives the default of O(state_dir), O(root_dir), O(address) and O(unit).
+      - Which installation of containerd is meant. It gives the default of O(state_dir), O(root_dir), O(address) and
+        O(unit).
       - V(auto) finds it from the running processes and the state directories. When it finds two, the module says so and
         does nothing; M(shimops.containerd.shim_bundle_facts) lists both.
       - Only V(containerd) was run in tests; the other layouts follow their projects' sources.
@@ -36,7 +37,8 @@ options:
   namespaces:
     description:
       - Look only at these namespaces of containerd. One that has no bundles is an error.
-      - A restart concerns every task, so M(shimops.containerd.shim_reconnect) with O(ignore:state=restarted) refuses this and O(ids).
+      - A restart concerns every task, so M(shimops.containerd.shim_reconnect) with O(ignore:state=restarted) refuses
+        this and O(ids).
     type: list
     elements: str
   ids:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options that all four modules share. Documented in the doc fragment of the same name. Internal to the collection."""
+"""The options that all four modules share. Documented in the doc fragment of the same name. Internal."""
 
 from __future__ import annotations
 

@@ -19,9 +19,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import m
 _INTERPRETERS = ["/usr/bin/python3", "/usr/libexec/platform-python", "/usr/bin/python"]
 
 
-def execute(
-    work: Callable[[dict, bool], dict], spec: Optional[dict] = None, asks_shims: bool = True, **rules
-) -> None:
+def execute(work: Callable[[dict, bool], dict], spec: Optional[dict] = None, asks_shims: bool = True, **rules) -> None:
     """Run a module and end the process.
 
     :param work: takes the options and whether this is check mode, gives the result; a result with ``failure`` fails

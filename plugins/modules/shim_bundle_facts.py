@@ -11,7 +11,8 @@ short_description: Gather facts about containerd, its bundles and their shims
 version_added: 0.1.0
 description:
   - Reads what stands in containerd's state directory and in C(/proc), without asking a shim anything.
-  - A bad bundle is data, not an error. The module fails only when there is no containerd, or its state directory cannot be read.
+  - A bad bundle is data, not an error. The module fails only when there is no containerd, or its state directory
+    cannot be read.
 extends_documentation_fragment:
   - shimops.containerd._shared
   - shimops.containerd._shared.attributes
@@ -47,7 +48,8 @@ ansible_facts:
       contains:
         instances:
           description:
-            - One entry per containerd of the host with C(layout), C(daemon), C(bundles), C(endpoints) and C(leftovers).
+            - One entry per containerd of the host with C(layout), C(daemon), C(bundles), C(endpoints) and
+              C(leftovers).
             - With O(detail=summary) and O(detail=problems) only the bundles with problems are listed.
           type: list
           elements: dict
@@ -58,13 +60,16 @@ ansible_facts:
               type: str
               returned: success
             daemon:
-              description: Process, running and installed release and class, unit with KillMode and Delegate, and its directories.
+              description:
+                - Process, running and installed release and class, unit with KillMode and Delegate, and its
+                  directories.
               type: dict
               returned: success
             bundles:
               description:
-                - Per bundle its namespace, id, role (sandbox, workload or plain), pod, endpoint and where it came from, shim group,
-                  runtime, shim pid and executable and whether that is gone from disk, init pid and start time, and problems.
+                - Per bundle its namespace, id, role (sandbox, workload or plain), pod, endpoint and where it came
+                  from, shim group, runtime, shim pid and executable and whether that is gone from disk, init pid and
+                  start time, and problems.
               type: list
               elements: dict
               returned: success
@@ -94,7 +99,10 @@ def gather(options, check_mode):
     """All instances of the host; counts first, so that they stay exact when lists are shortened."""
     deadline = Deadline(options["timeout"])
     found = [facts.instance(one, options, deadline) for one in daemon.find(options, deadline)]
-    summary = {"instances": len(found), "problems": sum(1 for one in found for row in one["bundles"] if row["problems"])}
+    summary = {
+        "instances": len(found),
+        "problems": sum(1 for one in found for row in one["bundles"] if row["problems"]),
+    }
     summary.update({name: sum(len(one[name]) for one in found) for name in ("bundles", "endpoints", "leftovers")})
     for one in found:
         one["bundles"] = report.select(one["bundles"], options["detail"], lambda row: row["problems"])

@@ -10,9 +10,11 @@ module: shim_migrate
 short_description: Give legacy bundles the bootstrap.json that containerd 2.x reads
 version_added: 0.1.0
 description:
-  - A shim started by containerd 1.x leaves its address in a file C(address). containerd 2.x reads C(bootstrap.json) and writes
+  - A shim started by containerd 1.x leaves its address in a file C(address). containerd 2.x reads C(bootstrap.json)
+    and writes
     it from C(address) when it first loads the bundle; where it cannot write, it kills the container.
-  - This module writes the same file beforehand, byte for byte as containerd would. C(address) stays, so the way back stays open.
+  - This module writes the same file beforehand, byte for byte as containerd would. C(address) stays, so the way
+    back stays open.
   - Nothing is written unless the shim behind the address proves that it is the one of this task.
 extends_documentation_fragment:
   - shimops.containerd._shared

@@ -71,7 +71,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 shims:
-  description: One row per bundle; with O(detail=summary) and O(detail=problems) those that are at risk or not reattached.
+  description:
+    - One row per bundle; with O(detail=summary) and O(detail=problems) those that are at risk or not reattached.
   returned: always
   type: list
   elements: dict
@@ -99,7 +100,12 @@ release:
   description: Running, installed and target release, and the target's release class.
   returned: always
   type: dict
-  sample: {"installed": "1.7.24", "release_class": "V17", "release_class_sure": true, "running": "1.7.24", "target": "1.7.24"}
+  sample:
+    installed: 1.7.24
+    release_class: V17
+    release_class_sure: true
+    running: 1.7.24
+    target: 1.7.24
 start_estimate:
   description: Seconds that loading the shims adds to containerd's start.
   returned: always
@@ -114,7 +120,8 @@ refusal:
   returned: always
   type: str
 rollback:
-  description: Whether a way back to containerd 1.x is V(open), V(closing) or V(closed), and the containers that close it.
+  description:
+    - Whether a way back to containerd 1.x is V(open), V(closing) or V(closed), and the containers that close it.
   returned: always
   type: dict
   sample: {"class": "open", "containers": []}
@@ -139,7 +146,9 @@ def probe(options, check_mode):
         unwanted = [row for row in found["shims"] if options["wanted"] and row["outcome"] not in options["wanted"]]
         if not unwanted or not patience.sleep(options["sleep"]):
             break
-    found["shims"] = report.select(found["shims"], options["detail"], lambda row: row["at_risk"] or row["outcome"] != "reattached")
+    found["shims"] = report.select(
+        found["shims"], options["detail"], lambda row: row["at_risk"] or row["outcome"] != "reattached"
+    )
     found["elapsed"] = round(patience.elapsed(), 3)
     if unwanted:
         found["failure"] = "forecast: {0} of {1} bundles have another outcome than {2}; {3}/{4} is {5}: {6}.".format(

@@ -10,10 +10,12 @@ module: shim_reconnect
 short_description: Restart containerd, and prove that every container was found again
 version_added: 0.1.0
 description:
-  - Records what runs on a host, restarts containerd, and proves for every task what became of it by three independent witnesses.
+  - Records what runs on a host, restarts containerd, and proves for every task what became of it by three
+    independent witnesses.
   - The witnesses are the shim itself, containerd's task list, and the kernel's list of connections between the two.
   - A restart that would lose a container is refused before anything is done.
-  - Once the ledger is written, the host finishes on its own when the connection is cut. The ledger tells what happened.
+  - Once the ledger is written, the host finishes on its own when the connection is cut. The ledger tells what
+    happened.
 extends_documentation_fragment:
   - shimops.containerd._shared
   - shimops.containerd._shared.attributes
@@ -31,7 +33,8 @@ options:
   state:
     description:
       - V(recorded) writes the ledger.
-      - V(restarted) forecasts, records, restarts and verifies. A second run under the same O(run_id) verifies again and
+      - V(restarted) forecasts, records, restarts and verifies. A second run under the same O(run_id) verifies again
+        and
         does not restart.
       - V(verified) compares what runs now with the ledger.
       - The ledger of an earlier run that was never verified is verified and reported first; the task then fails.
@@ -61,7 +64,8 @@ options:
     type: float
     default: 120
   settle:
-    description: Seconds between the first verdicts and the last. What CRI and kubelet do comes after containerd's start.
+    description:
+      - Seconds between the first verdicts and the last. What CRI and kubelet do comes after containerd's start.
     type: float
     default: 30
   witnesses:
@@ -93,7 +97,8 @@ EXAMPLES = r"""
 RETURN = r"""
 verdicts:
   description:
-    - One row per task of the ledger, and one per task that is new. With O(detail=summary) and O(detail=problems) those that are lost.
+    - One row per task of the ledger, and one per task that is new. With O(detail=summary) and O(detail=problems)
+      those that are lost.
   returned: always
   type: list
   elements: dict
@@ -110,8 +115,18 @@ summary:
   description: Exact counts by verdict, of tasks and of lost ones, and how many rows were left out.
   returned: always
   type: dict
-  sample: {"duplicated": 0, "exited": 0, "killed": 0, "lost": 0, "new": 0, "orphaned": 0, "reattached": 8, "restarted": 0,
-    "tasks": 8, "truncated": 0, "unproven": 0}
+  sample:
+    duplicated: 0
+    exited: 0
+    killed: 0
+    lost: 0
+    new: 0
+    orphaned: 0
+    reattached: 8
+    restarted: 0
+    tasks: 8
+    truncated: 0
+    unproven: 0
 at_risk:
   description: The tasks that the restart would lose, or may.
   returned: always

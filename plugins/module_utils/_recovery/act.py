@@ -27,7 +27,9 @@ def write_atomically(directory: int, name: str, data: bytes, mode: int) -> None:
     Raises OSError; then the old file is as it was.
     """
     temporary = ".{0}.{1}".format(name, os.getpid())
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=directory)
+    handle = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=directory
+    )
     try:
         with os.fdopen(handle, "wb") as stream:
             os.fchmod(stream.fileno(), mode)
@@ -42,7 +44,10 @@ def write_atomically(directory: int, name: str, data: bytes, mode: int) -> None:
 
 
 def write_in_bundle(path: str, name: str, data: bytes, mode: int) -> None:
-    """Add a file to a bundle that does not have it yet. Raises ShimError when the bundle or the file changed meanwhile."""
+    """Add a file to a bundle that does not have it yet.
+
+    Raises ShimError when the bundle or the file changed meanwhile, or it cannot be written.
+    """
     try:
         directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
@@ -55,7 +60,9 @@ def write_in_bundle(path: str, name: str, data: bytes, mode: int) -> None:
         finally:
             os.close(directory)
     except OSError as error:
-        raise ShimError("act", path, "cannot be written ({0})".format(os.strerror(error.errno)), "look at the file system") from error
+        raise ShimError(
+            "act", path, "cannot be written ({0})".format(os.strerror(error.errno)), "look at the file system"
+        ) from error
 
 
 def save_ledger(path: str, book: dict) -> None:
@@ -115,15 +122,22 @@ def restart_argv(unit: str, command: Optional[List[str]]) -> List[str]:
         return [systemctl, "restart", "--", unit]
     program = command[0]
     if not os.path.isabs(program):
-        raise ShimError("act", "restart_command {0!r}".format(program), "is not an absolute path", "name it with its whole path")
+        raise ShimError(
+            "act", "restart_command {0!r}".format(program), "is not an absolute path", "name it with its whole path"
+        )
     for path in (os.path.realpath(program), os.path.dirname(os.path.realpath(program))):
         try:
             status = os.stat(path)
         except OSError as error:
-            raise ShimError("act", "restart_command " + program, "cannot be found", "name a program that is there") from error
+            raise ShimError(
+                "act", "restart_command " + program, "cannot be found", "name a program that is there"
+            ) from error
         if status.st_uid != 0 or stat.S_IMODE(status.st_mode) & 0o022:
             raise ShimError(
-                "act", "restart_command " + program, "can be changed by others than root", "name a program that is root's alone"
+                "act",
+                "restart_command " + program,
+                "can be changed by others than root",
+                "name a program that is root's alone",
             )
     if not os.access(program, os.X_OK):
         raise ShimError("act", "restart_command " + program, "cannot be executed", "name a program that can")
@@ -160,5 +174,7 @@ def restart(argv: List[str]) -> Restart:
             env={"PATH": _SAFE_PATH, "LC_ALL": "C"},
         )
     except OSError as error:
-        raise ShimError("act", argv[0], "cannot be started ({0})".format(os.strerror(error.errno)), "look at it") from error
+        raise ShimError(
+            "act", argv[0], "cannot be started ({0})".format(os.strerror(error.errno)), "look at it"
+        ) from error
     return Restart(process, errors)

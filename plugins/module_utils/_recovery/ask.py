@@ -49,8 +49,8 @@ class Answers(NamedTuple):
     """What a shim said. Nothing is filled in that was not said.
 
     ``connect`` has a Reply per service version; ``service`` is the newest version that knows Connect;
-    ``failure`` is (rule, reason) when no usable answer came, ``asked`` false when that says nothing of the shim; ``pids`` is None unless the shim listed them, with
-    ``pids_failure`` (code or None for silence, reason) when it was asked and did not; ``elapsed`` in seconds.
+    ``failure`` is (rule, reason) when no usable answer came, ``asked`` false when that says nothing of the shim;
+    ``pids`` is None unless the shim listed them, with ``pids_failure`` (code or None for silence, reason) when it was asked and did not; ``elapsed`` in seconds.
     """
 
     connect: Dict[str, Reply]
@@ -68,7 +68,9 @@ class Answers(NamedTuple):
         """The answers in one line for people: ``v3: Unimplemented, v2: ok``."""
         if not self.connect:
             return self.failure[1] if self.failure else ""
-        return ", ".join("{0}: {1}".format(name, self.connect[name].text) for name in sorted(self.connect, reverse=True))
+        return ", ".join(
+            "{0}: {1}".format(name, self.connect[name].text) for name in sorted(self.connect, reverse=True)
+        )
 
 
 class _Conversation:
@@ -194,6 +196,8 @@ def _open(endpoint: Endpoint, clock: Deadline):
 def _words(answer) -> str:
     if answer.code == OK:
         return "ok"
-    return answer.status_name if answer.code == UNIMPLEMENTED else "{0} ({1})".format(
-        answer.status_name, answer.message[:120]
+    return (
+        answer.status_name
+        if answer.code == UNIMPLEMENTED
+        else "{0} ({1})".format(answer.status_name, answer.message[:120])
     )

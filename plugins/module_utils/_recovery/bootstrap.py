@@ -20,6 +20,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.relea
 # What else could name a socket; containerd would dial any other text as an abstract name, which nobody listens on.
 _LIKE_AN_ADDRESS = re.compile(r"^[\w./:@-]+\n?$")
 _KEYS = {"version": int, "address": str, "protocol": str}
+# The protocol field of a BootstrapResult in protobuf's own encoding.
+_BINARY = re.compile(rb"\x1a(?:\x05ttrpc|\x04grpc)", re.IGNORECASE)
 
 
 class Params(NamedTuple):
@@ -92,6 +94,8 @@ def _start_response(file: File, source: str, release_class: str) -> Union[Params
     newest = 2 if release_class == "V17" else 3
     parsed, sure = _go_json(file.data)
     if parsed is None or parsed["version"] < 2:
+        if at_least(release_class, "V23a") and _BINARY.search(file.data):
+            return Unusable("B16", source + " seems to be protobuf, which containerd 2.3 reads and we do not", False)
         text = file.text()
         if at_least(release_class, "V23b"):
             text = text.strip()
@@ -115,10 +119,12 @@ def _start_response(file: File, source: str, release_class: str) -> Union[Params
 def _go_json(data: bytes) -> Tuple[Union[None, dict], bool]:
     """The three keys as Go's encoding/json reads them, or None; and whether we are sure of that reading."""
     try:
-        pairs = json.loads(data.decode("utf-8"), object_pairs_hook=list, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        pairs = json.loads(data.decode("utf-8"), object_pairs_hook=tuple, parse_constant=_refuse)
+    except ValueError:
         return None, not data.lstrip().startswith(b"{") or _plainly_broken(data)
-    if not isinstance(pairs, list) or any(not isinstance(pair, tuple) for pair in pairs):
+    except RecursionError:
+        return None, False
+    if not isinstance(pairs, tuple):
         return None, True
     values = {"version": 0, "address": "", "protocol": ""}
     for key, value in pairs:
@@ -128,10 +134,15 @@ def _go_json(data: bytes) -> Tuple[Union[None, dict], bool]:
         # A number with a fraction or in quotes is an error for an int field; True is an int only to Python.
         if not isinstance(value, _KEYS[name]) or isinstance(value, bool):
             return None, True
-        values[name] = value
+        values[name] = _go_text(value) if isinstance(value, str) else value
     if not -(2**31) <= values["version"] < 2**31:
         return None, True
     return values, True
+
+
+def _go_text(text: str) -> str:
+    """A string with U+FFFD for each half of a broken surrogate pair, as Go has it."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _plainly_broken(data: bytes) -> bool:

@@ -16,6 +16,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
     configuration,
     processes,
     releases,
+)
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
     unit as systemd,
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ctr import Ctr

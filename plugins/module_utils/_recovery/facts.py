@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Facts: what stands on a host, told from its files and processes alone; no shim is asked. Internal to the collection."""
+"""Facts: what stands on a host, told from its files and processes alone; no shim is asked. Internal."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Look: the route from the state directory to every shim's answer, once over the whole host. Internal to the collection."""
+"""Look: the route from the state directory to every shim's answer, once over the whole host. Internal."""
 
 from __future__ import annotations
 
@@ -134,7 +134,9 @@ def outlook(daemon: Daemon, cases: List[Case], wanted: str) -> Outlook:
     if stuck:
         reason = "containerd's start hangs on {0}/{1}".format(stuck[0].entry.namespace, stuck[0].entry.id)
         found.append(Hazard("start_hangs", "hangs", reason, "end that shim's task first"))
-    return Outlook(version, release, [(case, _overruled(case, one, found, timeout)) for case, one in pairs], found, estimate)
+    return Outlook(
+        version, release, [(case, _overruled(case, one, found, timeout)) for case, one in pairs], found, estimate
+    )
 
 
 def _overruled(case: Case, one: Forecast, found: List[Hazard], timeout: float) -> Forecast:

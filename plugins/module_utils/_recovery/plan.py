@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plan: the steps that bring bundles to a wanted state, and the diff that shows them. Pure. Internal to the collection."""
+"""Plan: the steps that bring bundles to a wanted state, and the diff that shows them. Pure. Internal."""
 
 from __future__ import annotations
 

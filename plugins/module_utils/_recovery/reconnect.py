@@ -9,16 +9,22 @@ Internal to the collection. Nothing here writes by itself: act does.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act, journal, ledger, preflight, report, verify
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
+    act,
+    journal,
+    ledger,
+    preflight,
+    report,
+    verify,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon as daemons
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import Outlook, look, outlook
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import CLASSES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unix_sockets import peer_pid
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.vigil import Vigil
@@ -84,7 +90,9 @@ class Host:
         preflight.require_no_hold()
         book = self._previous()
         if book and book["run_id"] == self._run and book["phase"] in ("restarting", "restarted", "verified"):
-            if book["phase"] != "restarting" or not ledger.same_process(book["daemon"], ledger.identity(self._daemon())):
+            if book["phase"] != "restarting" or not ledger.same_process(
+                book["daemon"], ledger.identity(self._daemon())
+            ):
                 return self._verify_book(book)
         elif book and book["phase"] != "verified" and not self._check:
             return self._settle_earlier(book)
@@ -162,7 +170,7 @@ class Host:
             vigil.close()
 
     def _act(self, daemon: Daemon, argv: List[str], book: dict, vigil: Vigil) -> str:
-        """Run the restart command, watch the old containerd go and the new one come; gives what went wrong, or nothing."""
+        """Restart, and watch the old containerd go and the new one come; gives what went wrong, or nothing."""
         clock = Deadline(self._options["restart_timeout"])
         running = act.restart(argv)
         gone_at = served_at = None
@@ -195,7 +203,7 @@ class Host:
         return "containerd did not come back{0}".format(" (" + words + ")" if words else "")
 
     def _add_latecomers(self, daemon: Daemon, book: dict, vigil: Vigil) -> None:
-        """Enter the tasks that came in the last moment. Only they are asked: the new containerd is awaited meanwhile."""
+        """Enter the tasks that came in the last moment. Only they are asked: the new containerd is awaited."""
         known = ledger.keys(book)
         cases = look(daemon._replace(process=None), self._options, self._clock(), CLASSES, known=known)
         if ledger.add(book, cases):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shims: the shim processes of a host and the sockets they listen on, without asking one. Internal to the collection."""
+"""Shims: the shim processes of a host and the sockets they listen on, without asking one. Internal."""
 
 from __future__ import annotations
 

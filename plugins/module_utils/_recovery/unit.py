@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import List, NamedTuple, Optional
 
@@ -25,6 +26,16 @@ _PROPERTIES = (
     "InvocationID",
     "ExecStart",
     "DropInPaths",
+)
+# Where systemd looks for drop-ins (systemd.unit(5)).
+_DIRECTORIES = (
+    "/etc/systemd/system.control",
+    "/run/systemd/system.control",
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
 )
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -58,20 +69,36 @@ def look_up(name: str, deadline: Deadline) -> Optional[Unit]:
     if answer.code != 0 or values.get("LoadState") != "loaded":
         return None
     path, arguments = _exec_start(values.get("ExecStart", ""))
+    drop_ins = values.get("DropInPaths", "").split()
     return Unit(
         name=name,
         active_state=values["ActiveState"],
         main_pid=int(values["MainPID"]) or None,
         kill_mode=values["KillMode"],
         delegate=values["Delegate"] == "yes",
-        need_daemon_reload=values["NeedDaemonReload"] == "yes",
+        need_daemon_reload=values["NeedDaemonReload"] == "yes" or _drop_ins_differ(name, drop_ins),
         timeout_start=_seconds(values["TimeoutStartUSec"]),
         restarts=int(values.get("NRestarts") or 0),
         invocation_id=values.get("InvocationID", ""),
         exec_start=path,
         arguments=arguments,
-        drop_ins=values.get("DropInPaths", "").split(),
+        drop_ins=drop_ins,
     )
+
+
+def _drop_ins_differ(name: str, loaded: List[str]) -> bool:
+    """Whether drop-ins on disk are not loaded, or loaded ones are gone.
+
+    NeedDaemonReload stays ``no`` for a drop-in whose directory is new, so the directories are looked at too.
+    """
+    known, on_disk = {os.path.basename(path) for path in loaded}, set()
+    for directory in _DIRECTORIES:
+        for drop_ins in (name + ".d", "service.d"):
+            place = os.path.join(directory, drop_ins)
+            for file in os.listdir(place) if os.path.isdir(place) else ():
+                if file.endswith(".conf") and os.path.realpath(os.path.join(place, file)) != os.devnull:
+                    on_disk.add(file)
+    return bool(on_disk - known) or any(not os.path.exists(path) for path in loaded)
 
 
 def _exec_start(text: str):

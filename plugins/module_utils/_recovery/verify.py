@@ -118,12 +118,7 @@ def _shim(task: dict, said: Optional[Answers]) -> Optional[bool]:
     init, shim = ledger.process(task["init"]), ledger.process(task["shim"])
     if not said.service or init is None or shim is None:
         return False
-    return (
-        said.shim_pid == shim.pid
-        and shim.alive()
-        and said.task_pid == init.pid
-        and init.pid in (said.pids or [])
-    )
+    return said.shim_pid == shim.pid and shim.alive() and said.task_pid == init.pid and init.pid in (said.pids or [])
 
 
 def _kernel(task: dict, held: Optional[Dict[str, int]], shared: Dict[Endpoint, int]) -> Optional[bool]:

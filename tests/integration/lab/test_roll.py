@@ -10,6 +10,7 @@ from pathlib import Path
 
 import play
 import pytest
+
 from lab import faults
 
 PLAYBOOK = f"{play.FQCN}.rolling_restart"

@@ -1,0 +1,53 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A gRPC server on a real unix socket that serves task v3 as a test tells it to. Needs grpcio."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from concurrent import futures
+
+import grpc
+
+from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
+
+SERVICE = "containerd.task.v3.Task"
+
+
+class GrpcShim(grpc.GenericRpcHandler):
+    """A shim that knows the given methods; what it does not know is Unimplemented, as grpc answers it.
+
+    ``answers`` has per method either the fields of its response or a grpc.StatusCode to refuse with.
+    """
+
+    def __init__(self, **answers):
+        self._answers = answers
+        self._directory = tempfile.mkdtemp(prefix="grpc-shim-")
+        self.path = os.path.join(self._directory, "s")
+        self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=4), handlers=[self])
+        self._server.add_insecure_port("unix:" + self.path)
+
+    def __enter__(self):
+        self._server.start()
+        return self
+
+    def __exit__(self, *_error):
+        self._server.stop(0).wait()
+        shutil.rmtree(self._directory)
+
+    def service(self, handler_call_details):
+        """grpc's own hook: the handler of one call, or None when there is no such method."""
+        service, method = handler_call_details.method.strip("/").split("/")
+        if service != SERVICE or method not in self._answers:
+            return None
+        return grpc.unary_unary_rpc_method_handler(lambda _request, context: self._answer(method, context))
+
+    def _answer(self, method, context):
+        said = self._answers[method]
+        if isinstance(said, grpc.StatusCode):
+            context.abort(said, "as the test wants it")
+        return messages.encode(method + "Response", **said)
