@@ -50,7 +50,8 @@ class Answers(NamedTuple):
 
     ``connect`` has a Reply per service version; ``service`` is the newest version that knows Connect;
     ``failure`` is (rule, reason) when no usable answer came, ``asked`` false when that says nothing of the shim;
-    ``pids`` is None unless the shim listed them, with ``pids_failure`` (code or None for silence, reason) when it was asked and did not; ``elapsed`` in seconds.
+    ``pids`` is None unless the shim listed them, with ``pids_failure`` (code or None for silence, reason) when it was
+    asked and did not; ``elapsed`` in seconds.
     """
 
     connect: Dict[str, Reply]

@@ -126,14 +126,15 @@ def refusal(view: Outlook) -> str:
         return ""
     case, first = view.at_risk[0]
     names = pod_names(case.bundle.pod) or {}
-    told = "forecast: {0} of {1} tasks at risk in a restart into {2}: {3}/{4}{5} would be {6}, {7} (row {8})".format(
+    told = "forecast: {0} of {1} tasks at risk in a restart into {2}: {3}/{4}{5} {6}, {7} (row {8})".format(
         len(view.at_risk),
         sum(1 for one, _forecast in view.forecasts if one.live),
         view.version,
         case.entry.namespace,
         case.entry.id[:16],
         " (pod {0}/{1})".format(names.get("namespace"), names.get("name")) if names else "",
-        first.outcome,
+        # Kept by containerd and at risk all the same, or nobody can tell.
+        "may be lost" if first.outcome in ("reattached", "unknown") else "would be " + first.outcome,
         first.reason,
         first.rule,
     )
