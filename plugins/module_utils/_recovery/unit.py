@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import os
 import re
 from typing import List, NamedTuple, Optional
 
@@ -38,9 +37,6 @@ _DIRECTORIES = (
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
 )
-# Where people and packages put drop-ins: systemd's search path without what it writes itself.
-_PLACES = ("/etc/systemd/system.control", "/etc/systemd/system", "/run/systemd/system")
-_PLACES += ("/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -74,7 +70,6 @@ def look_up(name: str, deadline: Deadline) -> Optional[Unit]:
         return None
     path, arguments = _exec_start(values.get("ExecStart", ""))
     drop_ins = values.get("DropInPaths", "").split()
-    drop_ins = values.get("DropInPaths", "").split()
     return Unit(
         name=name,
         active_state=values["ActiveState"],
@@ -104,25 +99,6 @@ def _drop_ins_differ(name: str, loaded: List[str]) -> bool:
                 if file.endswith(".conf") and os.path.realpath(os.path.join(place, file)) != os.devnull:
                     on_disk.add(file)
     return bool(on_disk - known) or any(not os.path.exists(path) for path in loaded)
-
-
-def _not_loaded(name: str, loaded: List[str]) -> bool:
-    """Whether there is a drop-in that systemd did not load; an empty one, or one of the same name, changes nothing.
-
-    systemd says no by itself when the directory was made since its last reload: it knows directories from a cache.
-    """
-    known = {os.path.basename(path) for path in loaded}
-    for place in _PLACES:
-        directory = os.path.join(place, name + ".d")
-        try:
-            names = os.listdir(directory)
-        except OSError:
-            continue
-        for one in names:
-            path = os.path.join(directory, one)
-            if one.endswith(".conf") and one not in known and os.path.isfile(path) and os.path.getsize(path):
-                return True
-    return False
 
 
 def _exec_start(text: str):
