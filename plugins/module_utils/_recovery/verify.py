@@ -11,7 +11,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import ledger, processes, unix_sockets
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Answers, Question, ask
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import NOT_FOUND, Answers, Question, ask
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
@@ -112,13 +112,23 @@ def _same_process(recorded: dict, daemon: Daemon) -> bool:
 
 
 def _shim(task: dict, said: Optional[Answers]) -> Optional[bool]:
-    """The shim's word: same shim pid and start, same task pid, and Pids contains it. None when it was not asked."""
+    """The shim's word: same shim pid and start, same task pid, and it lists that pid. None when it was not asked."""
     if said is None or not said.asked:
         return None
     init, shim = ledger.process(task["init"]), ledger.process(task["shim"])
     if not said.service or init is None or shim is None:
         return False
-    return said.shim_pid == shim.pid and shim.alive() and said.task_pid == init.pid and init.pid in (said.pids or [])
+    return said.shim_pid == shim.pid and shim.alive() and said.task_pid == init.pid and _lists(said, init.pid)
+
+
+def _lists(said: Answers, pid: int) -> bool:
+    """Whether the shim lists that process.
+
+    One that cannot run ``runc ps`` lists nothing of any task (recovery-spec E4); then its State has to do.
+    """
+    if said.pids_failure and said.pids_failure[0] not in (None, NOT_FOUND):
+        return said.status in ("created", "running", "paused", "pausing")
+    return pid in (said.pids or [])
 
 
 def _kernel(task: dict, held: Optional[Dict[str, int]], shared: Dict[Endpoint, int]) -> Optional[bool]:
