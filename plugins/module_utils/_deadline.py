@@ -51,3 +51,8 @@ class Deadline:
 def wall_clock():
     """Seconds since the epoch, for records that people and other hosts read."""
     return time.time()
+
+
+def wall_clock_after_boot(seconds):
+    """The wall clock's time, in seconds since the epoch, at a moment given in seconds since the kernel booted."""
+    return time.time() - (time.clock_gettime(time.CLOCK_BOOTTIME) - seconds)

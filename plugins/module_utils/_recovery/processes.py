@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import Dict, List, NamedTuple, Optional
 
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import wall_clock_after_boot
+
 _DELETED = " (deleted)"
 
 
@@ -41,10 +43,8 @@ def look_up(pid: Optional[int]) -> Optional[Process]:
 
 
 def started_at(process: Process) -> float:
-    """When a process started, in seconds since the epoch, as exact as the kernel's clock ticks."""
-    with open("/proc/stat", "rb") as handle:
-        boot = next(int(line.split()[1]) for line in handle if line.startswith(b"btime "))
-    return boot + process.start_time / float(os.sysconf("SC_CLK_TCK"))
+    """When a process started, in seconds since the epoch, not later than it did and at most a clock tick earlier."""
+    return wall_clock_after_boot(process.start_time / float(os.sysconf("SC_CLK_TCK")))
 
 
 def executable(pid: int) -> Optional[str]:

@@ -63,7 +63,8 @@ class Host:
     def recorded(self) -> Outcome:
         """Write down what runs now."""
         book = self._previous()
-        if book and book["phase"] != "verified" and book["run_id"] != self._run:
+        begun = book and book["phase"] in ("restarting", "restarted")
+        if begun or (book and book["phase"] == "recorded" and book["run_id"] != self._run):
             return self._settle_earlier(book)
         daemon = self._daemon()
         preflight.require_running(daemon)
