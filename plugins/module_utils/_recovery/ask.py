@@ -24,7 +24,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import m
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.channel import Channel
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.status import task_status_name
 
-OK, NOT_FOUND, UNIMPLEMENTED = 0, 5, 12
+OK, DEADLINE_EXCEEDED, NOT_FOUND, UNIMPLEMENTED, UNAVAILABLE = 0, 4, 5, 12, 14
 SERVICES = {"v3": "containerd.task.v3.Task", "v2": "containerd.task.v2.Task"}
 # More waiting threads than this cost more than they save.
 _AT_ONCE = 256
@@ -50,8 +50,9 @@ class Answers(NamedTuple):
 
     ``connect`` has a Reply per service version; ``service`` is the newest version that knows Connect;
     ``failure`` is (rule, reason) when no usable answer came, ``asked`` false when that says nothing of the shim;
-    ``pids`` is None unless the shim listed them, with ``pids_failure`` (code or None for silence, reason) when it was
-    asked and did not; ``elapsed`` in seconds.
+    ``pids`` is None unless the shim listed them, with ``pids_failure`` (code, reason) when it should have and did not:
+    the code is None for silence, DEADLINE_EXCEEDED when there was too little time to call it that, and UNAVAILABLE
+    when the connection broke. ``elapsed`` in seconds.
     """
 
     connect: Dict[str, Reply]
@@ -86,7 +87,7 @@ class _Conversation:
 
     def greet(self) -> None:
         """Connect and State; any failure is an answer too."""
-        clock = self._whole.within(self._timeout)
+        clock, fair = self._clock()
         try:
             self._channel = _open(self._question.endpoint, clock)
             self._connect(clock)
@@ -95,7 +96,7 @@ class _Conversation:
         except NotConnected as error:
             self._fail(error.rule, error.reason, clock)
         except DeadlineExceeded:
-            self._fail("D3", "the shim accepts connections but does not answer", clock)
+            self._fail("D3", "the shim accepts connections but does not answer", clock, sure=fair)
         except ShimError as error:
             self._fail("D5", error.problem, clock)
 
@@ -119,7 +120,7 @@ class _Conversation:
         """Pids, on the same connection, with a clock of its own."""
         if not self.answers.service:
             return
-        clock = self._whole.within(self._timeout)
+        clock, fair = self._clock()
         request = messages.encode("PidsRequest", id=self._question.id)
         try:
             answer = self._call(self.answers.service, "Pids", request, clock)
@@ -129,10 +130,15 @@ class _Conversation:
             else:
                 self.answers = self.answers._replace(pids_failure=(answer.code, _words(answer)))
         except DeadlineExceeded:
-            self.answers = self.answers._replace(pids_failure=(None, "no answer to Pids"))
+            code = None if fair else DEADLINE_EXCEEDED
+            self.answers = self.answers._replace(pids_failure=(code, "no answer to Pids"))
         except ShimError as error:
-            self.answers = self.answers._replace(pids_failure=(None, error.problem))
+            self.answers = self.answers._replace(pids_failure=(UNAVAILABLE, error.problem))
         self.answers = self.answers._replace(elapsed=self.answers.elapsed + clock.elapsed())
+
+    def _clock(self):
+        """The time for one shim, and whether the deadline of all leaves it whole: else silence says nothing."""
+        return self._whole.within(self._timeout), self._whole.remaining() >= self._timeout
 
     def close(self) -> None:
         """Hang up; the shim sees an end of file and does nothing."""

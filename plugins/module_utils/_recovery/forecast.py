@@ -13,8 +13,10 @@ from __future__ import annotations
 from typing import NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import (
+    DEADLINE_EXCEEDED,
     NOT_FOUND,
     OK,
+    UNAVAILABLE,
     UNIMPLEMENTED,
     Answers,
 )
@@ -196,6 +198,8 @@ def _connect(params: Params, said: Answers, name: str) -> Optional[_Load]:
         return _Load("unknown", "D5", "its shim did not say whether it serves task {0}".format(wanted))
     if code == UNIMPLEMENTED:
         row = "A5" if params.version >= 3 else "A6"
+        if all(reply.code == UNIMPLEMENTED for reply in said.connect.values()):
+            row = "D7"
         return _failed(row, "its shim does not serve task {0}".format(wanted))
     return _failed("D6", "its shim refuses Connect: {0}".format(said.connect[wanted].text))
 
@@ -225,6 +229,8 @@ def _pids(case: Case, params: Params, said: Answers, name: str, load_timeout: fl
     if said.pids is None and said.pids_failure is None:
         return good._replace(reason="its shim answers Connect; Pids was not asked")
     code, reason = said.pids_failure or (None, "")
+    if said.pids is None and code in (DEADLINE_EXCEEDED, UNAVAILABLE):
+        return _Load("unknown", "E7", "its shim answers Connect, and then: {0}".format(reason))
     if said.pids is None and code is None:
         if at_least(name, "V23c"):
             return good._replace(rule="E7", reason="its shim does not answer Pids", delay=load_timeout)
@@ -237,6 +243,8 @@ def _pids(case: Case, params: Params, said: Answers, name: str, load_timeout: fl
     if case.in_sandbox_store is None:
         return _Load("unknown", "E3", "containerd did not list its sandboxes")
     if not case.live:
+        if code == NOT_FOUND:
+            return _Load("reaped", "E1", "its shim has no such task: containerd deletes it")
         return _Load("reaped", "E2" if missing else "E5", "its task has exited: containerd deletes it")
     if missing:
         # Row E6: V23c races between leaving the task alone and killing it, so the worst counts.

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import DeadlineExceeded, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import allowed
 
 try:
     import grpc
@@ -47,10 +48,12 @@ class GrpcChannel:
             raise GrpcMissing(
                 "ask", endpoint.name, "is a gRPC shim and the node has no grpcio", "install python3-grpcio there"
             )
+        self._subject = endpoint.name
         self._channel = grpc.insecure_channel("unix:" + endpoint.name)
 
     def call(self, service: str, method: str, request: bytes, deadline: Deadline, namespace: str) -> GrpcAnswer:
-        """One unary call; raises DeadlineExceeded when no answer came in time."""
+        """One unary call; raises DeadlineExceeded when no answer came in time, ShimError for what is never sent."""
+        allowed.check(service, method, self._subject)
         invoke = self._channel.unary_unary("/{0}/{1}".format(service, method))
         try:
             payload = invoke(

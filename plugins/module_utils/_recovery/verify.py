@@ -51,12 +51,18 @@ def collect(book: dict, daemon: Daemon, cases: List[Case], shim_timeout: float, 
 
 
 def connections(daemon: Daemon) -> Optional[Dict[str, int]]:
-    """How many connections containerd holds to each socket path; None when the kernel does not tell."""
+    """How many connections containerd holds to each socket path; None when the kernel does not tell.
+
+    The kernel's list is no atomic picture and can miss a connection, so the better of two counts.
+    """
+    held: Dict[str, int] = {}
     try:
-        known = unix_sockets.snapshot()
+        for _attempt in range(2 if daemon.process else 0):
+            found = unix_sockets.snapshot().connections_of(unix_sockets.sockets_of(daemon.process.pid))
+            held.update({path: max(count, held.get(path, 0)) for path, count in found.items()})
     except ShimError:
         return None
-    return known.connections_of(unix_sockets.sockets_of(daemon.process.pid)) if daemon.process else {}
+    return held
 
 
 def verdicts(book: dict, after: After, exits: Dict[Key, Exit], required: List[str]) -> List[dict]:
@@ -126,7 +132,7 @@ def _lists(said: Answers, pid: int) -> bool:
 
     One that cannot run ``runc ps`` lists nothing of any task (recovery-spec E4); then its State has to do.
     """
-    if said.pids_failure and said.pids_failure[0] not in (None, NOT_FOUND):
+    if said.pids_failure and said.pids_failure[0] not in (None, NOT_FOUND, DEADLINE_EXCEEDED, UNAVAILABLE):
         return said.status in ("created", "running", "paused", "pausing")
     return pid in (said.pids or [])
 

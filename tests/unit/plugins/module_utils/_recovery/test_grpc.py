@@ -11,6 +11,7 @@ import os
 import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import grpc_channel
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Question, ask
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle, File
@@ -83,3 +84,11 @@ def test_without_grpcio_nobody_knows(monkeypatch):
     assert not said.asked
     assert (found.outcome, found.at_risk) == ("unknown", True)
     assert "no grpcio" in said.failure[1]
+
+
+def test_nothing_but_questions_is_sent():
+    with GrpcShim(Kill={}) as shim:
+        channel = grpc_channel.GrpcChannel(Endpoint("unix", shim.path, "grpc"))
+        with pytest.raises(ShimError, match="only Connect"):
+            channel.call("containerd.task.v3.Task", "Kill", b"", Deadline(2), "default")
+        channel.close()
