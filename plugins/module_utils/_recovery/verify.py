@@ -11,7 +11,14 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import ledger, processes, unix_sockets
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import NOT_FOUND, Answers, Question, ask
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import (
+    DEADLINE_EXCEEDED,
+    NOT_FOUND,
+    UNAVAILABLE,
+    Answers,
+    Question,
+    ask,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
