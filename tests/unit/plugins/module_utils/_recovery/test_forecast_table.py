@@ -1,0 +1,63 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole decision table of recovery-spec 10.2: every row under every class."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES, forecast
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import CLASSES, ReleaseClass
+from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery.cases import a_case
+from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery.decision_table import (
+    GRPC_ROWS,
+    ROWS,
+    WORDS,
+    world,
+)
+
+EVERY = ROWS + GRPC_ROWS
+
+
+def told(row, name):
+    case = a_case(row.bundle, world(row), name, **row.known)
+    return case, forecast(case, ReleaseClass(name, True, (name,)), 5.0)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("row", EVERY, ids=["{0} {1}".format(row.id, row.what) for row in EVERY])
+def test_row(row, name):
+    case, found = told(row, name)
+    expected = WORDS[row.cells[CLASSES.index(name)]]
+    assert found.outcome == expected, found
+    assert found.rule in (row.rules or row.id).split(), found
+    assert found.reason and found.reason[0].islower() and not found.reason.endswith("."), found
+    if case.live:
+        assert found.at_risk == (expected != "reattached")
+        assert (found.task == "kept") == (expected == "reattached")
+    else:
+        assert (found.task, found.at_risk) == ("gone_before", False)
+
+
+@pytest.mark.parametrize("row", [row for row in EVERY if row.spec], ids=lambda row: row.id)
+def test_where_the_forecast_differs_from_the_table_it_is_more_careful_and_says_why(row):
+    assert row.why
+    worse = {"R": "U", "K": "U", "D": "K"}
+    for told_cell, spec_cell in zip(row.cells, row.spec):
+        assert told_cell in (spec_cell, worse[spec_cell] if spec_cell in worse else None)
+
+
+def test_the_table_has_every_row_that_was_promised():
+    promised = ["A1", "A2", "A3", "A4", "A5", "A6", "A9", "A10", "A11"]
+    for letter, last in (("B", 15), ("C", 7), ("D", 7), ("E", 8), ("F", 4), ("H", 10)):
+        promised += [letter + str(number) for number in range(1, last + 1)]
+    assert set(promised) <= {row.id for row in ROWS}
+    assert set(WORDS.values()) == set(OUTCOMES)
+    assert {len(row.cells) for row in EVERY} == {8}
+
+
+def test_which_outcomes_no_row_leads_to():
+    # What keeps a bundle undeleted (G), and a full state directory (C8), is not looked at.
+    reached = {WORDS[cell] for row in EVERY for cell in row.cells}
+    assert set(OUTCOMES) - reached == {"retained", "runtime_absent"}
