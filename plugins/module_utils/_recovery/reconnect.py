@@ -166,12 +166,15 @@ class Host:
                 act.remove_ledger(self._path)
                 return self._refusal(again)
             self._phase(book, "restarting")
-            return self._conclude(book, vigil, again, self._act(daemon, argv, book, vigil))
+            return self._conclude(book, vigil, again, *self._act(daemon, argv, book, vigil))
         finally:
             vigil.close()
 
-    def _act(self, daemon: Daemon, argv: List[str], book: dict, vigil: Vigil) -> str:
-        """Restart, and watch the old containerd go and the new one come; gives what went wrong, or nothing."""
+    def _act(self, daemon: Daemon, argv: List[str], book: dict, vigil: Vigil) -> Tuple[str, bool]:
+        """Restart, and watch the old containerd go and the new one come.
+
+        Gives what went wrong, or nothing; and whether what is well now may not stay so: the restart is still to come.
+        """
         clock = Deadline(self._options["restart_timeout"])
         running = act.restart(argv)
         gone_at = served_at = None
@@ -193,15 +196,15 @@ class Host:
         if served_at is not None:
             book["gap"] = round(served_at - gone_at, 3)
             self._phase(book, "restarted")
-            return ""
+            return "", False
         words = running.words()
         if gone_at is None and running.code() is not None:
-            return "containerd was not restarted: pid {0} still runs{1}".format(
-                daemon.process.pid, " (" + words + ")" if words else ""
-            )
+            told = " (" + words + ")" if words else ""
+            return "containerd was not restarted: pid {0} still runs{1}".format(daemon.process.pid, told), False
         if running.code() is None:
-            return "the restart did not end in {0:g} s and is left alone".format(self._options["restart_timeout"])
-        return "containerd did not come back{0}".format(" (" + words + ")" if words else "")
+            told = "the restart did not end in {0:g} s and is left alone".format(self._options["restart_timeout"])
+            return told, True
+        return "containerd did not come back{0}".format(" (" + words + ")" if words else ""), False
 
     def _add_latecomers(self, daemon: Daemon, book: dict, vigil: Vigil) -> None:
         """Enter the tasks that came in the last moment. Only they are asked: the new containerd is awaited."""
@@ -211,7 +214,7 @@ class Host:
             act.save_ledger(self._path, book)
             vigil.add(book, self._clock())
 
-    def _conclude(self, book: dict, vigil: Vigil, view: Outlook, problem: str) -> Outcome:
+    def _conclude(self, book: dict, vigil: Vigil, view: Outlook, problem: str, doubtful: bool) -> Outcome:
         """Verdicts, settle, verdicts again. What CRI and kubelet do comes after the start."""
         daemon = self._daemon()
         changed = not ledger.same_process(book["daemon"], ledger.identity(daemon))
@@ -221,9 +224,10 @@ class Host:
             now = self._daemon()
             found = self._verdicts(book, now, vigil)
             if not ledger.same_daemon(ledger.identity(daemon), ledger.identity(now)):
-                problem = "containerd was restarted again while it settled"
-                found = [_doubted(one) for one in found]
-        return self._close(book, found, view, problem, changed, complete=daemon.process is not None)
+                problem, doubtful = "containerd was restarted again while it settled", True
+        if doubtful:
+            found = [_doubted(one, problem) for one in found]
+        return self._close(book, found, view, problem, changed)
 
     def _verdicts(self, book: dict, daemon: Daemon, vigil: Optional[Vigil] = None) -> List[dict]:
         cases = self._look(daemon)
@@ -237,8 +241,7 @@ class Host:
         found = self._verdicts(book, daemon)
         found = [_remembered(one, book) for one in found]
         problem = "" if daemon.process else "containerd does not answer on {0}".format(daemon.address)
-        view = outlook(daemon, [], "installed") if daemon.installed else None
-        return self._close(book, found, view, problem, changed=False, complete=not problem)
+        return self._close(book, found, None, problem, changed=False)
 
     def _settle_earlier(self, book: dict) -> Outcome:
         """A ledger of an earlier run that was never verified is verified and reported; then this run refuses."""
@@ -247,15 +250,13 @@ class Host:
         told = "ledger: the run {0} stopped in phase {1} and was never verified; it is now: {2}".format(
             book["run_id"], phase, outcome.message
         )
-        return outcome._replace(failure=told + ". Read it, then start this run again.")
+        return outcome._replace(failure=told + "; read it, then start this run again.")
 
-    def _close(
-        self, book: dict, found: List[dict], view: Optional[Outlook], problem: str, changed: bool, complete: bool
-    ) -> Outcome:
-        """The verdicts into the ledger; it is verified only when there was a containerd to be heard."""
+    def _close(self, book: dict, found: List[dict], view: Optional[Outlook], problem: str, changed: bool) -> Outcome:
+        """The verdicts into the ledger; it is verified only when there was one restart, and a containerd to be heard."""
         book["verdicts"] = found
         if not self._check:
-            self._phase(book, "verified" if complete else book["phase"])
+            self._phase(book, book["phase"] if problem else "verified")
         lost = verify.lost(found)
         told = counted(found)
         failure = None
@@ -304,11 +305,11 @@ def _serves_anew(daemon: Daemon) -> bool:
         return False
 
 
-def _doubted(one: dict) -> dict:
-    """A verdict of a host whose containerd changed while we looked proves nothing good."""
+def _doubted(one: dict, problem: str) -> dict:
+    """A verdict of a host whose containerd changed while we looked, or will, proves nothing good."""
     if one["verdict"] != "reattached":
         return one
-    return dict(one, verdict="unproven", reason="containerd was restarted again meanwhile")
+    return dict(one, verdict="unproven", reason=problem)
 
 
 def _remembered(one: dict, book: dict) -> dict:
