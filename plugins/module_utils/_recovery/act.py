@@ -100,7 +100,8 @@ def detach() -> None:
     When the process leads its group, the work goes on in a child and the parent only hands its exit status on.
     """
     for number in (signal.SIGHUP, signal.SIGPIPE, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+        # Not SIG_IGN, which the restart command and all that it starts would inherit.
+        signal.signal(number, lambda *_: None)
     try:
         os.setsid()
         return
@@ -155,9 +156,9 @@ class Restart(NamedTuple):
         return self.process.poll()
 
     def words(self) -> str:
-        """The end of what it said on standard error."""
+        """The end of what it said on standard error, in one line."""
         self.errors.seek(0)
-        return self.errors.read()[-300:].decode("utf-8", "replace").strip()
+        return " ".join(self.errors.read()[-300:].decode("utf-8", "replace").split()).rstrip(".")
 
 
 def restart(argv: List[str]) -> Restart:
