@@ -253,7 +253,7 @@ class Host:
         return outcome._replace(failure=told + "; read it, then start this run again.")
 
     def _close(self, book: dict, found: List[dict], view: Optional[Outlook], problem: str, changed: bool) -> Outcome:
-        """The verdicts into the ledger; it is verified only when there was one restart, and a containerd to be heard."""
+        """The verdicts into the ledger; it is verified only when there was a restart, and a containerd to be heard."""
         book["verdicts"] = found
         if not self._check:
             self._phase(book, book["phase"] if problem else "verified")
