@@ -24,6 +24,9 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.proce
 
 SCHEMA = 1
 PHASES = ("recorded", "restarting", "restarted", "verified")
+_KEYS = ("run_id", "times", "gap", "verdicts")
+_DAEMON_KEYS = ("pid", "start_time", "boot_id", "unit")
+_TASK_KEYS = ("namespace", "id", "pod", "status", "service")
 _LARGEST = 64 * 1024 * 1024
 _REMEDY = "look at the file; move it away once you know what became of its tasks"
 
@@ -138,8 +141,11 @@ def load(path: str) -> Optional[dict]:
         book = json.loads(data.decode("utf-8"))
         if book["schema"] != SCHEMA or book["phase"] not in PHASES:
             raise ValueError("another schema")
+        for part, keys in [(book, _KEYS), (book["daemon"], _DAEMON_KEYS)] + [(task, _TASK_KEYS) for task in book["tasks"]]:
+            if not set(keys).issubset(part):
+                raise ValueError("something is missing")
         for task in book["tasks"]:
             process(task["init"]), process(task["shim"]), endpoint(task["endpoint"])
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ShimError("ledger", path, "is damaged", _REMEDY) from error
     return book
