@@ -12,6 +12,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._errors import 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.layouts import LAYOUTS
 
 MOST_IDS = 256
+#: A day, in seconds: the clocks of the operating system take no number whatever.
+LONGEST = 86400
 _RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
 
@@ -33,12 +35,15 @@ def shared() -> dict:
 
 def check(options: dict) -> None:
     """Refuse values that types cannot; raises ShimError naming the option and what it takes."""
+    for name, value in options.items():
+        if any("\0" in str(one) for one in (value if isinstance(value, list) else [value])):
+            raise ShimError("options", name, "holds a NUL character", "name what exists on the host")
     for name in ("timeout", "shim_timeout", "restart_timeout", "sleep"):
-        if options.get(name) is not None and options[name] <= 0:
-            _refuse(name, options[name], "is no time", "give seconds above 0")
+        if options.get(name) is not None and not 0 < options[name] <= LONGEST:
+            _refuse(name, options[name], "is no time", "give seconds above 0, at most {0}".format(LONGEST))
     for name in ("settle", "wait_timeout"):
-        if options.get(name) is not None and options[name] < 0:
-            _refuse(name, options[name], "is no time", "give seconds, 0 or more")
+        if options.get(name) is not None and not 0 <= options[name] <= LONGEST:
+            _refuse(name, options[name], "is no time", "give seconds from 0 to {0}".format(LONGEST))
     if len(options.get("ids") or ()) > MOST_IDS:
         _refuse("ids", len(options["ids"]), "are too many", "name at most {0}, or none for all".format(MOST_IDS))
     for name in ("state_dir", "root_dir", "address", "ledger"):
