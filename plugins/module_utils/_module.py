@@ -35,11 +35,19 @@ def execute(work: Callable[[dict, bool], dict], spec: Optional[dict] = None, ask
         preflight.require_root()
         result = work(module.params, module.check_mode)
     except ShimError as error:
-        module.fail_json(msg=str(error), stage=error.stage, changed=False)
+        module.fail_json(msg=_in_one_line(error), stage=error.stage, changed=False)
     failure = result.pop("failure", None)
+    if not module._diff:
+        # It holds whole files, and nobody asked for it.
+        result.pop("diff", None)
     if failure:
-        module.fail_json(msg=failure, **result)
+        module.fail_json(msg=_in_one_line(failure), **result)
     module.exit_json(**result)
+
+
+def _in_one_line(sentence: object) -> str:
+    """Ids, paths and options are quoted in sentences, and may hold line breaks."""
+    return " ".join(str(sentence).splitlines())
 
 
 def _require_protobuf() -> None:
