@@ -10,7 +10,9 @@ import json
 from typing import List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import OK
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, restore
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import resolve
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least
 
 # What containerd gives the file since 2.0.7 and 2.1.5; earlier 2.x left it writable for all (recovery-spec 2.1).
@@ -73,7 +75,9 @@ def _unproven(case: Case) -> Optional[str]:
 
     Connect alone proves nothing: an unknown id gets an answer too (recovery-spec 5).
     """
-    said, init = case.best_answers, case.bundle.init
+    # Where 2.x will dial, not where 1.7 does: an address that is JSON leads only 1.7 anywhere (row C5).
+    params, init = restore(case.bundle, "V20a"), case.bundle.init
+    said = case.answers.get(resolve(params)) if isinstance(params, Params) else None
     if said is None:
         return "its address leads to no socket"
     if said.failure:
