@@ -130,22 +130,30 @@ def load(path: str) -> Optional[dict]:
         return None
     except OSError as error:
         raise ShimError("ledger", path, "cannot be read ({0})".format(os.strerror(error.errno)), _REMEDY) from error
-    with os.fdopen(handle, "rb") as stream:
+    try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != 0 or status.st_mode & 0o022:
             raise ShimError("ledger", path, "is not a file that only root can write", _REMEDY)
         if status.st_size > _LARGEST:
             raise ShimError("ledger", path, "is too large to be a ledger", _REMEDY)
-        data = stream.read()
+        with os.fdopen(os.dup(handle), "rb") as stream:
+            data = stream.read()
+    finally:
+        os.close(handle)
     try:
         book = json.loads(data.decode("utf-8"))
         if book["schema"] != SCHEMA or book["phase"] not in PHASES:
             raise ValueError("another schema")
-        for part, keys in [(book, _KEYS), (book["daemon"], _DAEMON_KEYS)] + [(task, _TASK_KEYS) for task in book["tasks"]]:
-            if not set(keys).issubset(part):
-                raise ValueError("something is missing")
+        _require(book, _KEYS)
+        _require(book["daemon"], _DAEMON_KEYS)
         for task in book["tasks"]:
+            _require(task, _TASK_KEYS)
             process(task["init"]), process(task["shim"]), endpoint(task["endpoint"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ShimError("ledger", path, "is damaged", _REMEDY) from error
     return book
+
+
+def _require(part: dict, keys: Tuple[str, ...]) -> None:
+    if not set(keys).issubset(part):
+        raise ValueError("something is missing")
