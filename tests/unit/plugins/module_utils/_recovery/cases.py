@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Answers, Reply
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import ABSENT, Bundle, File, Pod
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import endpoints
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
@@ -100,3 +101,22 @@ def a_case(bundle, world, release_class, kind="bundle", has_record=True, runtime
         in_sandbox_store=in_sandbox_store,
         answers=heard,
     )
+
+
+def a_daemon(**fields):
+    """A containerd as it was found on a host."""
+    values = {
+        "layout": "containerd",
+        "unit_name": "containerd.service",
+        "unit": None,
+        "state_dir": "/run/containerd",
+        "root_dir": "/var/lib/containerd",
+        "address": "/run/containerd/containerd.sock",
+        "process": Process(51, 1234),
+        "executable": "/usr/bin/containerd",
+        "running": "1.7.24",
+        "installed": "1.7.24",
+        "load_timeout": 5.0,
+    }
+    values.update(fields)
+    return Daemon(**values)
