@@ -20,6 +20,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
     unit as systemd,
 )
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.configuration import Configuration
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ctr import Ctr
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.layouts import LAYOUTS, Layout, named_by
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
@@ -48,6 +49,14 @@ class Daemon(NamedTuple):
         return Ctr(self.executable or "/usr/bin/containerd", self.address)
 
 
+class _Place(NamedTuple):
+    """Where a containerd keeps its things; ``settings`` are those of its process, where they were asked for."""
+
+    name: str
+    layout: Layout
+    settings: Optional[Configuration] = None
+
+
 def find(options: dict, deadline: Deadline) -> List[Daemon]:
     """Every containerd that the options can mean, running ones first.
 
@@ -56,12 +65,12 @@ def find(options: dict, deadline: Deadline) -> List[Daemon]:
     """
     explicit = {name: options[name] for name in ("state_dir", "root_dir", "address") if options.get(name)}
     if options["layout"] != "auto":
-        places = [(options["layout"], LAYOUTS[options["layout"]]._replace(**explicit))]
+        places = [_Place(options["layout"], LAYOUTS[options["layout"]]._replace(**explicit))]
     elif "state_dir" in explicit:
-        places = [("containerd", LAYOUTS["containerd"]._replace(**explicit))]
-        places = [place for place in _on_this_host(deadline) if _fits(place[1], explicit)] or places
+        named = _Place("containerd", LAYOUTS["containerd"]._replace(**explicit))
+        places = [place for place in _on_this_host(deadline) if _fits(place.layout, explicit)] or [named]
     else:
-        places = [(name, place._replace(**explicit)) for name, place in _on_this_host(deadline)]
+        places = [place._replace(layout=place.layout._replace(**explicit)) for place in _on_this_host(deadline)]
         places = places or _only_installed(deadline)
     if not places:
         raise ShimError(
@@ -70,7 +79,7 @@ def find(options: dict, deadline: Deadline) -> List[Daemon]:
             "was not found on this host",
             "install it, or name its layout, or its state_dir and address",
         )
-    return [_observe(name, place, options.get("unit"), deadline) for name, place in places]
+    return [_observe(place, options.get("unit"), deadline) for place in places]
 
 
 def only(daemons: List[Daemon]) -> Daemon:
@@ -91,23 +100,21 @@ def _fits(place: Layout, explicit: dict) -> bool:
     return all(getattr(place, name) == value for name, value in explicit.items())
 
 
-def _on_this_host(deadline: Deadline):
-    """(layout, places) of every containerd process in our namespaces, then of state directories without one."""
+def _on_this_host(deadline: Deadline) -> List[_Place]:
+    """Every containerd process in our namespaces, then the state directories that none of them uses."""
     found, ours = {}, processes.namespaces("self")
     for pid in processes.named("containerd"):
         path = processes.executable(pid)
         if not path or os.path.basename(path) != "containerd" or processes.namespaces(pid) != ours:
             continue
-        settings = configuration.effective("/proc/{0}/exe".format(pid), processes.arguments(pid)[1:], deadline)
-        if settings.state_dir and settings.state_dir not in found:
-            name = named_by(settings.state_dir, settings.root_dir)
-            found[settings.state_dir] = (
-                name,
-                Layout(_units(name, pid), settings.state_dir, settings.root_dir, settings.address),
-            )
+        used = configuration.effective("/proc/{0}/exe".format(pid), processes.arguments(pid)[1:], deadline)
+        if used.state_dir and used.state_dir not in found:
+            name = named_by(used.state_dir, used.root_dir)
+            layout = Layout(_units(name, pid), used.state_dir, used.root_dir, used.address)
+            found[used.state_dir] = _Place(name, layout, used)
     for name, layout in LAYOUTS.items():
         if layout.state_dir not in found and os.path.isdir(os.path.join(layout.state_dir, TASK_DIRECTORY)):
-            found[layout.state_dir] = (name, layout)
+            found[layout.state_dir] = _Place(name, layout)
     return list(found.values())
 
 
@@ -116,41 +123,52 @@ def _units(name: str, pid: int):
     return tuple(unit for unit in LAYOUTS[name].units if processes.in_unit(pid, unit)) or LAYOUTS[name].units
 
 
-def _only_installed(deadline: Deadline):
+def _only_installed(deadline: Deadline) -> List[_Place]:
     return [
-        (name, layout)
+        _Place(name, layout)
         for name, layout in LAYOUTS.items()
         if name != "docker" and any(systemd.look_up(unit, deadline) for unit in layout.units)
     ]
 
 
-def _observe(name: str, place: Layout, unit_name: Optional[str], deadline: Deadline) -> Daemon:
-    names = (unit_name,) if unit_name else place.units
+def _observe(place: _Place, unit_name: Optional[str], deadline: Deadline) -> Daemon:
+    name, layout, settings = place
+    names = (unit_name,) if unit_name else layout.units
     found = [unit for unit in (systemd.look_up(one, deadline) for one in names) if unit]
     unit = found[0] if found else None
-    process = _serving(place.address, deadline)
-    running = path = None
+    process = _serving(layout.address, deadline)
+    path = unit.exec_start if unit else None
     arguments = unit.arguments if unit else []
+    running = installed = None
     if process:
         path = processes.executable(process.pid)
-        running = _version("/proc/{0}/exe".format(process.pid), deadline)
         arguments = processes.arguments(process.pid)[1:]
-    elif unit:
-        path = unit.exec_start
-    settings = configuration.effective(path, arguments, deadline) if path else None
+        running = installed = _version("/proc/{0}/exe".format(process.pid), deadline)
+    if path and not (process and _same_file(path, process.pid)):
+        installed = _version(path, deadline)
+    if path and not settings:
+        settings = configuration.effective(path, arguments, deadline)
     return Daemon(
         layout=name,
         unit_name=unit.name if unit else names[0],
         unit=unit,
-        state_dir=place.state_dir,
-        root_dir=place.root_dir,
-        address=place.address,
+        state_dir=layout.state_dir,
+        root_dir=layout.root_dir,
+        address=layout.address,
         process=process,
         executable=path,
         running=running,
-        installed=_version(path, deadline) if path else None,
+        installed=installed,
         load_timeout=settings.load_timeout if settings else configuration.DEFAULT_LOAD_TIMEOUT,
     )
+
+
+def _same_file(path: str, pid: int) -> bool:
+    """Whether a process still runs what is on disk at that path."""
+    try:
+        return os.path.samefile(path, "/proc/{0}/exe".format(pid))
+    except OSError:
+        return False
 
 
 def _serving(address: str, deadline: Deadline) -> Optional[Process]:
