@@ -1,0 +1,141 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A restart goes on to its end on the host, whatever becomes of the connection that began it."""
+
+import json
+import time
+
+import play
+import pytest
+import world
+
+RESTART = "/usr/local/sbin/lab-slow-restart"
+
+# Waits for a phase of a run in its ledger; then kills every ssh connection to the host, or sends the module signals.
+STRIKE = """
+import json, os, signal, sys, time
+
+def word(pid, name):
+    try:
+        with open("/proc/%d/%s" % (pid, name), errors="replace") as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+def phase():
+    try:
+        with open(path) as stream:
+            book = json.load(stream)
+    except (OSError, ValueError):
+        return None
+    return book["phase"] if book["run_id"] == run_id else None
+
+path, run_id, wanted, victim = sys.argv[1:]
+end = time.monotonic() + 60
+while phase() != wanted:
+    if time.monotonic() > end:
+        sys.exit("phase " + wanted + " never came")
+    time.sleep(0.002)
+pids = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+if victim == "ssh":
+    # The listener is a child of process 1, its connections are not.
+    struck = [pid for pid in pids if word(pid, "comm") == "sshd\\n" and "\\nPPid:\\t1\\n" not in word(pid, "status")]
+    signals = [signal.SIGKILL]
+else:
+    pids = [pid for pid in pids if "python" in word(pid, "comm")]
+    struck = [pid for pid in pids if "AnsiballZ_shim_reconnect" in word(pid, "cmdline")]
+    signals = [signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE]
+for pid in struck:
+    for number in signals:
+        os.kill(pid, number)
+print(json.dumps({"struck": len(struck), "phase": phase()}))
+"""
+
+
+@pytest.fixture(scope="module")
+def slow(fleet, hosts):
+    """Fresh hosts with a restart command that takes its time before the restart."""
+    play.reset(fleet, hosts.values())
+    write = 'printf "#!/bin/sh\\nsleep 1.5\\nexec systemctl restart containerd\\n" > "$1"; chmod 755 "$1"'
+    play.together(hosts.values(), lambda host: host.script(write, RESTART))
+    return hosts
+
+
+def arguments(run_id):
+    """The arguments of a run that is in each of its phases long enough to be met there."""
+    return {"state": "restarted", "run_id": run_id, "settle": 2, "restart_command": [RESTART], "detail": "full"}
+
+
+def strikes(hosts, run_id, phase, victim):
+    """Begin to wait for that phase on all hosts; the processes that do."""
+    argv = ["/usr/bin/python3", "-c", STRIKE, world.LEDGER, run_id, phase, victim]
+    return [host.popen(argv, stdout=-1, stderr=-1, text=True) for host in hosts.values()]
+
+
+def struck(watchers, phase):
+    """Each of them struck something, and at the right time."""
+    for watcher in watchers:
+        out, errors = watcher.communicate(timeout=70)
+        assert watcher.returncode == 0, errors
+        told = json.loads(out)
+        assert told["struck"] and told["phase"] == phase
+
+
+def finished(host, run_id):
+    """The ledger of that run once it is verified."""
+    end = time.monotonic() + 30
+    while True:
+        book = world.ledger(host) or {}
+        if (book.get("run_id"), book.get("phase")) == (run_id, "verified"):
+            return book
+        assert time.monotonic() < end, f"{host.name}: {book.get('run_id')} is {book.get('phase')}, not verified"
+        time.sleep(0.2)
+
+
+def observe(hosts):
+    """containerd and the tasks of each host."""
+    return play.together(hosts.values(), lambda host: (world.containerd(host), world.tasks(host)))
+
+
+@pytest.mark.parametrize(
+    ("phase", "pipelining"),
+    [("recorded", "0"), ("restarting", "0"), ("restarted", "0"), ("restarting", "1")],
+    ids=["recorded", "restarting", "restarted", "restarting-no-terminal"],
+)
+def test_a_cut_connection_does_not_stop_a_restart(fleet, slow, phase, pipelining):
+    run_id = f"cut-{phase}-{pipelining}"
+    before = observe(slow)
+    watchers = strikes(slow, run_id, phase, "ssh")
+    # Without pipelining the module has a terminal, and the end of the terminal is a signal.
+    cut = play.start(fleet, "shim_reconnect", arguments(run_id), extra_env={"ANSIBLE_PIPELINING": pipelining})
+    told, _errors = cut.communicate(timeout=90)
+    struck(watchers, phase)
+    for host in slow.values():
+        assert f"{host.name} | UNREACHABLE!" in told or f"{host.name} | FAILED!" in told, told
+
+    books = play.together(slow.values(), lambda host: finished(host, run_id))
+    after = observe(slow)
+    for name, book in books.items():
+        assert [row["verdict"] for row in book["verdicts"]] == ["reattached"] * 8, name
+        assert set(book["times"]) == {"recorded", "restarting", "restarted", "verified"}
+        assert after[name][0] not in (None, before[name][0]) and after[name][1] == before[name][1]
+        assert book["daemon"]["pid"] == before[name][0].pid
+
+    for name, result in play.run(fleet, "shim_reconnect", arguments(run_id)).items():
+        assert not result["failed"] and not result["changed"] and result["summary"]["reattached"] == 8, name
+    assert observe(slow) == after
+
+
+@pytest.mark.parametrize("phase", ["recorded", "restarting", "restarted"])
+def test_signals_of_a_dying_session_do_not_stop_a_restart(fleet, slow, phase):
+    run_id = f"signals-{phase}"
+    before = observe(slow)
+    watchers = strikes(slow, run_id, phase, "module")
+    # Without pipelining the module is a file, by whose name its process is known.
+    results = play.run(fleet, "shim_reconnect", arguments(run_id), extra_env={"ANSIBLE_PIPELINING": "0"})
+    struck(watchers, phase)
+    after = observe(slow)
+    for name, result in results.items():
+        assert not result["failed"] and result["changed"] and result["summary"]["reattached"] == 8, name
+        assert after[name][0] not in (None, before[name][0]) and after[name][1] == before[name][1]
