@@ -103,21 +103,29 @@ def fit(result: dict, detail: str) -> dict:
     With detail ``problems`` or ``full`` nothing is left out.
     """
     result["summary"]["truncated"] = 0
-    lists = _lists(result)
-    while detail == "summary" and len(json.dumps(result)) > SMALL:
-        longest = max(lists, key=lambda one: len(json.dumps(one)), default=[])
-        if not longest:
-            break
-        longest.pop()
+    lists = _lists(result) if detail == "summary" else []
+    lengths = [[len(json.dumps(row)) for row in one] for one in lists]
+    surplus = len(json.dumps(result)) - SMALL
+    while surplus > 0 and any(lists):
+        longest = max(range(len(lists)), key=lambda place: sum(lengths[place]))
+        lists[longest].pop()
+        # A comma and a blank go with every row but the last one of a list.
+        surplus -= lengths[longest].pop() + (2 if lists[longest] else 0)
+        surplus -= len(str(result["summary"]["truncated"]))
         result["summary"]["truncated"] += 1
+        surplus += len(str(result["summary"]["truncated"]))
     return result
 
 
 def _lists(value: object) -> List[list]:
-    """Every list of a result, however deep in dictionaries."""
-    if isinstance(value, list):
-        return [value]
-    return [found for child in value.values() for found in _lists(child)] if isinstance(value, dict) else []
+    """Every list that can be cut: those in dictionaries, and instead of a list of instances the tables in them."""
+    if isinstance(value, dict):
+        return [found for child in value.values() for found in _lists(child)]
+    if not isinstance(value, list):
+        return []
+    children = [child for row in value if isinstance(row, dict) for child in row.values()]
+    tables = [child for child in children if isinstance(child, list) and child and isinstance(child[0], dict)]
+    return [found for table in tables for found in _lists(table)] or [value]
 
 
 def refusal(view: Outlook) -> str:
