@@ -126,7 +126,9 @@ def restart_argv(unit: str, command: Optional[List[str]]) -> List[str]:
         raise ShimError(
             "act", "restart_command {0!r}".format(program), "is not an absolute path", "name it with its whole path"
         )
-    for path in (os.path.realpath(program), os.path.dirname(os.path.realpath(program))):
+    real = os.path.realpath(program)
+    # The directory of a link counts as well: whoever writes there points it elsewhere.
+    for path in (real, os.path.dirname(real), os.path.dirname(program)):
         try:
             status = os.stat(path)
         except OSError as error:
