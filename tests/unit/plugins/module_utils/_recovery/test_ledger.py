@@ -161,6 +161,9 @@ def a_task(**values):
     return [dict(a_book(a_live_case())["tasks"][0], **values)]
 
 
+KEYS = ("schema", "phase", "tasks", "daemon", "run_id", "times", "gap", "verdicts")
+
+
 def without(key):
     return {name: value for name, value in a_book(a_live_case()).items() if name != key}
 

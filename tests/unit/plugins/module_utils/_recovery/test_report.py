@@ -1,0 +1,229 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What modules return: counts that stay exact, lists that are cut to size, nothing that may not leave a host."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import Forecast, forecast
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import Outlook
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import ReleaseClass, classify
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD, VERDICTS
+from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery.cases import (
+    ADDRESS,
+    HERE,
+    POD,
+    a_bundle,
+    a_case,
+    a_daemon,
+    parameters,
+    said,
+    silent,
+)
+
+V17 = ReleaseClass("V17", True, ("V17",))
+LONG_ID = "5c2c94f350956351767ab08d2fb10665b454fab9b15106287a43a930549cb7a2"
+
+
+def rows(count):
+    return [
+        {"namespace": "k8s.io", "id": LONG_ID, "reason": "nobody listens on the socket"} for _number in range(count)
+    ]
+
+
+def size(result):
+    return len(json.dumps(result))
+
+
+# fit
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 9, 10, 40, 256, 1000])
+def test_a_summary_is_small_and_says_what_was_left_out(count):
+    result = report.fit({"shims": rows(count), "summary": {"bundles": count}}, "summary")
+    assert size(result) <= report.SMALL
+    assert result["summary"] == {"bundles": count, "truncated": count - len(result["shims"])}
+    assert (result["summary"]["truncated"] == 0) == (count <= 9)
+    # No more than has to be is left out.
+    if result["summary"]["truncated"]:
+        assert size(dict(result, shims=result["shims"] + rows(1))) > report.SMALL
+
+
+@pytest.mark.parametrize("detail", ["problems", "full"])
+def test_more_detail_leaves_nothing_out(detail):
+    result = report.fit({"shims": rows(500), "summary": {}}, detail)
+    assert len(result["shims"]) == 500 and result["summary"] == {"truncated": 0}
+
+
+def test_the_longest_list_is_cut_first():
+    result = {"shims": rows(40), "at_risk": rows(3), "rollback": {"containers": []}, "summary": {}}
+    result = report.fit(result, "summary")
+    assert len(result["at_risk"]) == 3 and 0 < len(result["shims"]) < 40
+
+
+def test_lists_within_dictionaries_are_cut_too():
+    result = {"rollback": {"class": "closed", "containers": ["k8s.io/" + LONG_ID] * 100}, "summary": {}}
+    result = report.fit(result, "summary")
+    kept = len(result["rollback"]["containers"])
+    assert size(result) <= report.SMALL and kept > 5 and result["summary"]["truncated"] == 100 - kept
+
+
+def test_of_many_lists_only_rows_are_lost():
+    result = {
+        "shims": rows(100),
+        "at_risk": rows(100),
+        "forecast": {"outcomes": {"killed": 100}},
+        "summary": {"tasks": 100},
+    }
+    result = report.fit(result, "summary")
+    assert size(result) <= report.SMALL and result["forecast"] == {"outcomes": {"killed": 100}}
+    kept = len(result["shims"]) + len(result["at_risk"])
+    assert result["summary"] == {"tasks": 100, "truncated": 200 - kept}
+    assert abs(len(result["shims"]) - len(result["at_risk"])) <= 1
+
+
+def test_an_instance_keeps_its_daemon_when_its_bundles_are_too_many():
+    daemon = {"unit": "containerd.service", "running": "1.7.24", "kill_mode": "process"}
+    bundles = [dict(row, problems=["its init process is gone", "no shim listens on its endpoint"]) for row in rows(50)]
+    one = {"layout": "containerd", "daemon": daemon, "bundles": bundles, "endpoints": [], "leftovers": rows(3)}
+    result = report.fit({"instances": [one], "summary": {"bundles": 50}}, "summary")
+    assert size(result) <= report.SMALL
+    (kept,) = result["instances"]
+    assert kept["daemon"] == daemon and len(kept["leftovers"]) == 3
+    # A row is there whole or not at all.
+    assert kept["bundles"] and all(len(row["problems"]) == 2 for row in kept["bundles"])
+    assert result["summary"] == {"bundles": 50, "truncated": 50 - len(kept["bundles"])}
+
+
+def test_what_is_no_list_is_never_cut():
+    result = report.fit({"text": 5000 * "x", "shims": rows(2), "summary": {}}, "summary")
+    assert result == {"text": 5000 * "x", "shims": [], "summary": {"truncated": 2}}
+
+
+# Rows and counts
+
+
+def pair(heard, name="V17", **fields):
+    bundle = a_bundle(None, ADDRESS, **fields)
+    case = a_case(bundle, {HERE: heard}, name)
+    return case, forecast(case, ReleaseClass(name, True, (name,)), 5.0)
+
+
+def test_a_row_has_the_keys_of_the_contract():
+    row = report.shim_row(*pair(said("v2"), pod=POD))
+    assert row == {
+        "namespace": "default",
+        "id": "plain1",
+        "pod": {"namespace": "shop", "name": "web1", "uid": POD.uid, "container": "app"},
+        "outcome": "reattached",
+        "task": "kept",
+        "client": "keeps",
+        "at_risk": False,
+        "rule": "A1",
+        "reason": "its shim answers",
+        "delay": 0.001,
+        "shim_pid": 411,
+        "task_pid": 430,
+        "status": "running",
+        "answers": "v3: Unimplemented, v2: ok",
+    }
+
+
+def test_a_row_of_what_is_no_bundle_has_them_all_as_well():
+    case = a_case(None, {}, "V17", kind="hidden")
+    row = report.shim_row(case, forecast(case, V17, 5.0))
+    assert set(row) == set(report.shim_row(*pair(said("v2"))))
+    assert (row["outcome"], row["answers"], row["pod"], row["status"]) == ("skipped", "", None, None)
+
+
+def test_the_summary_of_a_forecast_counts_exactly():
+    hidden = a_case(None, {}, "V17", kind="hidden")
+    pairs = [pair(said("v2")), pair(said("v2")), pair(silent("D2")), pair(silent("D2"), init=None)]
+    pairs.append((hidden, forecast(hidden, V17, 5.0)))
+    expected = {"bundles": 4, "tasks": 3, "at_risk": 1, "outcomes": {"reattached": 2, "killed": 2, "skipped": 1}}
+    assert report.forecast_summary(iter(pairs)) == expected
+    assert report.forecast_summary([]) == {"bundles": 0, "tasks": 0, "at_risk": 0, "outcomes": {}}
+
+
+def test_the_summary_of_verdicts_has_every_word():
+    found = [{"verdict": name} for name in VERDICTS] + [{"verdict": "killed"}]
+    counts = report.verdict_summary(found)
+    assert set(counts) == set(VERDICTS) | {"tasks", "lost"}
+    assert (counts["tasks"], counts["killed"], counts["new"]) == (9, 2, 1)
+    assert counts["lost"] == 9 - len(GOOD)
+    assert report.verdict_summary([]) == dict.fromkeys(list(VERDICTS) + ["tasks", "lost"], 0)
+
+
+def test_which_rows_are_returned():
+    found = [{"id": 1, "bad": False}, {"id": 2, "bad": True}]
+    wrong = [found[1]]
+    assert report.select(found, "full", lambda row: row["bad"]) == found
+    assert report.select(found, "problems", lambda row: row["bad"]) == wrong
+    assert report.select(found, "summary", lambda row: row["bad"]) == wrong
+
+
+# The host
+
+
+def an_outlook(*pairs, **fields):
+    values = {"version": "2.1.9", "release": classify("2.1.9"), "hazards": [], "start_estimate": 0.0}
+    values.update(fields)
+    return Outlook(forecasts=list(pairs), **values)
+
+
+def test_risks_name_the_tasks():
+    assert report.risks(None) == []
+    found = report.risks(an_outlook(pair(said("v2")), pair(silent("D2"), pod=POD)))
+    assert [set(row) for row in found] == [{"namespace", "id", "pod", "outcome", "rule", "reason"}]
+    assert (found[0]["outcome"], found[0]["rule"], found[0]["pod"]["name"]) == ("killed", "D2", "web1")
+
+
+def test_a_refusal_is_one_sentence_with_the_first_task():
+    assert report.refusal(an_outlook(pair(said("v2")))) == ""
+    text = report.refusal(an_outlook(pair(said("v2")), pair(silent("D2", "the shim is dead"))))
+    assert text == (
+        "forecast: 1 of 2 tasks at risk in a restart into 2.1.9: default/plain1 would be killed, "
+        "the shim is dead (row D2); mend it or drain the host."
+    )
+
+
+def test_releases():
+    found = report.release(a_daemon(installed="2.1.9"), an_outlook())
+    assert found == {
+        "running": "1.7.24",
+        "installed": "2.1.9",
+        "target": "2.1.9",
+        "release_class": "V20b",
+        "release_class_sure": True,
+    }
+    assert set(report.release(a_daemon(), None).values()) == {"1.7.24", None}
+
+
+@pytest.mark.parametrize(
+    "running, installed, bundle, word",
+    [
+        ("1.7.24", "1.7.24", a_bundle(None, ADDRESS), "open"),
+        ("1.7.24", "2.1.9", a_bundle(None, ADDRESS), "closing"),
+        ("2.1.9", "2.1.9", a_bundle(parameters(2), ADDRESS), "closing"),
+        ("2.1.9", "2.1.9", a_bundle(parameters(3), None), "closed"),
+        # What 1.x made and 2.x never ran: nothing closes the way back but a task.
+        (None, "1.6.20", a_bundle(None, ADDRESS), "open"),
+        ("2.1.9", "2.1.9", a_bundle(parameters(3), None, init=None), "closing"),
+    ],
+)
+def test_the_way_back(running, installed, bundle, word):
+    heard = said("v3") if bundle.address.kind == "absent" and bundle.init else silent("D2")
+    case = a_case(bundle, {HERE: heard}, "V20b")
+    found = report.rollback(
+        a_daemon(running=running, installed=installed), [case, a_case(None, {}, "V17", kind="link")]
+    )
+    assert found == {"class": word, "containers": ["default/plain1"] if word == "closed" else []}
+
+
+def test_a_forecast_is_what_these_tests_take_it_for():
+    assert isinstance(pair(said("v2"))[1], Forecast)
