@@ -3,10 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """ansible-test: the pip it wants to download, the interpreters it may see, the command."""
 
-import os
 from pathlib import Path
 
-from dev import machine, process, pythons, venvs
+from dev import machine, pip_config, place, process, pythons, venvs
 from dev.errors import DevError
 
 # What ansible-test asks for, per ansible-core: ansible_test/_internal/python_requirements.py.
@@ -23,30 +22,35 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)
 '''
 
 
-def give_pip(core: str, bin_dir: Path) -> None:
-    """Put the script where ansible-test looks before it downloads one from a host of its own.
+def home() -> Path:
+    """Return the home directory that ansible-test is given: its own, so that nobody's real one is filled."""
+    path = place.cache() / "ansible-test"
+    path.mkdir(exist_ok=True)
+    return path
 
-    With it, pip comes from wherever this machine takes its Python packages.
-    """
-    pip = PIP_OF_CORE[core]
-    folder = Path.home() / ".ansible" / "test" / "cache"
+
+def prepare(core: str, bin_dir: Path) -> None:
+    """Give ansible-test what it would otherwise fetch by itself, or never learn."""
+    with venvs.lock("ansible-test"):
+        pip_config.write(home() / ".config" / "pip" / "pip.conf", bin_dir)
+        _give_pip(PIP_OF_CORE[core], home() / ".ansible" / "test" / "cache", bin_dir)
+
+
+def _give_pip(pip: str, folder: Path, bin_dir: Path) -> None:
+    """Put a script where ansible-test looks before it downloads one from a host of its own."""
     script = folder / f"get_pip_{pip.replace('.', '_')}.py"
     wheel = folder / f"pip-{pip}-py3-none-any.whl"
-    if script.exists() and (wheel.exists() or wheel.name not in script.read_text(errors="replace")):
+    if script.exists() and wheel.exists():
         return
-    with venvs.lock("get-pip"):
-        folder.mkdir(parents=True, exist_ok=True)
-        argv = [bin_dir / "python", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-        log = folder / f"pip-{pip}.log"
-        if process.run([*argv, "--dest", folder, f"pip=={pip}"], log=log, env=machine.clean_env()) != 0:
-            raise DevError(f"pip {pip}, which ansible-test {core} wants, could not be fetched; see {log}.")
-        aside = script.with_suffix(f".{os.getpid()}")
-        aside.write_text(_SCRIPT.format(wheel=wheel.name))
-        aside.rename(script)
+    folder.mkdir(parents=True, exist_ok=True)
+    argv = [bin_dir / "python", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    log = folder / f"pip-{pip}.log"
+    if process.run([*argv, "--dest", folder, f"pip=={pip}"], log=log, env=machine.clean_env()) != 0:
+        raise DevError(f"pip {pip}, which ansible-test wants, could not be fetched; see {log}.")
+    script.write_text(_SCRIPT.format(wheel=wheel.name))
 
 
 def environment(bin_dir: Path) -> dict[str, str]:
     """Return an environment in which ansible-test finds each real interpreter, and no other."""
     folders = dict.fromkeys(path.parent for path in pythons.found().values())
-    # Hundreds of lines of downloads would hide the one that matters; errors are still told.
-    return {**machine.clean_env(bin_dir, *folders), "PIP_QUIET": "2"}
+    return {**machine.clean_env(bin_dir, *folders), "HOME": str(home())}

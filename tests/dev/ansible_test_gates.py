@@ -46,7 +46,7 @@ def units(core: str, arguments: Sequence[str] = ()) -> Callable[[Desk], str]:
 
 def _run(desk: Desk, core: str, arguments: Sequence[str]) -> None:
     bin_dir = CORES[core]()
-    ansible_test.give_pip(core, bin_dir)
+    ansible_test.prepare(core, bin_dir)
     with checkout.copy() as copy:
         argv = [bin_dir / "ansible-test", *arguments, "--color", "no"]
         desk.run(argv, cwd=copy, env=ansible_test.environment(bin_dir))
