@@ -96,7 +96,8 @@ def _living(evidence: Evidence, required):
         return "duplicated", "{0} is a second container of the same kind".format(evidence.twin)
     if evidence.listed is None:
         return "orphaned", "it runs on, and containerd does not know it"
-    if evidence.before is None or evidence.listed.pid != evidence.before.pid:
+    # Without an answer of the shim containerd lists pid 0: that is no other process.
+    if evidence.before is None or evidence.listed.pid not in (0, evidence.before.pid):
         return "duplicated", "containerd runs it as pid {0} beside the old one".format(evidence.listed.pid)
     missing = [name for name, word in witnesses(evidence).items() if name in required and word != "yes"]
     if missing:
