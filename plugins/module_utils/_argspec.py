@@ -14,7 +14,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.layou
 MOST_IDS = 256
 #: A day, in seconds: the clocks of the operating system take no number whatever.
 LONGEST = 86400
-_RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def shared() -> dict:
@@ -49,9 +49,9 @@ def check(options: dict) -> None:
     for name in ("state_dir", "root_dir", "address", "ledger"):
         if options.get(name) and not options[name].startswith("/"):
             _refuse(name, options[name], "is not an absolute path", "give the whole path on the host")
-    if options.get("run_id") and not _RUN_ID.match(options["run_id"]):
+    if options.get("run_id") and not _RUN_ID.fullmatch(options["run_id"]):
         _refuse("run_id", options["run_id"], "cannot be a file name", "use up to 64 letters, digits, dots, dashes")
-    if options.get("unit") and not re.match(r"^[\w@:.\\-]+\.service$", options["unit"]):
+    if options.get("unit") and not re.fullmatch(r"[\w@:.\\-]+\.service", options["unit"]):
         _refuse("unit", options["unit"], "is no service unit", "give its whole name, such as containerd.service")
 
 
