@@ -74,16 +74,8 @@ def test_a_dump_that_fails_says_nothing(effective, output):
 
 
 def test_toml_that_is_passed_over():
-    text = """
-# state = "/comment"
-state = '/one'   
-number = 7
-list = ["a", "b"]
-imports = []
-[a.b]
-  state = "/two"
-[plugins."io.containerd.x"]
-  state = ""
-"""
+    lines = ['# state = "/comment"', "state = '/one'   ", "number = 7", 'list = ["a", "b"]', "imports = []", "[a.b]"]
+    lines += ['  state = "/two"', '[plugins."io.containerd.x"]', '  state = ""']
+    text = "\n".join(lines)
     assert parse(text) == {"state": "/one", "a.b.state": "/two", 'plugins."io.containerd.x".state': ""}
     assert parse("") == {}

@@ -1,0 +1,100 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From work to a result, from an error to one sentence; what is said where protobuf is missing or the user not root."""
+
+from __future__ import annotations
+
+import os
+import types
+
+import pytest
+
+from ansible_collections.shimops.containerd.plugins.module_utils import _module
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import preflight
+from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
+
+
+@pytest.fixture
+def run(run_module, monkeypatch):
+    """Run that work as a module would, as root."""
+    monkeypatch.setattr(preflight, "require_root", lambda: None)
+
+    def start(work, asks_shims=False, **more):
+        return run_module(types.SimpleNamespace(main=lambda: _module.execute(work, asks_shims=asks_shims)), **more)
+
+    return start
+
+
+def test_a_result_is_returned(run):
+    result, status = run(
+        lambda options, check_mode: {"changed": check_mode, "seen": options["detail"]}, check_mode=True
+    )
+    assert (status, result["changed"], result["seen"]) == (0, True, "summary")
+
+
+def test_an_error_becomes_one_sentence(run):
+    def fail(options, check_mode):
+        raise ShimError("scan", "a\nb", "is odd", "look at it")
+
+    result, status = run(fail)
+    assert status == 1 and (result["msg"], result["stage"]) == ("scan: a b is odd; look at it.", "scan")
+    assert result["changed"] is False and result["failed"] is True
+
+
+def test_a_failure_returns_all_the_rest(run):
+    result, status = run(lambda options, check_mode: {"changed": True, "failure": "it\nbroke", "verdicts": [1]})
+    assert status == 1 and (result["msg"], result["verdicts"], result["changed"]) == ("it broke", [1], True)
+    assert "failure" not in result
+    assert run(lambda options, check_mode: {"changed": False, "failure": ""}).status == 0
+
+
+@pytest.mark.parametrize("diff", [True, False])
+def test_a_diff_is_returned_only_where_it_is_asked_for(run, diff):
+    result, _status = run(lambda options, check_mode: {"changed": True, "diff": [{"before": "x"}]}, diff=diff)
+    assert ("diff" in result) == diff
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root is root")
+def test_others_than_root_are_told_so(run_module):
+    module = types.SimpleNamespace(main=lambda: _module.execute(lambda options, check_mode: {}, asks_shims=False))
+    result, status = run_module(module)
+    assert status == 1 and result["msg"] == "daemon: this user is not root; run the task with become: true."
+
+
+@pytest.mark.parametrize("user, group", [(1000, 0), (0, 1000), (1000, 1000)])
+def test_both_user_and_group_have_to_be_roots(monkeypatch, user, group):
+    # Shims compare both: ttrpc.UnixSocketRequireSameUser.
+    monkeypatch.setattr(preflight.os, "geteuid", lambda: user)
+    monkeypatch.setattr(preflight.os, "getegid", lambda: group)
+    with pytest.raises(ShimError, match="run the task with become"):
+        preflight.require_root()
+
+
+def test_without_protobuf_another_interpreter_is_looked_for_then_it_is_said(run, monkeypatch):
+    sentence = "ask: this host has no Python library protobuf; install python3-protobuf on it (the distribution's)."
+    tried = []
+    monkeypatch.setattr(messages, "protobuf_problem", lambda: "it is missing")
+    monkeypatch.setattr(_module, "probe_interpreters_for_module", lambda paths, name: tried.append((paths[0], name)))
+    result, status = run(lambda options, check_mode: {}, asks_shims=True)
+    assert (status, result["msg"]) == (1, sentence) and tried == [("/usr/bin/python3", "google.protobuf")]
+    monkeypatch.setattr(_module, "has_respawned", lambda: True)
+    assert run(lambda options, check_mode: {}, asks_shims=True).result["msg"] == sentence and len(tried) == 1
+    # Who asks no shim needs none.
+    assert run(lambda options, check_mode: {}, asks_shims=False).status == 0
+
+
+def test_a_module_goes_on_under_the_interpreter_that_has_protobuf(run, monkeypatch):
+    respawned = []
+
+    def respawn(path):
+        respawned.append(path)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(messages, "protobuf_problem", lambda: "it is missing")
+    monkeypatch.setattr(_module, "probe_interpreters_for_module", lambda paths, name: "/usr/libexec/platform-python")
+    monkeypatch.setattr(_module, "respawn_module", respawn)
+    with pytest.raises(AssertionError, match="one document, not 0"):
+        run(lambda options, check_mode: pytest.fail("it went on here"), asks_shims=True)
+    assert respawned == ["/usr/libexec/platform-python"]

@@ -1,0 +1,93 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""shim_probe: its options, its sentences, and a forecast over a scripted shim."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.shimops.containerd.plugins.modules import shim_probe
+from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_facts import (
+    SENTENCES,
+    a_living_bundle,
+    a_living_shim,
+    a_state_dir,
+    check_documentation,
+    needs_root,
+    returned,
+    where,
+)
+
+
+def test_documentation(monkeypatch):
+    check_documentation(shim_probe, monkeypatch)
+
+
+OWN = (
+    ({"sleep": 0}, "options: sleep=0.0 is no time; give seconds above 0"),
+    ({"wait_timeout": -1}, "options: wait_timeout=-1.0 is no time; give seconds from 0 to 86400."),
+    ({"wanted": ["good"]}, "value of wanted must be one or more of: reattached, killed, dropped, reaped, orphaned"),
+    ({"pids": "perhaps"}, "is not a valid boolean"),
+)
+
+
+@pytest.mark.parametrize("options, sentence", SENTENCES + OWN)
+def test_bad_options(run_module, options, sentence):
+    result, status = run_module(shim_probe, **options)
+    assert status == 1 and result["failed"] and sentence in result["msg"] and "\n" not in result["msg"]
+
+
+@needs_root
+def test_a_forecast(run_module, tmp_path):
+    with a_living_shim() as shim:
+        root = a_state_dir(tmp_path, a_living_bundle(shim), ("default", "stale", {"shim-binary-path": "/bin/sh"}))
+        result, status = run_module(shim_probe, target_version="1.7.24", detail="full", **where(root))
+    assert status == 0 and not result.get("changed") and set(result) >= returned(shim_probe)
+    healthy, stale = result["shims"]
+    assert (healthy["id"], healthy["outcome"], healthy["task"], healthy["rule"]) == (
+        "plain1",
+        "reattached",
+        "kept",
+        "A1",
+    )
+    assert (stale["id"], stale["outcome"], stale["task"], stale["at_risk"]) == ("stale", "killed", "gone_before", False)
+    counts = {"bundles": 2, "tasks": 1, "at_risk": 0, "outcomes": {"reattached": 1, "killed": 1}, "truncated": 0}
+    assert result["summary"] == counts
+    assert result["release"]["release_class"] == "V17" and result["release"]["release_class_sure"] is True
+    assert len(json.dumps(result)) < 4096
+
+
+@needs_root
+def test_what_is_well_is_not_listed_unless_it_is_asked_for(run_module, tmp_path):
+    with a_living_shim() as shim:
+        root = a_state_dir(tmp_path, a_living_bundle(shim))
+        result, _status = run_module(shim_probe, target_version="2.1.9", **where(root))
+    assert result["shims"] == [] and result["summary"]["outcomes"] == {"reattached": 1}
+
+
+@needs_root
+def test_an_outcome_that_is_not_wanted_fails_with_everything(run_module, tmp_path):
+    with a_living_shim() as shim:
+        root = a_state_dir(tmp_path, a_living_bundle(shim))
+        options = dict(where(root), target_version="1.7.24", wanted=["killed"])
+        result, status = run_module(shim_probe, **options)
+        assert status == 1 and set(result) >= returned(shim_probe)
+        assert result["msg"].startswith("forecast: 1 of 1 bundles have another outcome than killed; default/plain1 is")
+        result, status = run_module(shim_probe, **dict(options, wanted=["reattached", "unknown"]))
+        assert status == 0
+
+
+@needs_root
+@pytest.mark.parametrize("version", ["latest", "1.7", "", "1.7.x"])
+def test_a_target_that_is_no_release(run_module, tmp_path, version):
+    result, status = run_module(shim_probe, target_version=version, **where(a_state_dir(tmp_path)))
+    assert status == 1 and "is no release of containerd; name one such as 1.7.24" in result["msg"]
+
+
+@needs_root
+def test_the_running_release_of_a_containerd_that_does_not_run(run_module, tmp_path):
+    result, status = run_module(shim_probe, target_version="running", **where(a_state_dir(tmp_path)))
+    assert status == 1 and "the running release of containerd could not be told" in result["msg"]
