@@ -65,7 +65,10 @@ def _shims(fault):
 
 
 def _hang(fleet, hosts):
-    """Shims that are stopped, found dead by the restart, and woken again; verified once more after that."""
+    """Shims that are stopped, taken for dead by the restart, and woken again.
+
+    Then a shim is stopped that was found again, and everything is verified once more.
+    """
     make, hit = _shims("shim_stopped")
     # Shims that will never answer are not waited for as long as containerd does.
     told = story.tell(fleet, hosts, make, shim_timeout=2)
@@ -73,9 +76,9 @@ def _hang(fleet, hosts):
         seen.woken = [target.shim.pid for target in hit[seen.host.name]]
         for target in hit[seen.host.name]:
             faults.FAULTS["shim_woken"].do(target)
-    again = play.run(
-        fleet, "shim_reconnect", {"state": "verified", "detail": "full"}, [seen.host for seen in told.values()]
-    )
+    play.together(hosts.values(), lambda host: faults.apply(host, "shim_stopped", "plain2"))
+    wanted = {"state": "verified", "detail": "full", "shim_timeout": 2}
+    again = play.run(fleet, "shim_reconnect", wanted, [seen.host for seen in told.values()])
     for seen in told.values():
         seen.again = again[seen.host.name]
         seen.running = {shim.pid for shim in shims.shims(seen.host)}
@@ -185,20 +188,28 @@ class TestWholeHost:
         story.check_foretold(seen)
 
 
-class TestWoken:
-    """A shim that goes on after the restart answers again, for a container that is gone."""
+class TestVerifiedAgain:
+    """After the restart the stopped shims go on, and that of plain2 answers no more."""
 
     @pytest.fixture
     def seen(self, stories, release):
         return stories("shim_stopped")[release]
 
-    def test_its_container_stays_killed(self, seen):
+    def test_a_shim_that_answers_again_does_not_revive_its_container(self, seen):
         assert set(seen.woken) <= seen.running
         verdicts = story.by_key(seen.again["verdicts"])
-        for key in seen.tasks:
-            assert verdicts[key]["verdict"] == ("killed" if key in seen.victims else "reattached")
-            assert key in seen.victims or verdicts[key]["witnesses"] == story.YES
-        assert seen.again["failed"] is True and f"{len(seen.victims)} killed" in seen.again["msg"]
+        assert {verdicts[key]["verdict"] for key in seen.victims} == {"killed"}
+
+    def test_a_shim_that_falls_silent_proves_nothing(self, seen):
+        row = story.by_key(seen.again["verdicts"])[("default", "plain2")]
+        assert (row["verdict"], row["witnesses"]["shim"], row["witnesses"]["kernel"]) == ("unproven", "no", "yes"), row
+
+    def test_all_others_stay_proven(self, seen):
+        verdicts = story.by_key(seen.again["verdicts"])
+        for key in set(seen.tasks) - set(seen.victims) - {("default", "plain2")}:
+            assert (verdicts[key]["verdict"], verdicts[key]["witnesses"]) == ("reattached", story.YES), verdicts[key]
+        assert seen.again["failed"] is True and seen.again["changed"] is False
+        assert f"{len(seen.victims)} killed" in seen.again["msg"] and "1 unproven" in seen.again["msg"]
 
 
 class TestShimKilled:
