@@ -35,7 +35,7 @@ OWN = (
     ({"settle": -1}, "options: settle=-1.0 is no time; give seconds from 0 to 86400."),
     (
         {"ledger": "ledger.json"},
-        "options: ledger=ledger.json is not an absolute path; give the whole path on the host.",
+        "options: ledger=ledger.json is not an absolute path; give the whole path",
     ),
     ({"run_id": "../x"}, "options: run_id=../x cannot be a file name; use up to 64 letters, digits, dots, dashes."),
     ({"run_id": "a\n"}, " cannot be a file name; use up to 64 letters, digits, dots, dashes."),
