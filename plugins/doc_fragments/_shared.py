@@ -56,7 +56,7 @@ options:
   detail:
     description:
       - How much to return. With V(summary) counts are exact and lists shortened, so that a host stays below 2 KB;
-        RV(summary.truncated) says how many rows were left out.
+        C(truncated) in the summary says how many rows were left out.
       - V(problems) returns every row that is not well, V(full) every row.
     type: str
     default: summary

@@ -35,7 +35,7 @@ def trees():
     """The cgroup hierarchies mounted on the machine."""
     found = {}
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
-        before, _, after = line.partition(" - ")
+        before, _dash, after = line.partition(" - ")
         top, (kind, _source, options) = Path(before.split()[4]), after.split()
         if kind == "cgroup2":
             found.setdefault("v2", Tree(top, frozenset(), 2))

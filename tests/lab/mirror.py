@@ -30,7 +30,7 @@ def _deb822_entries(text):
             if line[:1].isspace() and name:
                 fields[name] += " " + line.strip()
             elif ":" in line:
-                name, _, value = line.partition(":")
+                name, _colon, value = line.partition(":")
                 name = name.strip().lower()
                 fields[name] = value.strip()
         if "deb" in fields.get("types", "").split() and fields.get("enabled", "yes").lower() != "no":

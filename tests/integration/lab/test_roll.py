@@ -23,7 +23,13 @@ def roll(fleet, *words, **options):
     command = [str(Path(sys.executable).parent / "ansible-playbook"), PLAYBOOK, "-i", str(fleet.inventory)]
     command += ["-e", json.dumps({**BATCHES, **options}), *words]
     done = subprocess.run(
-        command, env=play.environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+        command,
+        env=play.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=300,
     )
     print(done.stdout, done.stderr)
     return done
