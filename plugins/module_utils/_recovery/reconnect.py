@@ -176,7 +176,12 @@ class Host:
         Gives what went wrong, or nothing; and whether what is well now may not stay so: the restart is still to come.
         """
         clock = Deadline(self._options["restart_timeout"])
-        running = act.restart(argv)
+        try:
+            running = act.restart(argv)
+        except ShimError:
+            # Nothing was begun, so there is nothing that a later run would have to settle.
+            act.remove_ledger(self._path)
+            raise
         gone_at = served_at = None
         patience = None
         while not clock.expired():
