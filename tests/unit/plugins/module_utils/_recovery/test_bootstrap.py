@@ -118,6 +118,11 @@ WITHOUT = (
 )
 
 
+def numbered(rows):
+    """Names for rows of a table whose content is too much for a name."""
+    return ["{0} {1}".format(row[0], number) for number, row in enumerate(rows)]
+
+
 def check(found, expected):
     if isinstance(expected, Params):
         assert found == expected
@@ -126,7 +131,7 @@ def check(found, expected):
 
 
 @pytest.mark.parametrize("name", NEW)
-@pytest.mark.parametrize("row, content, expected", DAMAGED)
+@pytest.mark.parametrize("row, content, expected", DAMAGED, ids=numbered(DAMAGED))
 def test_bootstrap_json_is_all_that_counts_from_2_0_on(name, row, content, expected):
     check(restore(a_bundle(content, ADDRESS), name), expected)
     # A good address changes nothing, nor does a missing one: recovery-spec 2.1.
@@ -134,19 +139,19 @@ def test_bootstrap_json_is_all_that_counts_from_2_0_on(name, row, content, expec
 
 
 @pytest.mark.parametrize("name", ("V16", "V17"))
-@pytest.mark.parametrize("row, content, expected", DAMAGED)
+@pytest.mark.parametrize("row, content, expected", DAMAGED, ids=numbered(DAMAGED))
 def test_bootstrap_json_is_nothing_to_1_x(name, row, content, expected):
     assert restore(a_bundle(content, ADDRESS), name) == FROM_ADDRESS
     check(restore(a_bundle(content, None), name), ("C2", True))
 
 
 @pytest.mark.parametrize("name", NEW)
-@pytest.mark.parametrize("row, content", NOT_TOLD)
+@pytest.mark.parametrize("row, content", NOT_TOLD, ids=numbered(NOT_TOLD))
 def test_what_cannot_be_told_is_said(name, row, content):
     check(restore(a_bundle(content, ADDRESS), name), (row, False))
 
 
-@pytest.mark.parametrize("row, content, v16, v17, new", WITHOUT)
+@pytest.mark.parametrize("row, content, v16, v17, new", WITHOUT, ids=numbered(WITHOUT))
 def test_address_without_bootstrap_json(row, content, v16, v17, new):
     check(restore(a_bundle(None, content), "V16"), v16)
     check(restore(a_bundle(None, content), "V17"), v17)

@@ -48,12 +48,12 @@ NOWHERE = (
 )
 
 
-@pytest.mark.parametrize("address, protocol, place", SOMEWHERE)
+@pytest.mark.parametrize("address, protocol, place", SOMEWHERE, ids=range(len(SOMEWHERE)))
 def test_addresses_that_lead_somewhere(address, protocol, place):
     assert resolve(params(address, protocol)) == place
 
 
-@pytest.mark.parametrize("address, protocol, rule, sure", NOWHERE)
+@pytest.mark.parametrize("address, protocol, rule, sure", NOWHERE, ids=range(len(NOWHERE)))
 def test_addresses_that_lead_nowhere(address, protocol, rule, sure):
     place = resolve(params(address, protocol))
     assert isinstance(place, Nowhere) and (place.rule, place.sure) == (rule, sure) and place.reason

@@ -168,40 +168,49 @@ def without(key):
     return {name: value for name, value in a_book(a_live_case()).items() if name != key}
 
 
+NO_BOOKS = ("", "{", "null", "[]", "7", '"x"', "{}", "\ufffe", 100000 * "[")
+
+
+@needs_root
+@pytest.mark.parametrize("number", range(len(NO_BOOKS)))
+def test_what_is_no_book_is_refused(path, number):
+    path.write_text(NO_BOOKS[number], encoding="utf-8")
+    assert refused(path) == "is damaged"
+
+
 @needs_root
 @pytest.mark.parametrize(
-    "text",
+    "values",
     [
-        "",
-        "{",
-        "null",
-        "[]",
-        "7",
-        '"x"',
-        "{}",
-        "\ufffe",
-        100000 * "[",
-        broken(schema=2),
-        broken(schema=None),
-        broken(phase="lost"),
-        broken(phase=["recorded"]),
-        broken(tasks=None),
-        broken(tasks=7),
-        broken(tasks=["x"]),
-        broken(tasks=[{}]),
-        broken(tasks=a_task(init=7)),
-        broken(tasks=a_task(init=[1])),
-        broken(tasks=a_task(shim=[1, 2, 3])),
-        broken(tasks=a_task(endpoint=["unix"])),
-        broken(daemon=None),
-        broken(daemon={}),
-    ]
-    + [
-        json.dumps(without(key)) for key in ("schema", "phase", "tasks", "daemon", "run_id", "times", "gap", "verdicts")
+        {"schema": 2},
+        {"schema": None},
+        {"phase": "lost"},
+        {"phase": ["recorded"]},
+        {"tasks": None},
+        {"tasks": 7},
+        {"tasks": ["x"]},
+        {"tasks": [{}]},
+        {"daemon": None},
+        {"daemon": {}},
     ],
+    ids=str,
 )
-def test_a_damaged_ledger_is_refused(path, text):
-    path.write_text(text, encoding="utf-8")
+def test_a_damaged_ledger_is_refused(path, values):
+    path.write_text(broken(**values))
+    assert refused(path) == "is damaged"
+
+
+@needs_root
+@pytest.mark.parametrize("values", [{"init": 7}, {"init": [1]}, {"shim": [1, 2, 3]}, {"endpoint": ["unix"]}], ids=str)
+def test_a_damaged_task_is_refused(path, values):
+    path.write_text(broken(tasks=a_task(**values)))
+    assert refused(path) == "is damaged"
+
+
+@needs_root
+@pytest.mark.parametrize("key", KEYS)
+def test_a_ledger_without_one_of_its_parts_is_refused(path, key):
+    path.write_text(json.dumps(without(key)))
     assert refused(path) == "is damaged"
 
 

@@ -101,7 +101,10 @@ def test_a_shim_that_does_not_prove_whose_it_is(heard, fields, reason):
     assert migrate(a_bundle(None, ADDRESS, **fields), heard) == ([], [plan.Refused("default", "plain1", reason)])
 
 
-@pytest.mark.parametrize("address", ["", "tcp://x", "unix://" + 108 * "x", File("link", b""), File("fifo", b"")])
+NOWHERE = ("", "tcp://x", "unix://" + 108 * "x", File("link", b""), File("fifo", b""))
+
+
+@pytest.mark.parametrize("address", NOWHERE, ids=range(len(NOWHERE)))
 def test_an_address_that_leads_nowhere_is_refused(address):
     steps, refused = migrate(a_bundle(None, address))
     assert steps == [] and refused[0].reason == "its address leads to no socket"

@@ -100,6 +100,15 @@ def test_an_instance_keeps_its_daemon_when_its_bundles_are_too_many():
     assert result["summary"] == {"bundles": 50, "truncated": 50 - len(kept["bundles"])}
 
 
+@pytest.mark.parametrize("padding", range(1250, 1330))
+def test_the_limit_is_kept_to_the_byte(padding):
+    lists = {"one": ["a"], "two": ["bb"], "three": ["c", "c"]}
+    result = report.fit(dict(lists, text=padding * "x", summary={}), "summary")
+    left = result["one"] + result["two"] + result["three"]
+    assert size(result) <= report.SMALL or not left
+    assert result["summary"]["truncated"] == 4 - len(left)
+
+
 def test_what_is_no_list_is_never_cut():
     result = report.fit({"text": 5000 * "x", "shims": rows(2), "summary": {}}, "summary")
     assert result == {"text": 5000 * "x", "shims": [], "summary": {"truncated": 2}}
