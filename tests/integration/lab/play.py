@@ -26,6 +26,7 @@ def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=18
             [*command, "--tree", tree],
             env=env,
             stdin=subprocess.DEVNULL,
+            check=False,
             capture_output=True,
             text=True,
             timeout=timeout,
