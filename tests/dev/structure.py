@@ -18,7 +18,18 @@ HEADER = (
     "# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)",
     "# SPDX-License-Identifier: GPL-3.0-or-later",
 )
-LONGEST = 400
+LONGEST, LONGEST_TEST = 400, 550
+# Who alone may import what, below plugins/module_utils.
+ALONE = {
+    "google.protobuf": "_ttrpc/messages.py",
+    "grpc": "_recovery/grpc_channel.py",
+    "time": "_deadline.py",
+    "ansible.module_utils.basic": "_module.py",
+    "tempfile": "_recovery/act.py",
+}
+# The stages that only compute: they know neither files nor processes nor clocks.
+PURE = ("bootstrap", "endpoint", "forecast", "plan", "hazards", "verdict", "releases", "case", "layouts", "report")
+IMPURE = ("os", "socket", "subprocess", "shutil", "signal", "threading")
 MODULES = Path("plugins/modules")
 
 
@@ -67,8 +78,23 @@ def tested() -> Iterator[str]:
 def short() -> Iterator[str]:
     """No Python file is too long to be read in one go."""
     for name, text in python_files().items():
-        if (lines := text.count("\n")) > LONGEST:
-            yield f"{name}: {lines} lines, more than {LONGEST}"
+        limit = LONGEST_TEST if name.name.startswith("test_") else LONGEST
+        if (lines := text.count("\n")) > limit:
+            yield f"{name}: {lines} lines, more than {limit}"
+
+
+def staged() -> Iterator[str]:
+    """Each dependency has one home, and the pure stages stay pure."""
+    for name, text in python_files().items():
+        if name.parts[:2] != ("plugins", "module_utils"):
+            continue
+        imported = set(re.findall(r"^\s*(?:import|from) ([\w.]+)", text, re.MULTILINE))
+        for library, home in ALONE.items():
+            if not str(name).endswith(home) and any((one + ".").startswith(library + ".") for one in imported):
+                yield f"{name}: imports {library}, which belongs to {home} alone"
+        if name.parent.name == "_recovery" and name.stem in PURE:
+            for library in sorted(imported & set(IMPURE)):
+                yield f"{name}: is a pure stage and imports {library}"
 
 
 def headed() -> Iterator[str]:
@@ -88,7 +114,7 @@ def homeless() -> Iterator[str]:
                 yield f"{name}:{number}: names {match.group()!r}"
 
 
-CHECKS: tuple[Callable[[], Iterator[str]], ...] = (action_group, tested, short, headed, homeless)
+CHECKS: tuple[Callable[[], Iterator[str]], ...] = (action_group, tested, short, staged, headed, homeless)
 
 
 def main() -> int:
