@@ -1,11 +1,9 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What shim_reconnect promises of a restart, compared with what really happened on the hosts.
+"""What shim_reconnect promises of a restart, compared with what really happened on the hosts."""
 
-A run's id is the name of its story, so that nothing of another test can be mistaken for it.
-"""
-
+import concurrent.futures
 import contextlib
 import json
 import time
@@ -14,11 +12,12 @@ import play
 import pytest
 import world
 
-from lab import faults, recipe, shims, workloads
+from lab import cri, faults, recipe, workloads
 
 LARGEST = 2048
 #: With it a result has the arguments of the module too: all that Ansible holds of it.
 WHOLE = {"ANSIBLE_VERBOSITY": "3"}
+OTHER_COUNTS = ("tasks", "lost", "truncated")
 SCRIPT = "/usr/local/sbin/lab-restart"
 
 # Waits for a phase of a run in its ledger, then runs a command in the host.
@@ -39,17 +38,13 @@ sys.exit("phase " + phase + " never came")
 
 
 def reconnect(fleet, state, run_id=None, hosts=None, check=False, **options):
-    """Each host's result of shim_reconnect, none of them larger than a host's result may be."""
+    """Each host's result of shim_reconnect; one that is a summary is small."""
     args = {"state": state, "settle": 1, **({"run_id": run_id} if run_id else {}), **options}
     results = play.run(fleet, "shim_reconnect", args, hosts, check, WHOLE)
     for name, result in results.items():
-        assert options.get("detail") or size(result) <= LARGEST, f"{name}: {size(result)} bytes"
+        size = len(json.dumps(result).encode())
+        assert options.get("detail") or size <= LARGEST, f"{name}: {size} bytes are no small result"
     return results
-
-
-def size(result):
-    """The bytes of a result as Ansible holds it."""
-    return len(json.dumps(result).encode())
 
 
 def view(host):
@@ -71,15 +66,9 @@ def ledgers(hosts):
     return play.together(hosts.values(), world.ledger)
 
 
-def alive(host, tasks):
-    """Whether every task's init process, as it was seen before, still lives."""
-    return all(world.process(host, process.pid) == process for process in tasks.values())
-
-
 def counts(result):
     """The verdicts that were given at all, with their numbers."""
-    words = ("reattached", "exited", "new", "unproven", "orphaned", "duplicated", "restarted", "killed")
-    return {word: result["summary"][word] for word in words if result["summary"][word]}
+    return {word: number for word, number in result["summary"].items() if number and word not in OTHER_COUNTS}
 
 
 def script(hosts, text):
@@ -214,10 +203,8 @@ def test_a_restart_by_hand_is_compared_with_what_was_recorded(fleet, clean):
         path.write_text(json.dumps(book))
     for name, result in reconnect(fleet, "verified", detail="problems").items():
         assert result["failed"], name
-        assert sorted((row["id"], row["verdict"]) for row in result["verdicts"]) == [
-            ("plain1", "restarted"),
-            ("plain2", "restarted"),
-        ]
+        rows = {row["id"]: row["verdict"] for row in result["verdicts"]}
+        assert rows == {"plain1": "restarted", "plain2": "restarted"}
         assert counts(result) == {"reattached": 6, "restarted": 2} and result["summary"]["lost"] == 2
         assert "2 restarted" in result["msg"]
 
@@ -232,7 +219,8 @@ def test_a_containerd_that_does_not_come_back_is_unproven_until_it_is_mended(fle
         assert all(len(line) <= 160 for line in result["journal_tail"])
     assert {book["phase"] for book in ledgers(clean).values()} == {"restarting"}
     for host in clean.values():
-        assert alive(host, before[host.name]["tasks"]) and not world.containerd(host)
+        tasks = before[host.name]["tasks"].values()
+        assert all(world.process(host, task.pid) == task for task in tasks) and not world.containerd(host)
     for name, result in reconnect(fleet, "restarted", "next").items():
         assert result["failed"] and not result["changed"], name
         assert "broken" in result["msg"] and "restarting" in result["msg"] and "8 unproven" in result["msg"]
@@ -272,7 +260,7 @@ def test_a_command_that_does_nothing_is_no_restart(fleet, sound):
 
 def test_a_slow_restart_is_left_alone_and_proven_later(fleet, sound):
     before = views(sound)
-    command = script(sound, "sleep 9; systemctl restart containerd; touch /run/shimops-done\n")
+    command = script(sound, "sleep 5; systemctl restart containerd; touch /run/shimops-done\n")
     for name, result in reconnect(fleet, "restarted", "slow", restart_command=command, restart_timeout=1).items():
         assert result["failed"] and "left alone" in result["msg"], name
         assert counts(result) == {"unproven": 8}
@@ -366,21 +354,37 @@ def test_containers_on_their_way_up_join_the_ledger(fleet, clean):
         assert len(world.tasks(host)) == 10
 
 
-def test_a_task_being_created_is_waited_for_and_then_refused(fleet, clean):
-    def create(host):
-        pod = workloads.run_pod(host, "fresh", containers=["only"], start=False)
-        workloads.create_task(host, pod.containers["only"])
-        return pod.containers["only"]
+def create(host):
+    """Begin to create a task; its container, whose task CRI would delete in a restart."""
+    pod = workloads.run_pod(host, "fresh", containers=["only"], start=False)
+    workloads.create_task(host, pod.containers["only"])
+    return pod.containers["only"]
 
+
+def test_a_task_being_created_stops_the_restart(fleet, clean):
     created = play.together(clean.values(), create)
-    before = views(clean)
+    before = play.together(clean.values(), world.containerd)
     for name, result in reconnect(fleet, "restarted", "flight", timeout=8).items():
         assert result["failed"] and not result["changed"], name
         assert [row["id"] for row in result["at_risk"]] == [created[name]]
-    assert {name: one["containerd"] for name, one in views(clean).items()} == {
-        name: one["containerd"] for name, one in before.items()
-    }
+    assert play.together(clean.values(), world.containerd) == before
     assert not any(ledgers(clean).values())
+
+
+def test_a_task_being_created_is_waited_for(fleet, clean):
+    def begin_and_give_up(host):
+        container = create(host)
+        time.sleep(3.5)
+        host.run(["ctr", "-n", cri.CRI_NAMESPACE, "task", "rm", "--force", container])
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        given_up = [pool.submit(begin_and_give_up, host) for host in clean.values()]
+        wait(clean, lambda host: len(world.tasks(host)) == 10)
+        for name, result in reconnect(fleet, "restarted", "waiting").items():
+            # Seen on its way out, the task is one that had exited before.
+            assert result["changed"] and counts(result) in ({"reattached": 9}, {"reattached": 9, "exited": 1}), name
+        for each in given_up:
+            each.result()
 
 
 def test_a_task_at_risk_stops_the_restart(fleet, clean):
@@ -393,32 +397,3 @@ def test_a_task_at_risk_stops_the_restart(fleet, clean):
         assert [row["id"] for row in result["at_risk"]] == ["plain1"]
     assert play.together(clean.values(), world.containerd) == before
     assert not any(ledgers(clean).values())
-
-
-def test_many_problems_make_a_small_result(fleet, clean):
-    def spoil(host):
-        for number in range(8):
-            workloads.start_plain(host, f"more{number}")
-        for bundle in shims.bundles(host):
-            if bundle.namespace == workloads.PLAIN_NAMESPACE:
-                faults.apply(host, "bootstrap_missing", bundle.id)
-
-    play.together(clean.values(), spoil)
-    refused = reconnect(fleet, "restarted", "many")
-    probes = play.run(fleet, "shim_probe", {"wanted": ["reattached"]}, extra_env=WHOLE)
-    facts = play.run(fleet, "shim_bundle_facts", {"timeout": 30}, extra_env=WHOLE)
-    for name in refused:
-        assert refused[name]["failed"] and refused[name]["forecast"]["at_risk"] == 10
-        assert probes[name]["failed"] and probes[name]["summary"]["at_risk"] == 10
-        shown = facts[name]["ansible_facts"]["containerd_shims"]
-        assert shown["summary"]["problems"] == 10 and shown["summary"]["truncated"] > 0
-        for result in (refused[name], probes[name], facts[name]):
-            assert size(result) <= LARGEST, f"{name}: {size(result)} bytes"
-
-
-def test_a_migration_makes_a_small_result(fleet, clean):
-    results = play.run(fleet, "shim_migrate", {"target_version": "2.1.9"}, extra_env=WHOLE)
-    for release, host in clean.items():
-        result = results[host.name]
-        assert result["summary"]["migrated"] == (0 if release == "2.1" else 8)
-        assert size(result) <= LARGEST, f"{host.name}: {size(result)} bytes"
