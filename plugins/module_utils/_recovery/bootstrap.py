@@ -20,6 +20,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.relea
 # What else could name a socket; containerd would dial any other text as an abstract name, which nobody listens on.
 _LIKE_AN_ADDRESS = re.compile(r"^[\w./:@-]+\n?$")
 _KEYS = {"version": int, "address": str, "protocol": str}
+# Beyond it Go's parser and those of the Pythons give up at different depths.
+_DEEPEST = 200
 # The protocol field of a BootstrapResult in protobuf's own encoding.
 _BINARY = re.compile(rb"\x1a(?:\x05ttrpc|\x04grpc)", re.IGNORECASE)
 
@@ -118,12 +120,12 @@ def _start_response(file: File, source: str, release_class: str) -> Union[Params
 
 def _go_json(data: bytes) -> Tuple[Union[None, dict], bool]:
     """The three keys as Go's encoding/json reads them, or None; and whether we are sure of that reading."""
+    if data.count(b"{") + data.count(b"[") > _DEEPEST:
+        return None, False
     try:
         pairs = json.loads(data.decode("utf-8"), object_pairs_hook=tuple, parse_constant=_refuse)
     except ValueError:
         return None, not data.lstrip().startswith(b"{") or _plainly_broken(data)
-    except RecursionError:
-        return None, False
     if not isinstance(pairs, tuple):
         return None, True
     values = {"version": 0, "address": "", "protocol": ""}
