@@ -77,7 +77,8 @@ NOT_TOLD = (
     ("B4", File("fifo", b"")),
     ("B4", File("too_large", b"")),
     ("B1", b'{"version":3,"address":"unix:///\xff","protocol":"ttrpc"}'),
-    ("B1", '{"version":3,"metadata":' + 5000 * "[" + 5000 * "]" + "}"),
+    ("B1", parameters(3)[:-1] + ',"metadata":' + 300 * "[" + 300 * "]" + "}"),
+    ("B1", parameters(3)[:-1] + ',"metadata":' + 20000 * "[" + 20000 * "]" + "}"),
 )
 
 # Row, content of address while there is no bootstrap.json; V16, V17, 2.x.
@@ -171,6 +172,10 @@ def test_b16_a_binary_result_is_read_from_2_3_on_and_not_by_us(name):
     binary = b"\x08\x03\x12" + bytes((len(ADDRESS),)) + ADDRESS.encode() + b"\x1a\x05ttrpc"
     expected = ("B16", False) if name in ("V23a", "V23b", "V23c") else ("B1", True)
     check(restore(a_bundle(binary, ADDRESS), name), expected)
+
+
+def test_what_is_nested_as_people_nest_it_is_read():
+    assert restore(a_bundle(parameters(3)[:-1] + ',"metadata":' + 100 * "[" + 100 * "]" + "}"), "V22") == V3
 
 
 def test_the_last_of_two_equal_keys_counts():
