@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 pytest.register_assert_rewrite("play", "world")
 
 import play  # noqa: E402  # after the path that leads to it
+
 from lab.fleet import Fleet  # noqa: E402
 
 #: The release lines and the class each belongs to.

@@ -40,7 +40,7 @@ def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=18
         assert words[name] in ("SUCCESS", "CHANGED", "FAILED", "SKIPPED"), f"{name}: {words[name]} {result.get('msg')}"
         result["failed"] = words[name] == "FAILED"
         assert "module_stderr" not in result, f"{name}: {result['module_stderr']}"
-        assert "exception" not in result or "Traceback" not in str(result["exception"]), f"{name}: {result['exception']}"
+        assert "Traceback" not in str(result.get("exception")), f"{name}: {result['exception']}"
     return results
 
 
@@ -70,7 +70,7 @@ def names(fleet, hosts=None):
 
 
 def together(hosts, work):
-    """``work(host)`` on all hosts at once; what it gives, by the host's name. Hosts are an iterable or a dict's values."""
+    """``work(host)`` on all these hosts at once; what it gives, by the host's name."""
     hosts = list(hosts)
     with concurrent.futures.ThreadPoolExecutor(max(len(hosts), 1)) as pool:
         return dict(zip([host.name for host in hosts], pool.map(work, hosts)))

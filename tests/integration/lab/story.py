@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import play
 import world
+
 from lab import shims
 
 YES = {"shim": "yes", "containerd": "yes", "kernel": "yes"}

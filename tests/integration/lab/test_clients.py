@@ -12,6 +12,7 @@ import pytest
 import story
 import world
 from conftest import CLASSES
+
 from lab import cri, workloads
 
 # Waits for its sign before it does anything, then holds the gap open, in which one container is told to end.
@@ -169,7 +170,8 @@ class TestCreatedTask:
         ((namespace, container),) = seen.victims
         story.check_untouched(seen)
         assert seen.refused["failed"] is True
-        assert f"{namespace}/{container[:16]}" in seen.refused["msg"] and "CRI deletes such a task" in seen.refused["msg"]
+        assert f"{namespace}/{container[:16]}" in seen.refused["msg"]
+        assert "CRI deletes such a task" in seen.refused["msg"]
         assert set(story.by_key(seen.refused["at_risk"])) == set(seen.victims)
 
     def test_gone_through_with_the_cri_kills_it(self, seen):

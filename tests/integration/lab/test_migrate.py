@@ -10,6 +10,7 @@ import play
 import pytest
 import story
 import world
+
 from lab import faults
 from lab.shims import STATE
 

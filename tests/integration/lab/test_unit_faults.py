@@ -9,6 +9,7 @@ import pytest
 import story
 import world
 from conftest import CLASSES
+
 from lab import faults
 
 
