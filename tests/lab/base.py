@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The cached root file system of the hosts: one Debian, and one overlay layer per containerd release."""
+
 import concurrent.futures
 import contextlib
 import fcntl
@@ -109,8 +110,16 @@ class Cache:
         debs = self.root / "debs"
         debs.mkdir(exist_ok=True)
         contained(
-            ["debootstrap", "--variant=minbase", f"--cache-dir={debs}", f"--keyring={mirror.KEYRING}",
-             f"--include={','.join(recipe.PACKAGES)}", mirror.SUITES[BASE_RELEASE], target, url],
+            [
+                "debootstrap",
+                "--variant=minbase",
+                f"--cache-dir={debs}",
+                f"--keyring={mirror.KEYRING}",
+                f"--include={','.join(recipe.PACKAGES)}",
+                mirror.SUITES[BASE_RELEASE],
+                target,
+                url,
+            ],
             "Building the base with debootstrap",
         )
         for path in target.glob("etc/ssh/ssh_host_*"):
@@ -137,7 +146,8 @@ class Cache:
         )
         contained(
             ["sh", "-c", script, "layer", self.base, upper, work, root, self.package(release)],
-            f"Installing containerd {release} into its layer", env={"DEBIAN_FRONTEND": "noninteractive"},
+            f"Installing containerd {release} into its layer",
+            env={"DEBIAN_FRONTEND": "noninteractive"},
         )
         _write_files(upper, {recipe.CONTAINERD_CONFIG: recipe.CONTAINERD_CONFIGS[release]})
         os.rename(upper, self._layer(release))
@@ -187,14 +197,28 @@ def _make_archive(target):
         return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": f"sha256:{digest}", "size": len(data)}
 
     entry = blob("layer.v1.tar", layer.getvalue())
-    config = blob("config.v1+json", json.dumps({
-        "architecture": machine, "os": "linux", "config": {"Cmd": ["/bin/sleep", "100000"]},
-        "rootfs": {"type": "layers", "diff_ids": [entry["digest"]]},
-    }).encode())
-    manifest = blob("manifest.v1+json", json.dumps({
-        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": config, "layers": [entry],
-    }).encode())
+    config = blob(
+        "config.v1+json",
+        json.dumps(
+            {
+                "architecture": machine,
+                "os": "linux",
+                "config": {"Cmd": ["/bin/sleep", "100000"]},
+                "rootfs": {"type": "layers", "diff_ids": [entry["digest"]]},
+            }
+        ).encode(),
+    )
+    manifest = blob(
+        "manifest.v1+json",
+        json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "config": config,
+                "layers": [entry],
+            }
+        ).encode(),
+    )
     manifest["annotations"] = {"io.containerd.image.name": recipe.IMAGE}
     files = {
         "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A cgroup of its own for each host, in every tree the machine has: version 1, hybrid or version 2."""
+
 import contextlib
 import os
 import time

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Running commands so that none outlives the lab's own process."""
+
 import contextlib
 import os
 import signal
@@ -28,8 +29,14 @@ def run(argv, what, stdin=None, timeout=None, cwd=None, env=None):
     full_env = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
     # A session of its own: control-C reaches the lab first, which then ends the command.
     with subprocess.Popen(
-        argv, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, cwd=cwd, env=full_env, start_new_session=True,
+        argv,
+        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env=full_env,
+        start_new_session=True,
     ) as process:
         _live.add(process)
         try:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A gRPC client of a host's containerd: pods through the CRI, tasks through containerd's own API."""
+
 import importlib.util
 from dataclasses import dataclass
 
@@ -73,7 +74,8 @@ class Client:
 
     def _call(self, package, method, request, answer, metadata=()):
         call = self._channel.unary_unary(
-            method, request_serializer=type(request).SerializeToString,
+            method,
+            request_serializer=type(request).SerializeToString,
             response_deserializer=message(package, answer).FromString,
         )
         try:
@@ -144,7 +146,9 @@ def sandbox_config(name, namespace, uid):
     config = message("cri", "PodSandboxConfig")()
     config.metadata.name, config.metadata.namespace, config.metadata.uid = name, namespace, uid
     for key, value in (
-        ("io.kubernetes.pod.name", name), ("io.kubernetes.pod.namespace", namespace), ("io.kubernetes.pod.uid", uid),
+        ("io.kubernetes.pod.name", name),
+        ("io.kubernetes.pod.namespace", namespace),
+        ("io.kubernetes.pod.uid", uid),
     ):
         config.labels.add(key=key, value=value)
     config.linux.security_context.namespace_options.CopyFrom(_namespaces())

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Things that go wrong with containerd's shims, made on purpose on a lab host."""
+
 import os
 import signal
 from collections.abc import Callable
@@ -42,6 +43,7 @@ class Fault:
 def _signal(number):
     def send(target):
         os.kill(target.shim.pid, number)
+
     return send
 
 
@@ -51,9 +53,11 @@ def _room(target):
 
 def _replace_bootstrap(script):
     """A fault that keeps the bundle's bootstrap file aside and then does ``script`` to it ($1; kept as $2/kept)."""
+
     def do(target):
         keep = 'mkdir -p "$2"; [ -e "$2/kept" ] || { cp -p "$1" "$2/kept"; printf %s "$1" > "$2/origin"; }; '
         target.host.script(keep + script, target.bootstrap, _room(target))
+
     return do
 
 
@@ -78,12 +82,14 @@ def _show_socket(target):
 def _hide(path):
     def do(host):
         host.script('mkdir -p "$2"; [ ! -e "$1" ] || mv "$1" "$2"', path, HIDDEN)
+
     return do
 
 
 def _show(path):
     def undo(host):
         host.script('[ ! -e "$2" ] || mv "$2" "$1"', path, f"{HIDDEN}/{os.path.basename(path)}")
+
     return undo
 
 
@@ -91,12 +97,14 @@ def _drop_in(name, text, load=True):
     def do(host):
         script = 'mkdir -p "$1"; printf "%s" "$3" > "$1/$2"' + ("; systemctl daemon-reload" if load else "")
         host.script(script, DROP_INS, f"lab-{name}.conf", text)
+
     return do
 
 
 def _no_drop_in(name):
     def undo(host):
         host.script('rm -f "$1/lab-$2.conf"; systemctl daemon-reload', DROP_INS, name)
+
     return undo
 
 
@@ -108,29 +116,35 @@ def _mend(host):
 def _systemctl(verb):
     def do(host):
         host.script('systemctl "$1" containerd', verb)
+
     return do
 
 
 def _start_second(host):
     host.script(
-        'unit=$1 state=$2 rootfs=$4\n'
+        "unit=$1 state=$2 rootfs=$4\n"
         'if systemctl is-active -q "$unit"; then exit; fi\n'
         'mkdir -p "$state"; printf "%s" "$3" > "$state/config.toml"\n'
         'systemd-run -q --unit="$unit" -p Type=notify -p Delegate=yes containerd --config "$state/config.toml"\n'
         'ctr -a "$state/containerd.sock" run -d --null-io --rootfs "$rootfs" second1 /bin/sleep 100000\n',
-        SECOND, SECOND_STATE, SECOND_CONFIG, recipe.ROOTFS,
+        SECOND,
+        SECOND_STATE,
+        SECOND_CONFIG,
+        recipe.ROOTFS,
     )
 
 
 def _stop_second(host):
     host.script(
-        'unit=$1 state=$2 root=$3\n'
+        "unit=$1 state=$2 root=$3\n"
         'if systemctl is-active -q "$unit"; then\n'
         '    ctr -a "$state/containerd.sock" task rm -f second1 >/dev/null 2>&1 || true\n'
         '    systemctl stop "$unit"\n'
-        'fi\n'
+        "fi\n"
         'rm -rf "$state" "$root"\n',
-        SECOND, SECOND_STATE, SECOND_ROOT,
+        SECOND,
+        SECOND_STATE,
+        SECOND_ROOT,
     )
 
 
@@ -139,19 +153,23 @@ BROKEN = "[Service]\nExecStart=\nExecStart=/bin/false\n"
 LEGACY = (
     'case "$1" in *.json) ;; *) echo "this bundle is of the old form already" >&2; exit 1 ;; esac; '
     '[ -e "${1%/*}/address" ] || touch "$2/made"; '
-    "sed 's/.*\"address\": *\"\\([^\"]*\\)\".*/\\1/' \"$1\" | tr -d '\\n' > \"${1%/*}/address\"; rm \"$1\""
+    'sed \'s/.*"address": *"\\([^"]*\\)".*/\\1/\' "$1" | tr -d \'\\n\' > "${1%/*}/address"; rm "$1"'
 )
 
 FAULTS = {
     "shim_killed": Fault("kill the task's shim (SIGKILL)", _signal(signal.SIGKILL), of_task=True),
     "shim_stopped": Fault(
         "stop the task's shim, so that it answers no more (SIGSTOP)",
-        _signal(signal.SIGSTOP), _signal(signal.SIGCONT), True,
+        _signal(signal.SIGSTOP),
+        _signal(signal.SIGCONT),
+        True,
     ),
     "shim_woken": Fault("let a stopped shim go on (SIGCONT)", _signal(signal.SIGCONT), of_task=True),
     "bootstrap_missing": Fault(
         "remove the file that tells containerd where the shim listens",
-        _replace_bootstrap('rm "$1"'), _restore_bootstrap, True,
+        _replace_bootstrap('rm "$1"'),
+        _restore_bootstrap,
+        True,
     ),
     "bootstrap_empty": Fault("empty that file", _replace_bootstrap(': > "$1"'), _restore_bootstrap, True),
     "bootstrap_garbled": Fault(

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """All hosts of a lab: up, down, and back to a clean state."""
+
 import concurrent.futures
 import contextlib
 import fcntl

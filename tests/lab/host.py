@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One lab host: booting it, stopping it, running commands in it."""
+
 import contextlib
 import json
 import os
@@ -142,7 +143,12 @@ class Host:
         """Run argv in the host and return the CompletedProcess, in text."""
         source = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
         return subprocess.run(
-            self.command(argv), capture_output=True, text=True, check=check, timeout=timeout, env=_environment(),
+            self.command(argv),
+            capture_output=True,
+            text=True,
+            check=check,
+            timeout=timeout,
+            env=_environment(),
             **source,
         )
 
@@ -178,11 +184,24 @@ class Host:
         (upper / "etc/hostname").write_text(self.name + "\n", encoding="ascii")
         options = f"lowerdir={':'.join(map(str, lower))},upperdir={upper},workdir={overlay / 'work'}"
         nspawn = [
-            "--quiet", "-D", root, "-M", self.places.machine(self.name), f"--hostname={self.name}", "--boot",
-            "--register=no", "--keep-unit", f"--network-bridge={BRIDGE}", "--capability=all", "--private-users=no",
+            "--quiet",
+            "-D",
+            root,
+            "-M",
+            self.places.machine(self.name),
+            f"--hostname={self.name}",
+            "--boot",
+            "--register=no",
+            "--keep-unit",
+            f"--network-bridge={BRIDGE}",
+            "--capability=all",
+            "--private-users=no",
             # Without keyctl runc fails on its session keyring, without bpf on the device rules of cgroup v2.
-            "--system-call-filter=add_key keyctl bpf @privileged @known", "--resolv-conf=off", "--timezone=off",
-            "--link-journal=no", "--console=read-only",
+            "--system-call-filter=add_key keyctl bpf @privileged @known",
+            "--resolv-conf=off",
+            "--timezone=off",
+            "--link-journal=no",
+            "--console=read-only",
             # containerd's overlay snapshots cannot lie on the host's own overlay.
             f"--bind={containerd}:/var/lib/containerd",
         ]
@@ -190,7 +209,10 @@ class Host:
         with open(overlay / "console.log", "wb") as console:
             subprocess.run(
                 ["sh", "-c", LAUNCH, "launch", joins, options, root, self.places.netns, *nspawn],
-                stdin=subprocess.DEVNULL, stdout=console, stderr=console, check=True,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                check=True,
             )
         leader = self._await(self.find_leader, "did not start", 20)
         self._await(lambda: "host0:" in _read(f"/proc/{leader}/net/dev"), "got no network link", 20)

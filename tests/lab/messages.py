@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The few messages of the CRI and of containerd's own API that the lab speaks, made at run time."""
+
 import functools
 
 # Name: type and number of each field; a star repeats. Fields that the lab does not use are left out.
@@ -20,7 +21,7 @@ CRI = {
     "LinuxContainerSecurityContext": "namespace_options:NamespaceOption:3",
     "LinuxContainerConfig": "security_context:LinuxContainerSecurityContext:2",
     "ContainerConfig": "metadata:ContainerMetadata:1 image:ImageSpec:2 command:*s:3 labels:*Pair:9 "
-                       "linux:LinuxContainerConfig:15",
+    "linux:LinuxContainerConfig:15",
     "CreateContainerRequest": "pod_sandbox_id:s:1 config:ContainerConfig:2 sandbox_config:PodSandboxConfig:3",
     "CreateContainerResponse": "container_id:s:1",
     "ContainerRequest": "container_id:s:1",
@@ -61,9 +62,7 @@ def _classes(package):
                 entry.type, entry.type_name = field_type.TYPE_MESSAGE, f".{package}.{kind}"
     pool = descriptor_pool.DescriptorPool()
     pool.Add(unit)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}")) for name in schema
-    }
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}")) for name in schema}
 
 
 def message(package, name):

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Debian packages from suites other than the machine's own, without touching the machine's apt."""
+
 import os
 import re
 import shutil
@@ -76,9 +77,18 @@ class Suites:
 
     def _apt(self):
         return [
-            "-o", f"Dir::Etc::sourcelist={self.directory}/sources.list", "-o", "Dir::Etc::sourceparts=/dev/null",
-            "-o", f"Dir::State::Lists={self.directory}/lists", "-o", f"Dir::Cache={self.directory}/cache",
-            "-o", f"Dir::State::status={self.directory}/status", "-o", "APT::Sandbox::User=root",
+            "-o",
+            f"Dir::Etc::sourcelist={self.directory}/sources.list",
+            "-o",
+            "Dir::Etc::sourceparts=/dev/null",
+            "-o",
+            f"Dir::State::Lists={self.directory}/lists",
+            "-o",
+            f"Dir::Cache={self.directory}/cache",
+            "-o",
+            f"Dir::State::status={self.directory}/status",
+            "-o",
+            "APT::Sandbox::User=root",
         ]
 
     def update(self):

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the lab needs of the machine, and getting it."""
+
 import contextlib
 import os
 import platform
@@ -39,7 +40,9 @@ def missing_packages():
         raise LabError("The lab runs on Debian and its kin only: apt-get and dpkg-query were not found.")
     answer = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *PACKAGES],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     installed = {line.split()[0] for line in answer.stdout.splitlines() if line.endswith(" installed")}
     return [name for name in PACKAGES if name not in installed]

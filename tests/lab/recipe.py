@@ -4,8 +4,18 @@
 """What a lab host consists of: its packages and the files laid on top of them."""
 
 PACKAGES = (
-    "busybox-static", "containerd", "dbus", "iproute2", "openssh-server", "procps", "python3", "python3-apt",
-    "python3-protobuf", "runc", "systemd", "systemd-sysv",
+    "busybox-static",
+    "containerd",
+    "dbus",
+    "iproute2",
+    "openssh-server",
+    "procps",
+    "python3",
+    "python3-apt",
+    "python3-protobuf",
+    "runc",
+    "systemd",
+    "systemd-sysv",
 )
 
 ROOTFS = "/opt/shimops-lab/rootfs"
@@ -15,8 +25,15 @@ APPLETS = ("sh", "sleep", "true", "false", "cat", "echo", "kill", "ps")
 
 # The hosts have no way out, so nothing may wait for the network or for a clock.
 MASKED_UNITS = (
-    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service",
-    "fstrim.timer", "getty@.service", "console-getty.service", "systemd-logind.service",
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty@.service",
+    "console-getty.service",
+    "systemd-logind.service",
 )
 
 # Written before the packages are unpacked: a lab is thrown away, so dpkg need not wait for the disk.

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Back to a clean host, fast: its containers are thrown away rather than taken down."""
+
 from lab import faults, recipe, workloads
 from lab.errors import LabError
 from lab.host import end

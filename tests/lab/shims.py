@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bundles and shims of a host, found without asking containerd."""
+
 import contextlib
 import json
 from dataclasses import dataclass

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keys of a lab, and programs that reach its hosts from the machine's own network namespace."""
+
 from dataclasses import dataclass
 
 from lab.command import run

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Containers in a host: plain ones through ctr, pods through the CRI."""
+
 import uuid
 from dataclasses import dataclass, field
 
@@ -47,7 +48,10 @@ def start_plain(host, name, command=IDLE):
     """Start a container outside of any pod."""
     host.script(
         'name=$1; rootfs=$2; ns=$3; shift 3; ctr -n "$ns" run -d --null-io --rootfs "$rootfs" "$name" "$@"',
-        name, recipe.ROOTFS, PLAIN_NAMESPACE, *command,
+        name,
+        recipe.ROOTFS,
+        PLAIN_NAMESPACE,
+        *command,
     )
 
 
@@ -67,7 +71,9 @@ def import_image(host):
     """Give containerd the image that pods are made of, unless it has it."""
     host.script(
         'ctr -n "$1" images ls -q name=="$3" | grep -q . || ctr -n "$1" images import "$2" >/dev/null',
-        cri.CRI_NAMESPACE, recipe.ARCHIVE, recipe.IMAGE,
+        cri.CRI_NAMESPACE,
+        recipe.ARCHIVE,
+        recipe.IMAGE,
     )
 
 
