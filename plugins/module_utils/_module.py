@@ -41,7 +41,7 @@ def execute(work: Callable[[dict, bool], dict], spec: Optional[dict] = None, ask
         # It holds whole files, and nobody asked for it.
         result.pop("diff", None)
     if failure:
-        module.fail_json(msg=_in_one_line(failure), **result)
+        module.fail_json(**dict(result, msg=_in_one_line(failure)))
     module.exit_json(**result)
 
 

@@ -144,7 +144,7 @@ forecast:
   description: Counts of the forecast, and the release it was made for.
   returned: always
   type: dict
-phase_message:
+msg:
   description: What was done, or what became of the tasks, in a few words.
   returned: always
   type: str
@@ -169,11 +169,11 @@ def reconnect(options, check_mode):
         "changed": done.changed,
         "verdicts": report.select(done.verdicts, options["detail"], lambda row: row["verdict"] not in GOOD),
         "summary": report.verdict_summary(done.verdicts),
-        "at_risk": report.risks(done.outlook),
+        "at_risk": report.risks(done.forecast),
         "gap": done.gap,
-        "forecast": report.forecast_summary(done.outlook.forecasts) if done.outlook else {},
-        "phase_message": done.message,
-        "journal_tail": done.journal_tail,
+        "forecast": report.forecast_summary(done.forecast.forecasts) if done.forecast else {},
+        "msg": done.message,
+        "journal_tail": list(done.journal_tail),
         "refused": done.refused,
         "failure": done.failure,
     }

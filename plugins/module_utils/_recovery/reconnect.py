@@ -9,7 +9,7 @@ Internal to the collection. Nothing here writes by itself: act does.
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -38,13 +38,13 @@ class Outcome(NamedTuple):
     """What one state of the module came to; ``failure`` is the sentence to fail with, or None. ``gap`` in seconds."""
 
     changed: bool
-    verdicts: List[dict]
-    gap: Optional[float]
-    outlook: Optional[Outlook]
-    journal_tail: List[str]
-    failure: Optional[str]
-    message: str
+    message: str = ""
+    failure: Optional[str] = None
     refused: bool = False
+    forecast: Optional[Outlook] = None
+    verdicts: Sequence[dict] = ()
+    gap: Optional[float] = None
+    journal_tail: Sequence[str] = ()
 
 
 class Host:
@@ -69,19 +69,19 @@ class Host:
         daemon = self._daemon()
         preflight.require_running(daemon)
         cases = self._look(daemon)
+        fresh = ledger.new(self._run, daemon, cases, wall_clock())
         if not self._check:
             self._begin(book)
-            act.save_ledger(self._path, ledger.new(self._run, daemon, cases, wall_clock()))
-        view = outlook(daemon, cases, "installed")
-        return self._outcome(not self._check, outlook=view, message="{0} entries recorded".format(len(cases)))
+            act.save_ledger(self._path, fresh)
+        told = "{0} tasks recorded".format(len(fresh["tasks"]))
+        return Outcome(not self._check, told, forecast=outlook(daemon, cases, "installed"))
 
     def verified(self) -> Outcome:
         """Compare what runs now with the ledger."""
         book = self._previous()
         if book is None:
-            problem = "there is no ledger at {0}; record one first with state: recorded".format(self._path)
             if self._check:
-                return self._outcome(False, message=problem)
+                return Outcome(False, "there is no ledger at {0}, so nothing can be verified".format(self._path))
             raise ShimError("ledger", self._path, "is not there", "record one first with state: recorded")
         return self._verify_book(book)
 
@@ -103,8 +103,8 @@ class Host:
         if view.at_risk and self._options["on_risk"] == "refuse":
             return self._refusal(view)
         if self._check:
-            return self._outcome(True, outlook=view, message="containerd would be restarted")
-        return self._restart(daemon, argv, cases, view, book)
+            return Outcome(True, "containerd would be restarted", forecast=view)
+        return self._restart(daemon, argv, cases, book)
 
     # -- what every state needs
 
@@ -145,13 +145,11 @@ class Host:
                 return cases, view
 
     def _refusal(self, view: Outlook) -> Outcome:
-        return self._outcome(False, outlook=view, failure=report.refusal(view))._replace(refused=True)
+        return Outcome(False, failure=report.refusal(view), refused=True, forecast=view)
 
     # -- the restart
 
-    def _restart(
-        self, daemon: Daemon, argv: List[str], cases: List[Case], view: Outlook, earlier: Optional[dict]
-    ) -> Outcome:
+    def _restart(self, daemon: Daemon, argv: List[str], cases: List[Case], earlier: Optional[dict]) -> Outcome:
         act.detach()
         self._begin(earlier)
         book = ledger.new(self._run, daemon, cases, wall_clock())
@@ -159,29 +157,38 @@ class Host:
         vigil = Vigil()
         try:
             vigil.add(book, self._clock())
-            late, again = self._forecast(daemon)
+            late, view = self._forecast(daemon)
             ledger.add(book, late)
             vigil.add(book, self._clock())
-            if again.at_risk and self._options["on_risk"] == "refuse":
+            if view.at_risk and self._options["on_risk"] == "refuse":
                 act.remove_ledger(self._path)
-                return self._refusal(again)
+                return self._refusal(view)
             self._phase(book, "restarting")
-            return self._conclude(book, vigil, again, *self._act(daemon, argv, book, vigil))
+            running = self._begin_restart(argv)
+            try:
+                return self._conclude(book, vigil, view, *self._watch(running, daemon, book, vigil))
+            except ShimError as error:
+                told = (
+                    "{0} The restart was begun; the ledger tells how far it came, state: verified will tell the rest."
+                )
+                return Outcome(True, failure=told.format(error), forecast=view)
         finally:
             vigil.close()
 
-    def _act(self, daemon: Daemon, argv: List[str], book: dict, vigil: Vigil) -> Tuple[str, bool]:
-        """Restart, and watch the old containerd go and the new one come.
-
-        Gives what went wrong, or nothing; and whether what is well now may not stay so: the restart is still to come.
-        """
-        clock = Deadline(self._options["restart_timeout"])
+    def _begin_restart(self, argv: List[str]) -> act.Restart:
         try:
-            running = act.restart(argv)
+            return act.restart(argv)
         except ShimError:
             # Nothing was begun, so there is nothing that a later run would have to settle.
             act.remove_ledger(self._path)
             raise
+
+    def _watch(self, running: act.Restart, daemon: Daemon, book: dict, vigil: Vigil) -> Tuple[str, bool]:
+        """See the old containerd go and the new one come.
+
+        Gives what went wrong, or nothing; and whether what is well now may not stay so: the restart is still to come.
+        """
+        clock = Deadline(self._options["restart_timeout"])
         gone_at = served_at = None
         patience = None
         while not clock.expired():
@@ -268,24 +275,12 @@ class Host:
         if problem or lost:
             failure = "verify: {0}{1}.".format(problem + "; " if problem else "", told)
         tail = journal.tail(book["daemon"]["unit"], self._clock()) if failure else []
-        return self._outcome(changed, found, view, book["gap"], tail, failure, told)
+        return Outcome(changed, told, failure, forecast=view, verdicts=found, gap=book["gap"], journal_tail=tail)
 
     def _phase(self, book: dict, phase: str) -> None:
         book["phase"] = phase
         book["times"][phase] = wall_clock()
         act.save_ledger(self._path, book)
-
-    def _outcome(
-        self,
-        changed: bool,
-        verdicts: Optional[List[dict]] = None,
-        outlook: Optional[Outlook] = None,
-        gap: Optional[float] = None,
-        journal_tail: Optional[List[str]] = None,
-        failure: Optional[str] = None,
-        message: str = "",
-    ) -> Outcome:
-        return Outcome(changed, verdicts or [], gap, outlook, journal_tail or [], failure, message)
 
 
 def counted(found: List[dict]) -> str:
