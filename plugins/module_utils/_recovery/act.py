@@ -85,8 +85,16 @@ def save_ledger(path: str, book: dict) -> None:
 
 
 def keep_ledger(path: str, run_id: str) -> None:
-    """Move a verified ledger aside before a new run writes its own."""
-    os.rename(path, "{0}.{1}".format(path, run_id))
+    """Move a verified ledger aside, to a name that is free, before a new run writes its own."""
+    kept, number = "{0}.{1}".format(path, run_id), 1
+    while os.path.lexists(kept):
+        kept, number = "{0}.{1}.{2}".format(path, run_id, number), number + 1
+    try:
+        os.rename(path, kept)
+    except OSError as error:
+        raise ShimError(
+            "ledger", path, "cannot be kept ({0})".format(os.strerror(error.errno)), "look at its directory"
+        ) from error
 
 
 def remove_ledger(path: str) -> None:

@@ -168,10 +168,8 @@ class Host:
             try:
                 return self._conclude(book, vigil, view, *self._watch(running, daemon, book, vigil))
             except ShimError as error:
-                told = (
-                    "{0} The restart was begun; the ledger tells how far it came, state: verified will tell the rest."
-                )
-                return Outcome(True, failure=told.format(error), forecast=view)
+                told = "{0}; the restart was begun, so run state: verified to learn what became of the tasks."
+                return Outcome(True, failure=told.format(str(error).rstrip(".")), forecast=view)
         finally:
             vigil.close()
 
@@ -273,7 +271,8 @@ class Host:
         told = counted(found)
         failure = None
         if problem or lost:
-            failure = "verify: {0}{1}.".format(problem + "; " if problem else "", told)
+            parts = [problem, told] + [_named(one) for one in lost[:1]]
+            failure = "verify: {0}.".format("; ".join(part for part in parts if part))
         tail = journal.tail(book["daemon"]["unit"], self._clock()) if failure else []
         return Outcome(changed, told, failure, forecast=view, verdicts=found, gap=book["gap"], journal_tail=tail)
 
@@ -289,6 +288,11 @@ def counted(found: List[dict]) -> str:
     for one in found:
         count[one["verdict"]] = count.get(one["verdict"], 0) + 1
     return ", ".join("{0} {1}".format(number, word) for word, number in count.items()) or "no tasks"
+
+
+def _named(one: dict) -> str:
+    """One lost task in a few words."""
+    return "{0}/{1} is {2}: {3}".format(one["namespace"], one["id"][:16], one["verdict"], one["reason"])
 
 
 def _in_flight(view: Outlook) -> bool:

@@ -207,6 +207,21 @@ def test_a_directory_that_is_a_link_gets_no_ledger(tmp_path):
     assert names(tmp_path / "real") == []
 
 
+def test_a_ledger_is_kept_under_a_name_that_is_free(tmp_path):
+    path = tmp_path / "ledger.json"
+    for text in ("first", "second", "third"):
+        path.write_text(text)
+        act.keep_ledger(str(path), "run")
+    assert names(tmp_path) == ["ledger.json.run", "ledger.json.run.1", "ledger.json.run.2"]
+    assert (tmp_path / "ledger.json.run").read_text() == "first"
+    assert (tmp_path / "ledger.json.run.2").read_text() == "third"
+
+
+def test_a_ledger_that_cannot_be_kept_is_told(tmp_path):
+    with pytest.raises(ShimError, match="cannot be kept"):
+        act.keep_ledger(str(tmp_path / "gone.json"), "run")
+
+
 def test_a_directory_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     assert "cannot be written" in refused(act.save_ledger, str(tmp_path / "file" / "ledger.json"), {}).problem
