@@ -80,7 +80,7 @@ shims:
     - answers: "v3: Unimplemented, v2: ok"
       at_risk: false
       client: keeps
-      delay: 0.001
+      delay: 0.02
       id: plain1
       namespace: default
       outcome: reattached

@@ -68,6 +68,10 @@ _TASK = {
 }
 
 
+# Seconds containerd takes to load one healthy bundle: 12.4 s were measured for 300 pods (containerd issue 12142).
+_USUAL_DELAY = 0.02
+
+
 class Forecast(NamedTuple):
     """What a restart does to one entry. ``delay`` is what it adds to containerd's start, in seconds."""
 
@@ -105,7 +109,7 @@ def judge(case: Case, outcome: str, rule: str, reason: str, delay: float, load_t
     client = _client(case)
     at_risk = case.live and (task != "kept" or client != "keeps")
     said = case.best_answers
-    if case.live and not at_risk and said and said.elapsed > load_timeout / 2:
+    if case.live and not at_risk and said and _slow(said, load_timeout):
         at_risk = True
         reason = "its shim took {0:.1f} s to answer, more than half of the {1:g} s that containerd waits".format(
             said.elapsed, load_timeout
@@ -180,7 +184,7 @@ def _shim(case: Case, name: str, load_timeout: float) -> _Load:
     if refusal:
         return refusal
     if name == "V16":
-        return _Load("reattached", _healthy(params), "its shim answers", said.elapsed)
+        return _Load("reattached", _healthy(params), "its shim answers", _delay(said, load_timeout))
     return _pids(case, params, said, name, load_timeout)
 
 
@@ -223,7 +227,7 @@ def _code(said: Answers, service: str) -> Optional[int]:
 
 def _pids(case: Case, params: Params, said: Answers, name: str, load_timeout: float) -> _Load:
     """The check for leaked shims, 1.7 and later (recovery-spec 6.1)."""
-    good = _Load("reattached", _healthy(params), "its shim answers", said.elapsed)
+    good = _Load("reattached", _healthy(params), "its shim answers", _delay(said, load_timeout))
     if said.pids:
         return good
     if said.pids is None and said.pids_failure is None:
@@ -251,6 +255,15 @@ def _pids(case: Case, params: Params, said: Answers, name: str, load_timeout: fl
         outcome = "killed" if at_least(name, "V23c") else "orphaned"
         return _Load(outcome, "E6", "its shim does not know the task any more")
     return _Load("orphaned", "E4", "its shim answers Connect but cannot list processes: {0}".format(reason))
+
+
+def _slow(said: Answers, load_timeout: float) -> bool:
+    return said.elapsed > load_timeout / 2
+
+
+def _delay(said: Answers, load_timeout: float) -> float:
+    """What a shim that answers costs containerd's start. We ask many at once, so only a slow one's own time counts."""
+    return said.elapsed if _slow(said, load_timeout) else _USUAL_DELAY
 
 
 def _healthy(params: Params) -> str:

@@ -135,7 +135,7 @@ def test_a_row_has_the_keys_of_the_contract():
         "at_risk": False,
         "rule": "A1",
         "reason": "its shim answers",
-        "delay": 0.001,
+        "delay": 0.02,
         "shim_pid": 411,
         "task_pid": 430,
         "status": "running",
