@@ -182,6 +182,7 @@ def tell(fleet, host, folder, tasks):
         [program, "-i", fleet.inventory, book],
         env=play.environment(),
         stdin=subprocess.DEVNULL,
+        check=False,
         capture_output=True,
         text=True,
         timeout=300,
