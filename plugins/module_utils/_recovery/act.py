@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,11 +15,21 @@ import stat
 import subprocess
 import sys
 import tempfile
-from typing import List, NamedTuple, Optional
+from typing import Iterator, List, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 
 _SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[int]:
+    """A directory as a descriptor; a link in its place is not followed."""
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        yield directory
+    finally:
+        os.close(directory)
 
 
 def write_atomically(directory: int, name: str, data: bytes, mode: int) -> None:
@@ -49,16 +60,13 @@ def write_in_bundle(path: str, name: str, data: bytes, mode: int) -> None:
     Raises ShimError when the bundle or the file changed meanwhile, or it cannot be written.
     """
     try:
-        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
+        with _opened(path) as directory:
             if name in os.listdir(directory):
                 raise ShimError("act", os.path.join(path, name), "appeared meanwhile", "look again")
             write_atomically(directory, name, data, mode)
             here, there = os.fstat(directory), os.stat(path, follow_symlinks=False)
             if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
                 raise ShimError("act", path, "was replaced while it was written", "look again")
-        finally:
-            os.close(directory)
     except OSError as error:
         raise ShimError(
             "act", path, "cannot be written ({0})".format(os.strerror(error.errno)), "look at the file system"
@@ -70,14 +78,11 @@ def save_ledger(path: str, book: dict) -> None:
     place, name = os.path.split(path)
     try:
         os.makedirs(place, mode=0o700, exist_ok=True)
-        directory = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
+        with _opened(place) as directory:
             status = os.fstat(directory)
             if status.st_uid != 0 or status.st_mode & 0o022:
                 raise ShimError("ledger", place, "can be written by others than root", "name another place with ledger")
             write_atomically(directory, name, json.dumps(book, indent=1, sort_keys=True).encode("utf-8"), 0o600)
-        finally:
-            os.close(directory)
     except OSError as error:
         raise ShimError(
             "ledger", path, "cannot be written ({0})".format(os.strerror(error.errno)), "name another place with ledger"

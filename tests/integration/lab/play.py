@@ -44,6 +44,21 @@ def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=18
     return results
 
 
+def book(fleet, playbook, *words, timeout=300):
+    """Run a playbook (a path, or its full name) over the lab; the finished process, its output printed."""
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(fleet.inventory), str(playbook), *words],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    print(done.stdout, done.stderr)
+    return done
+
+
 def start(fleet, module, args, hosts=None, check=False, extra_env=None, **options):
     """The same without waiting, for a test that ends the controller's side in the middle; a subprocess.Popen."""
     options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **options}

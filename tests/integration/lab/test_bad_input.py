@@ -7,10 +7,7 @@ All questions to one host are tasks of one play.
 """
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import play
 import pytest
@@ -177,16 +174,7 @@ def tell(fleet, host, folder, tasks):
     listed.append({"ansible.builtin.copy": keep, "delegate_to": "localhost", "vars": {"ansible_connection": "local"}})
     book = answers.with_suffix(".yml")
     book.write_text(json.dumps([{"hosts": host.name, "gather_facts": False, "tasks": listed}]))
-    program = Path(sys.executable).parent / "ansible-playbook"
-    done = subprocess.run(
-        [program, "-i", fleet.inventory, book],
-        env=play.environment(),
-        stdin=subprocess.DEVNULL,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = play.book(fleet, book)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "Traceback" not in done.stdout + done.stderr
     return dict(zip(tasks, json.loads(answers.read_text()).values()))

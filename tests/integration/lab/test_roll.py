@@ -4,8 +4,6 @@
 """The playbook over the fleet: what it restarts, what it refuses, and that it stops at the first loss."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import play
@@ -20,19 +18,7 @@ BATCHES = {"rolling_restart_batches": [1, "100%"], "rolling_restart_settle": 1}
 
 def roll(fleet, *words, **options):
     """Run the playbook over the lab; the finished process."""
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), PLAYBOOK, "-i", str(fleet.inventory)]
-    command += ["-e", json.dumps({**BATCHES, **options}), *words]
-    done = subprocess.run(
-        command,
-        env=play.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=300,
-    )
-    print(done.stdout, done.stderr)
-    return done
+    return play.book(fleet, PLAYBOOK, "-e", json.dumps({**BATCHES, **options}), *words)
 
 
 def daemons(hosts):
