@@ -75,7 +75,7 @@ def _row(host):
 def _ls(fleet, _options):
     needs.check_machine()
     if not fleet.hosts:
-        print(f"Lab {fleet.places.lab} has no running host; start some with: lab up")
+        print(f"Lab {fleet.places.lab} has no running host; start some with: ./dev lab up")
         return 0
     rows = [("HOST", "RELEASE", "ADDRESS", "LEADER", "CONTAINERD", "TASKS")]
     with concurrent.futures.ThreadPoolExecutor() as pool:
