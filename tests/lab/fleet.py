@@ -167,7 +167,7 @@ class Fleet:
         end(self._cgroups.pids())
         self._cgroups.remove()
         self._network.down()
-        for directory in (self.places.run, self.places.overlays):
+        for directory in (self.places.run, self.places.overlays, self.places.programs):
             if directory.exists():
                 shutil.rmtree(directory)
 

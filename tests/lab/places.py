@@ -12,6 +12,8 @@ from lab.errors import LabError
 
 RUN_ROOT = Path("/run/shimops/labs")
 OVERLAY_ROOT = Path("/var/lib/shimops/labs")
+# Debian mounts /run so that nothing on it can be executed.
+PROGRAM_ROOT = Path("/var/lib/shimops/programs")
 DEFAULT_LAB = "shimlab"
 
 
@@ -52,6 +54,11 @@ class Places:
     def overlays(self):
         """What the hosts write."""
         return OVERLAY_ROOT / self.lab
+
+    @property
+    def programs(self):
+        """The wrappers of ssh, scp and sftp."""
+        return PROGRAM_ROOT / self.lab
 
     @property
     def netns(self):

@@ -34,12 +34,12 @@ class Ssh:
 
     def program(self, name):
         """The wrapper of ssh, scp or sftp that enters the lab's network."""
-        return self.places.run / "bin" / name
+        return self.places.programs / name
 
     def prepare(self):
         """Make the lab's key and the wrappers, unless they are there."""
         self.control.mkdir(parents=True, exist_ok=True)
-        self.program("ssh").parent.mkdir(exist_ok=True)
+        self.places.programs.mkdir(parents=True, exist_ok=True)
         for name in PROGRAMS:
             wrapper = f'#!/bin/sh\nexec nsenter --net={self.places.netns} {name} "$@"\n'
             self.program(name).write_text(wrapper, encoding="ascii")
