@@ -116,7 +116,7 @@ hazards:
   type: list
   elements: dict
 refusal:
-  description: Why a restart is to be refused, in one sentence; empty when no task is at risk.
+  description: Why a restart is to be refused, in one sentence; empty when containerd runs and no task is at risk.
   returned: always
   type: str
 rollback:
@@ -132,8 +132,9 @@ elapsed:
 """
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon, report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon, preflight, report
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook, target
 
@@ -177,8 +178,17 @@ def one_look(options):
         "start_estimate": view.start_estimate,
         "hazards": [hazard._asdict() for hazard in view.hazards],
         "rollback": report.rollback(here, cases),
-        "refusal": report.refusal(view),
+        "refusal": refusal(here, view),
     }
+
+
+def refusal(here, view):
+    """Why a restart is to be refused: there is no containerd to restart, or a task at risk."""
+    try:
+        preflight.require_running(here)
+    except ShimError as error:
+        return str(error)
+    return report.refusal(view)
 
 
 def main():

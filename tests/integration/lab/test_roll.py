@@ -4,10 +4,12 @@
 """The playbook over the fleet: what it restarts, what it refuses, and that it stops at the first loss."""
 
 import json
+import re
 from pathlib import Path
 
 import play
 import pytest
+import yaml
 
 from lab import faults
 
@@ -75,6 +77,35 @@ def test_host_at_risk_is_left_alone_and_listed(fleet, clean):
     assert done.returncode == 0, "a refused host is reported, not failed"
     listed = done.stdout.split("PLAY [List the hosts that were left alone]")[1]
     assert "default/plain1 would be killed" in listed
+    assert {name for name in before if before[name] == after[name]} == {victim.name}
+
+
+def test_host_without_a_running_containerd_is_left_alone_and_listed(fleet, clean):
+    victim = clean["2.1"]
+    faults.apply(victim, "containerd_stopped")
+    before = daemons(clean)
+    done = roll(fleet)
+    after = daemons(clean)
+    assert done.returncode == 0
+    listed = done.stdout.split("PLAY [List the hosts that were left alone]")[1]
+    assert "containerd does not answer on /run/containerd/containerd.sock; start it with" in listed
+    assert {name for name in before if before[name] == after[name]} == {victim.name}
+
+
+def test_hosts_that_cannot_be_asked_fail_and_the_others_are_done(fleet, clean, tmp_path):
+    victim = clean["1.7"]
+    faults.apply(victim, "protobuf_missing")
+    # A host that nobody answers for, and the first of the play.
+    ghost = tmp_path / "ghost.yml"
+    vars_of_lab = yaml.safe_load(fleet.inventory.read_text())["lab"]["vars"]
+    ghost.write_text(json.dumps({"ungrouped": {"hosts": {"ghost": {**vars_of_lab, "ansible_host": "192.0.2.250"}}}}))
+    before = daemons(clean)
+    done = roll(fleet, "-i", str(ghost))
+    after = daemons(clean)
+    assert done.returncode != 0
+    assert "python3-protobuf" in done.stdout
+    assert re.search(r"ghost .*unreachable=1", done.stdout)
+    assert len({book["run_id"] for book in ledgers(clean).values() if book}) == 1
     assert {name for name in before if before[name] == after[name]} == {victim.name}
 
 
