@@ -21,11 +21,6 @@ INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_INSTANCES = 4096
 
 
-def apt_packages():
-    """The apt packages that have to be installed on the machine."""
-    return list(PACKAGES)
-
-
 def check_machine():
     """Raise LabError with one clear sentence if no lab can run here."""
     if platform.system() != "Linux":

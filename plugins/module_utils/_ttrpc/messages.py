@@ -102,11 +102,6 @@ def protobuf_problem() -> str | None:
     return None if _ERROR is None else f"The Python library protobuf (3.6 or newer) {_unusable()}."
 
 
-def protobuf_error() -> Exception | None:
-    """The exception behind protobuf_problem(); None when all is well."""
-    return _ERROR
-
-
 def _one_line(error: Exception) -> str:
     """The text of an exception without line breaks, of a bounded length; its type when it has no text."""
     return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
