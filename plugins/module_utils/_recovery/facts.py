@@ -12,7 +12,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._deadline impor
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import releases, shims, unix_sockets
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, Unusable, restore
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint, Nowhere, resolve
@@ -27,9 +26,10 @@ def instance(daemon: Daemon, options: dict, deadline: Deadline) -> dict:
     release = releases.classify(daemon.running) or releases.classify(daemon.installed)
     name = release.name if release else "V22"
     read = [case for case in cases if case.bundle]
-    places = {case.entry: _place(case.bundle, name) for case in read}
-    found = _shims({place.name for place in places.values() if isinstance(place, Endpoint)})
-    rows = [_row(case, name, places[case.entry], found) for case in read]
+    restored = [restore(case.bundle, name) for case in read]
+    places = [resolve(params) if isinstance(params, Params) else params for params in restored]
+    found = _shims({place.name for place in places if isinstance(place, Endpoint)})
+    rows = [_row(case, params, place, found) for case, params, place in zip(read, restored, places)]
     return {
         "layout": daemon.layout,
         "daemon": _daemon(daemon),
@@ -43,11 +43,6 @@ def instance(daemon: Daemon, options: dict, deadline: Deadline) -> dict:
     }
 
 
-def _place(bundle: Bundle, name: str):
-    params = restore(bundle, name)
-    return resolve(params) if isinstance(params, Params) else params
-
-
 def _shims(paths: Set[str]) -> Dict[str, Shim]:
     try:
         return shims.by_socket(paths, unix_sockets.snapshot())
@@ -55,9 +50,8 @@ def _shims(paths: Set[str]) -> Dict[str, Shim]:
         return {}
 
 
-def _row(case: Case, name: str, place, found: Dict[str, Shim]) -> dict:
+def _row(case: Case, params, place, found: Dict[str, Shim]) -> dict:
     bundle = case.bundle
-    params = restore(bundle, name)
     shim = found.get(place.name) if isinstance(place, Endpoint) else None
     return {
         "namespace": bundle.namespace,

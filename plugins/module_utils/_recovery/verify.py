@@ -74,9 +74,10 @@ def connections(daemon: Daemon) -> Optional[Dict[str, int]]:
 
 def verdicts(book: dict, after: After, exits: Dict[Key, Exit], required: List[str]) -> List[dict]:
     """One verdict per task of the ledger, then one per task that is new."""
-    boot = processes.boot_id()
+    recorded, now = book["daemon"], ledger.identity(after.daemon)
+    same_boot = recorded["boot_id"] == now["boot_id"]
     back_at = None
-    if after.daemon.process and not _same_process(book["daemon"], after.daemon):
+    if after.daemon.process and not ledger.same_process(recorded, now):
         back_at = processes.started_at(after.daemon.process)
     shared = _tasks_by_endpoint(book, after)
     twins = _twins(book, after)
@@ -85,7 +86,6 @@ def verdicts(book: dict, after: After, exits: Dict[Key, Exit], required: List[st
         key = (task["namespace"], task["id"])
         before = ledger.process(task["init"])
         rows = after.tasks.get(task["namespace"])
-        same_boot = boot == book["daemon"]["boot_id"]
         evidence = Evidence(
             before=before,
             status=task["status"],
@@ -118,10 +118,6 @@ def verdicts(book: dict, after: After, exits: Dict[Key, Exit], required: List[st
 def lost(found: List[dict]) -> List[dict]:
     """The verdicts that are not well."""
     return [one for one in found if one["verdict"] not in GOOD]
-
-
-def _same_process(recorded: dict, daemon: Daemon) -> bool:
-    return [recorded["pid"], recorded["start_time"]] == list(daemon.process or (None, None))
 
 
 def _shim(task: dict, said: Optional[Answers]) -> Optional[bool]:
