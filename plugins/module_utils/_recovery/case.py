@@ -18,7 +18,8 @@ class Case(NamedTuple):
     """One entry of the state directory with its answers.
 
     ``bundle`` is None for an entry that is no bundle. ``has_record``, ``runtime_resolves`` and
-    ``in_sandbox_store`` are None when nobody could say. ``answers`` is keyed by endpoint.
+    ``in_sandbox_store`` are None when nobody could say. ``answers`` is keyed by endpoint. ``runtime`` is the path in
+    the bundle, or the name in its container record.
     """
 
     entry: Entry
@@ -27,6 +28,7 @@ class Case(NamedTuple):
     runtime_resolves: Optional[bool]
     in_sandbox_store: Optional[bool]
     answers: Dict[Endpoint, Answers]
+    runtime: Optional[str] = None
 
     @property
     def best_answers(self) -> Optional[Answers]:

@@ -62,7 +62,7 @@ def _row(case: Case, params, place, found: Dict[str, Shim]) -> dict:
         "endpoint_source": params.source if isinstance(params, Params) else None,
         "endpoint_version": params.version if isinstance(params, Params) else None,
         "group": bundle.group,
-        "runtime": bundle.shim_binary_path.text() or None,
+        "runtime": case.runtime,
         "shim_pid": shim.process.pid if shim else None,
         "shim_executable": shim.executable if shim else None,
         "shim_executable_gone": shim.executable_gone if shim else None,

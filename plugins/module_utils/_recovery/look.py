@@ -105,9 +105,10 @@ def look(
             entry=entry,
             bundle=read.get(entry),
             has_record=_has_record(read.get(entry), records),
-            runtime_resolves=_resolves(read.get(entry), records, daemon),
+            runtime_resolves=_resolves(_runtime_name(read.get(entry), records), daemon),
             in_sandbox_store=_in_store(entry.id, stores.get(entry.namespace)),
             answers=by_entry.get(entry, {}),
+            runtime=_runtime_name(read.get(entry), records),
         )
         for entry in entries
     ]
@@ -173,11 +174,14 @@ def _has_record(bundle: Optional[Bundle], records: Dict[str, Optional[Dict[str, 
     return None if known is None else bundle.id in known
 
 
-def _resolves(bundle: Optional[Bundle], records: Dict[str, Optional[Dict[str, str]]], daemon: Daemon) -> Optional[bool]:
+def _runtime_name(bundle: Optional[Bundle], records: Dict[str, Optional[Dict[str, str]]]) -> Optional[str]:
     if bundle is None:
         return None
     # Nothing is trimmed: a trailing newline makes the path one that does not exist (row F2).
-    name = bundle.shim_binary_path.text() or (records.get(bundle.namespace) or {}).get(bundle.id)
+    return bundle.shim_binary_path.text() or (records.get(bundle.namespace) or {}).get(bundle.id)
+
+
+def _resolves(name: Optional[str], daemon: Daemon) -> Optional[bool]:
     return runtime.resolves(name, daemon) if name else None
 
 
