@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 
-from dev import ansible_test_gates, lab_gates, static_gates
+from dev import ansible_test_gates, artifact_gates, lab_gates, static_gates
 from dev.errors import DevError
 from dev.gate import Gate
 
@@ -35,7 +35,15 @@ def _lane(core: str) -> list[Gate]:
 
 LINT = [[STATIC], [of_cores("sanity", cores=[core]) for core in ansible_test_gates.CORES]]
 # The lab comes last and alone: real daemons under load tell of the load.
-LAB = [[[Gate("lab integration", lab_gates.integration), Gate("lab roll", lab_gates.roll)]]]
+LAB = [
+    [
+        [
+            Gate("lab integration", lab_gates.integration),
+            Gate("lab roll", lab_gates.roll),
+            Gate("lab artifact", artifact_gates.run),
+        ]
+    ]
+]
 ALL = [[STATIC], [_lane(core) for core in ansible_test_gates.CORES], *LAB]
 
 
