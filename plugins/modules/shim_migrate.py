@@ -68,7 +68,14 @@ summary:
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act, daemon, hold, plan, preflight, report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
+    act,
+    daemon,
+    hold,
+    plan,
+    preflight,
+    report,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, target
 
 

@@ -109,4 +109,3 @@ def _parse(data: bytes) -> dict:
         return found if isinstance(found, dict) and isinstance(found.get("at", 0), (int, float)) else {}
     except ValueError:
         return {}
-
