@@ -4,6 +4,7 @@
 """Rules of this tree that no linter knows; run as `python -m dev.structure` with PyYAML at hand."""
 
 import functools
+import graphlib
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ ALONE = {
 PURE = ("bootstrap", "endpoint", "forecast", "plan", "hazards", "verdict", "releases", "case", "layouts", "report")
 IMPURE = ("os", "socket", "subprocess", "shutil", "signal", "threading")
 MODULES = Path("plugins/modules")
+PACKAGE = rf"{place.NAMESPACE}\.{place.NAME}"
 
 
 @functools.cache
@@ -97,6 +99,25 @@ def staged() -> Iterator[str]:
                 yield f"{name}: is a pure stage and imports {library}"
 
 
+def acyclic() -> Iterator[str]:
+    """No two files of the collection need each other: whichever is imported first would fail."""
+    needs = {}
+    for name, text in python_files().items():
+        if name.parts[0] == "plugins":
+            dotted = ".".join(name.with_suffix("").parts)
+            found = re.findall(
+                rf"^from ansible_collections\.{PACKAGE}\.([\w.]+) import (\([^)]*\)|.*)", text, re.MULTILINE
+            )
+            needs[dotted] = {
+                one for base, words in found for one in [base, *(f"{base}.{w}" for w in re.findall(r"\w+", words))]
+            }
+    graph = {name: sorted(found & needs.keys()) for name, found in needs.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as cycle:
+        yield f"these import each other in a circle: {' -> '.join(cycle.args[1])}"
+
+
 def headed() -> Iterator[str]:
     """Every Python file that is not empty begins with copyright and licence."""
     for name, text in python_files().items():
@@ -130,6 +151,7 @@ CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
     tested,
     short,
     staged,
+    acyclic,
     headed,
     homeless,
     of_roles,
