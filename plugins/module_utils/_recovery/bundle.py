@@ -14,14 +14,14 @@ import errno
 import json
 import os
 import stat
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import Entry
 
 # Larger than any file containerd or a shim writes there; config.json carries the whole OCI spec.
-_SMALL, _SPEC = 64 * 1024, 4 * 1024 * 1024
+SMALL, _SPEC = 64 * 1024, 4 * 1024 * 1024
 
 _CRI = "io.kubernetes.cri."
 _POD_ANNOTATIONS = {
@@ -61,7 +61,10 @@ class Pod(NamedTuple):
 
 
 class Bundle(NamedTuple):
-    """What one bundle directory says. ``problem`` is why it could not be read, or None."""
+    """What one bundle directory says. ``problem`` is why it could not be read, or None.
+
+    ``inode`` is the directory's device and inode: a path can come to name another bundle.
+    """
 
     namespace: str
     id: str
@@ -77,6 +80,7 @@ class Bundle(NamedTuple):
     pod: Optional[Pod]
     group: str
     init: Optional[Process]
+    inode: Optional[Tuple[int, int]] = None
 
     @property
     def role(self) -> str:
@@ -95,7 +99,7 @@ def read(entry: Entry) -> Bundle:
     try:
         names = os.listdir(directory)
         annotations = _annotations(read_file(directory, "config.json", _SPEC))
-        sandbox = read_file(directory, "sandbox", _SMALL)
+        sandbox = read_file(directory, "sandbox", SMALL)
         pod = Pod(**{field: annotations.get(key) for field, key in _POD_ANNOTATIONS.items()})
         return Bundle(
             namespace=entry.namespace,
@@ -104,19 +108,26 @@ def read(entry: Entry) -> Bundle:
             changed=entry.changed,
             empty=not names,
             problem=None,
-            bootstrap_json=read_file(directory, "bootstrap.json", _SMALL),
-            address=read_file(directory, "address", _SMALL),
-            shim_binary_path=read_file(directory, "shim-binary-path", _SMALL),
+            bootstrap_json=read_file(directory, "bootstrap.json", SMALL),
+            address=read_file(directory, "address", SMALL),
+            shim_binary_path=read_file(directory, "shim-binary-path", SMALL),
             sandbox=sandbox.text().strip() or None,
             log_kind=_log_kind(directory),
             pod=pod if pod.kind else None,
             group=next((annotations[key] for key in _GROUP_ANNOTATIONS if annotations.get(key)), entry.id),
-            init=_init(read_file(directory, "init.pid", _SMALL)),
+            init=_init(read_file(directory, "init.pid", SMALL)),
+            inode=inode(directory),
         )
     except OSError as error:
         return _unreadable(entry, os.strerror(error.errno))
     finally:
         os.close(directory)
+
+
+def inode(directory: int) -> Tuple[int, int]:
+    """The device and inode of an open directory."""
+    status = os.fstat(directory)
+    return status.st_dev, status.st_ino
 
 
 def read_file(directory: int, name: str, limit: int) -> File:

@@ -6,12 +6,27 @@
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Answers
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import Entry
+
+
+class Found(NamedTuple):
+    """What was found of a task's shim without believing the files of its bundle.
+
+    ``places`` are the sockets it may serve the task on, the likeliest first. ``owners`` has the process that Connect
+    named for a place, where the kernel says that this process listens there. ``binary`` is a shim binary that is
+    proven to be of the same runtime, else ``binary_problem`` says why there is none; both None: nobody looked.
+    """
+
+    places: Tuple[Endpoint, ...]
+    owners: Dict[Endpoint, Process]
+    binary: Optional[str] = None
+    binary_problem: Optional[str] = None
 
 
 class Case(NamedTuple):
@@ -19,7 +34,7 @@ class Case(NamedTuple):
 
     ``bundle`` is None for an entry that is no bundle. ``has_record``, ``runtime_resolves`` and
     ``in_sandbox_store`` are None when nobody could say. ``answers`` is keyed by endpoint. ``runtime`` is the path in
-    the bundle, or the name in its container record.
+    the bundle, or the name in its container record. ``found`` is None where nothing had to be searched for.
     """
 
     entry: Entry
@@ -29,6 +44,7 @@ class Case(NamedTuple):
     in_sandbox_store: Optional[bool]
     answers: Dict[Endpoint, Answers]
     runtime: Optional[str] = None
+    found: Optional[Found] = None
 
     @property
     def best_answers(self) -> Optional[Answers]:

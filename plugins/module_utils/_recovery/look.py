@@ -27,6 +27,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forec
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.hazards import Hazard
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import ReleaseClass
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescue_search import search
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import scan
 
 
@@ -100,7 +101,7 @@ def look(
     records = _records(daemon, read.values(), deadline)
     suspects = {entry.namespace for (entry, _endpoint), said in answers.items() if said.service and not said.pids}
     stores = _sandbox_stores(daemon, suspects, deadline)
-    return [
+    cases = [
         Case(
             entry=entry,
             bundle=read.get(entry),
@@ -112,6 +113,7 @@ def look(
         )
         for entry in entries
     ]
+    return search(daemon, cases, classes, deadline, options["shim_timeout"], pids) if asked else cases
 
 
 def endpoints(bundle: Bundle, classes: Iterable[str]) -> Set[Endpoint]:
