@@ -18,15 +18,16 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan 
 class Found(NamedTuple):
     """What was found of a task's shim without believing the files of its bundle.
 
-    ``places`` are the sockets it may serve the task on, the likeliest first. ``owners`` has the process that Connect
-    named for a place, where the kernel says that this process listens there. ``binary`` is a shim binary that is
-    proven to be of the same runtime, else ``binary_problem`` says why there is none; both None: nobody looked.
+    ``places`` are the sockets it may serve the task on, ``shim`` is its process, None when it is dead, and ``owned``
+    are those places that answer as that process and that it listens on by the kernel's word. ``binary`` is a shim
+    binary that is proven to be of the task's runtime, else ``binary_problem`` says why there is none.
     """
 
     places: Tuple[Endpoint, ...]
-    owners: Dict[Endpoint, Process]
-    binary: Optional[str] = None
-    binary_problem: Optional[str] = None
+    shim: Optional[Process]
+    owned: Tuple[Endpoint, ...]
+    binary: Optional[str]
+    binary_problem: Optional[str]
 
 
 class Case(NamedTuple):

@@ -110,7 +110,7 @@ def rescue(
         if isinstance(found, Unmendable):
             refused.append(Refused(case.entry.namespace, case.entry.id, found.reason))
             continue
-        alive = (case.bundle.init, found.shim)
+        alive = (case.bundle.init, case.found.shim)
         for name, data in found.files.items():
             why = "{0} restored ({1}: {2})".format(name, told.rule, told.reason)
             steps.append(_step(case.bundle, name, data, alive, keep, why))

@@ -25,10 +25,9 @@ FIELDS = {"bootstrap.json": "bootstrap_json", "address": "address", "shim-binary
 
 
 class Mend(NamedTuple):
-    """The files that would keep a task, by name. ``shim`` is the process whose answers prove them right."""
+    """The content of the files that would keep a task, by their names."""
 
     files: Dict[str, bytes]
-    shim: Process
 
 
 class Unmendable(NamedTuple):
@@ -65,7 +64,7 @@ def mend(case: Case, told: Forecast, release: ReleaseClass, load_timeout: float)
     after = forecast(mended, release, load_timeout)
     if after.at_risk or not files:
         return Unmendable(_reason(case, after))
-    return Mend(files, case.found.owners[place])
+    return Mend(files)
 
 
 def unproven(said: Answers, init: Optional[Process]) -> Optional[str]:
@@ -92,19 +91,23 @@ def _proven(case: Case) -> Union[Endpoint, str]:
     """Where the shim of this very task serves it, or why that is not proven."""
     if case.bundle.init is None:
         return "its init process is gone, or its init.pid does not name it"
-    if case.found is None or not case.found.places:
-        return "no socket of its shim was found"
+    if case.found is None:
+        return "nothing in its bundle is wrong"
+    if case.found.shim is None:
+        return "its shim is dead: its init process is the child of none"
+    if not case.found.places:
+        return "its shim listens on no socket"
     refusals = []
     for place in case.found.places:
-        said = case.answers.get(place)
-        why = unproven(said, case.bundle.init) if said else "its shim was not asked"
+        said = case.answers[place]
+        why = unproven(said, case.bundle.init)
         if why is None and place.protocol != "ttrpc":
             why = "its shim speaks gRPC, for which nothing is restored"
-        if why is None and place not in case.found.owners:
-            why = "pid {0}, which its shim names as itself, does not listen on {1}".format(said.shim_pid, place.name)
+        if why is None and place not in case.found.owned:
+            why = "who answers on {0} is not its shim, pid {1}".format(place.name, case.found.shim.pid)
         if why is None:
             return place
-        refusals.append((said is not None and said.service is not None, why))
+        refusals.append((said.service is not None, why))
     # What a shim said of the task tells more than the silence of another socket.
     return max(refusals, key=lambda one: one[0])[1]
 

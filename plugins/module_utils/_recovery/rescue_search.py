@@ -17,7 +17,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes, unix_sockets
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Question, ask
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Answers, Question, ask
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, best, restore
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case, Found
@@ -67,29 +67,41 @@ def search(
         return cases
     sockets = _Sockets(_listening("/proc/net/unix"), {})
     sandboxes = {(case.entry.namespace, case.entry.id): case.bundle for case in cases if case.bundle}
-    shims = {case.entry: processes.parent(case.bundle.init) for case in wanted}
+    shims = {case.entry: _shim(case.bundle.init) for case in wanted}
     places = {case.entry: _places(case, shims[case.entry], sockets, sandboxes) for case in wanted}
-    questions = {
-        (case.entry, place): Question(case.entry.namespace, case.entry.id, place)
-        for case in wanted
-        for place in places[case.entry]
-        if place not in case.answers
-    }
-    heard = ask(questions, deadline, shim_timeout, pids)
+    heard = ask(
+        {
+            (case.entry, place): Question(case.entry.namespace, case.entry.id, place)
+            for case in wanted
+            for place in places[case.entry]
+            if place not in case.answers
+        },
+        deadline,
+        shim_timeout,
+        pids,
+    )
     found = {}
     for case in wanted:
-        entry = case.entry
         answers = dict(case.answers)
-        answers.update({place: heard[(entry, place)] for place in places[entry] if (entry, place) in heard})
-        owners = {}
-        for place in places[entry]:
-            owner = processes.look_up(answers[place].shim_pid)
-            if owner and place.name in sockets.of(owner.pid):
-                owners[place] = owner
-        shim = shims[entry] or next(iter(owners.values()), None)
+        answers.update({place: said for (entry, place), said in heard.items() if entry == case.entry})
+        shim = shims[case.entry]
+        owned = tuple(place for place in places[case.entry] if _owns(shim, place, answers[place], sockets))
         binary, problem = _binary(case, shim, daemon)
-        found[entry] = case._replace(answers=answers, found=Found(places[entry], owners, binary, problem))
+        told = Found(places[case.entry], shim, owned, binary, problem)
+        found[case.entry] = case._replace(answers=answers, found=told)
     return [found.get(case.entry, case) for case in cases]
+
+
+def _shim(init: Process) -> Optional[Process]:
+    """The shim of an init process: its parent, if that is one; an init whose shim is dead has another parent."""
+    parent = processes.parent(init)
+    name = os.path.basename(processes.executable(parent.pid) or "") if parent else ""
+    return parent if name.startswith(_SHIM) else None
+
+
+def _owns(shim: Optional[Process], place: Endpoint, said: Answers, sockets: _Sockets) -> bool:
+    """Whether who answers is that very shim, by its own word and by the kernel's."""
+    return shim is not None and said.shim_pid == shim.pid and place.name in sockets.of(shim.pid)
 
 
 def _is_lost(case: Case, classes: List[str]) -> bool:
@@ -111,7 +123,7 @@ def _is_lost(case: Case, classes: List[str]) -> bool:
 def _places(case: Case, shim: Optional[Process], sockets: _Sockets, sandboxes: dict) -> Tuple[Endpoint, ...]:
     """Where the task may be served: as its bundle says, on its shim's own sockets, where its sandbox is."""
     found = [place for place, said in case.answers.items() if said.service]
-    if shim and os.path.basename(processes.executable(shim.pid) or "").startswith(_SHIM):
+    if shim:
         found += [Endpoint("unix", path, "ttrpc") for path in sockets.of(shim.pid)]
     sandbox = sandboxes.get((case.entry.namespace, _sandbox_id(case.bundle)))
     params = best(sandbox) if sandbox else None
@@ -144,9 +156,9 @@ def _binary(case: Case, shim: Optional[Process], daemon: Daemon) -> Tuple[Option
     look for it (resolveRuntimePath, recovery-spec 1.3 step 6), if the bundle asks for that name too.
     """
     running = processes.executable(shim.pid) if shim else None
-    name = os.path.basename(running or "")
-    if not name.startswith(_SHIM):
+    if running is None:
         return None, "no shim runs from which the right one could be told"
+    name = os.path.basename(running)
     if not processes.executable_gone(shim.pid):
         return (running, None) if _is_safe(running) else (None, "the {0} it runs can be changed by others".format(name))
     asked = _asked_for(case)
