@@ -21,7 +21,6 @@ from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._rec
     a_bundle,
     a_case,
     a_daemon,
-    parameters,
     said,
     silent,
 )
