@@ -73,7 +73,10 @@ _USUAL_DELAY = 0.02
 
 
 class Forecast(NamedTuple):
-    """What a restart does to one entry. ``delay`` is what it adds to containerd's start, in seconds."""
+    """What a restart does to one entry. ``delay`` is what it adds to containerd's start, in seconds.
+
+    ``rescuable``: the task is at risk, and shim_migrate would restore files of its bundle that keep it.
+    """
 
     outcome: str
     task: str
@@ -82,6 +85,7 @@ class Forecast(NamedTuple):
     rule: str
     reason: str
     delay: float
+    rescuable: bool = False
 
 
 class _Load(NamedTuple):

@@ -27,6 +27,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forec
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.hazards import Hazard
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import ReleaseClass
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescuable import rescuable
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescue_search import search
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import scan
 
@@ -130,7 +131,8 @@ def outlook(daemon: Daemon, cases: List[Case], wanted: str) -> Outlook:
     """The forecast for every entry and for the host as a whole."""
     version, release = target(daemon, wanted)
     timeout = daemon.load_timeout
-    pairs = [(case, forecast(case, release, timeout)) for case in cases]
+    told = [forecast(case, release, timeout) for case in cases]
+    pairs = [(case, one._replace(rescuable=rescuable(case, one, release, timeout))) for case, one in zip(cases, told)]
     estimate = start_estimate(tuple(pair[1].delay for pair in pairs), release, os.cpu_count() or 1)
     found = hazards.of_unit(daemon.unit, estimate)
     stuck = [case for case, one in pairs if one.outcome == "hangs"]

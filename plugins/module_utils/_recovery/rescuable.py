@@ -36,9 +36,8 @@ class Unmendable(NamedTuple):
     reason: str
 
 
-def rescuable(case: Case, release: ReleaseClass, load_timeout: float) -> bool:
-    """Whether the task is at risk in a restart into that release, and its bundle can be mended."""
-    told = forecast(case, release, load_timeout)
+def rescuable(case: Case, told: Forecast, release: ReleaseClass, load_timeout: float) -> bool:
+    """Whether a task is at risk, and restored files would keep it: what shim_migrate goes by, too."""
     return told.at_risk and isinstance(mend(case, told, release, load_timeout), Mend)
 
 
