@@ -93,7 +93,7 @@ def _proven(case: Case) -> Union[Endpoint, str]:
     if case.found is None:
         return "nothing in its bundle is wrong"
     if case.found.shim is None:
-        return "its shim is dead: its init process is the child of none"
+        return "its init process is the child of no shim: that is dead, or the pid of init.pid another's"
     if not case.found.places:
         return "its shim listens on no socket"
     refusals = []

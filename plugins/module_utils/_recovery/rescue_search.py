@@ -124,7 +124,7 @@ def _places(case: Case, shim: Optional[Process], sockets: _Sockets, sandboxes: d
     """Where the task may be served: as its bundle says, on its shim's own sockets, where its sandbox is."""
     found = [place for place, said in case.answers.items() if said.service]
     for place in found:
-        # A shim of a containerd that logs at debug level has a second socket, which answers no Connect: why wait for it.
+        # The second socket, which a shim has where containerd logs at debug level, would keep us waiting.
         if unproven(case.answers[place], case.bundle.init) is None and _owns(shim, place, case.answers[place], sockets):
             return (place,)
     if shim:
