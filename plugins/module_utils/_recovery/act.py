@@ -55,7 +55,7 @@ def write_atomically(directory: int, name: str, data: bytes, mode: int) -> None:
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         os.fsync(directory)
     except OSError:
-        os.unlink(temporary, dir_fd=directory)
+        _remove(directory, temporary)
         raise
 
 
