@@ -166,6 +166,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forec
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook, target
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import candidates
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rollback import destination, rollback
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.surroundings import observe
 
 
 def probe(options, check_mode):
@@ -201,7 +202,8 @@ def one_look(options):
     versions = [here.running, here.installed] + [target(here, one)[0] for one in wanted]
     classes = candidates(versions + [destination(versions)])
     cases = look(here, options, deadline, classes, options["pids"])
-    views = [outlook(here, cases, one) for one in wanted]
+    around = observe(here, cases)
+    views = [outlook(here, cases, one, around) for one in wanted]
     first = views[0]
     return {
         "shims": [report.shim_row(case, one) for case, one in first.forecasts],

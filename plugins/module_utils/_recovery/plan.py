@@ -126,7 +126,7 @@ def _not_migrated(case: Case) -> Optional[str]:
     """Why the shim behind ``address`` is not proven to be the one of this task; None when it is."""
     # Where 2.x will dial, not where 1.7 does: an address that is JSON leads only 1.7 anywhere (row C5).
     params = restore(case.bundle, "V20a")
-    said = case.answers.get(resolve(params)) if isinstance(params, Params) else None
+    said = case.answers.get(resolve(params, case.cwd)) if isinstance(params, Params) else None
     if said is None:
         return "its address leads to no socket"
     if not said.failure and ("v2" not in said.connect or said.connect["v2"].code != OK):

@@ -134,7 +134,7 @@ def _with_runtime(case: Case) -> Case:
     if (case.runtime_resolves and named) or not (case.found and case.found.binary):
         return case
     written = _with_file(case, "shim-binary-path", case.found.binary.encode("utf-8", "surrogateescape"))
-    return written._replace(runtime_resolves=True)
+    return written._replace(runtime=case.found.binary, **case.found.facts)
 
 
 def _with_file(case: Case, name: str, data: bytes) -> Case:
@@ -142,7 +142,8 @@ def _with_file(case: Case, name: str, data: bytes) -> Case:
 
 
 def _loads(case: Case, name: str, load_timeout: float) -> bool:
-    return forecast(case, ReleaseClass(name, True, (name,)), load_timeout).outcome == "reattached"
+    one = forecast(case, ReleaseClass(name, True, (name,)), load_timeout)
+    return one.outcome == "reattached" and one.task == "kept"
 
 
 def _reason(case: Case, after: Forecast) -> str:

@@ -16,7 +16,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes, unix_sockets
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes, runtime, unix_sockets
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Answers, Question, ask
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, best, restore
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
@@ -87,7 +87,8 @@ def search(
         shim = shims[case.entry]
         owned = tuple(place for place in places[case.entry] if _owns(shim, place, answers[place], sockets))
         binary, problem = _binary(case, shim, daemon)
-        told = Found(places[case.entry], shim, owned, binary, problem)
+        facts = runtime.facts(os.fsencode(binary), daemon) if binary else {}
+        told = Found(places[case.entry], shim, owned, binary, problem, facts)
         found[case.entry] = case._replace(answers=answers, found=told)
     return [found.get(case.entry, case) for case in cases]
 
@@ -113,7 +114,7 @@ def _is_lost(case: Case, classes: List[str]) -> bool:
         return True
     for name in classes:
         params = restore(bundle, name)
-        said = case.answers.get(resolve(params)) if isinstance(params, Params) else None
+        said = case.answers.get(resolve(params, case.cwd)) if isinstance(params, Params) else None
         wanted = "v{0}".format(min(params.version, 3)) if said else None
         if said is None or unproven(said, bundle.init) or said.service != wanted:
             return True
@@ -131,7 +132,7 @@ def _places(case: Case, shim: Optional[Process], sockets: _Sockets, sandboxes: d
         found += [Endpoint("unix", path, "ttrpc") for path in sockets.of(shim.pid)]
     sandbox = sandboxes.get((case.entry.namespace, _sandbox_id(case.bundle)))
     params = best(sandbox) if sandbox else None
-    place = resolve(params) if isinstance(params, Params) else None
+    place = resolve(params, case.cwd) if isinstance(params, Params) else None
     if isinstance(place, Endpoint):
         found.append(place)
     return tuple(dict.fromkeys(found))
@@ -168,8 +169,8 @@ def _binary(case: Case, shim: Optional[Process], daemon: Daemon) -> Tuple[Option
     asked = _asked_for(case)
     if asked != name:
         return None, "its shim runs {0}, and it asks for {1}".format(name, asked or "nothing")
-    for path in [running] + [os.path.join(place, name) for place in _search_path(daemon)]:
-        if os.path.isabs(path) and _is_safe(path):
+    for path in (running, runtime.find_named(name, daemon).path):
+        if path and _is_safe(path):
             return path, None
     return None, "there is no {0} that root alone can change where containerd looks".format(name)
 
@@ -177,18 +178,7 @@ def _binary(case: Case, shim: Optional[Process], daemon: Daemon) -> Tuple[Option
 def _asked_for(case: Case) -> Optional[str]:
     """The name of the binary that the bundle, or else its container record, names: by path or by runtime name."""
     wanted = (case.bundle.shim_binary_path.text() or case.runtime or "").strip()
-    if "/" in wanted or not wanted:
-        return os.path.basename(wanted) or None
-    parts = wanted.split(".")
-    return "containerd-shim-{0}-{1}".format(*parts[-2:]) if len(parts) > 1 else None
-
-
-def _search_path(daemon: Daemon) -> List[str]:
-    if daemon.process is None:
-        return []
-    path = processes.search_path(daemon.process.pid) or ""
-    directory = processes.working_directory(daemon.process.pid) or "/"
-    return [directory] + path.split(":") + [os.path.dirname(daemon.executable or "")]
+    return os.path.basename(wanted) if "/" in wanted else runtime.binary_name(wanted)
 
 
 def _is_safe(path: str) -> bool:

@@ -40,6 +40,7 @@ from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._rec
 
 THE_SHIM = Process(411, 91000)
 ELSEWHERE = Endpoint("unix", "/run/containerd/s/elsewhere", "ttrpc")
+FACTS = {"runtime_resolves": True, "runtime_path": SHIM, "shipped_by": None, "shim_runs": True}
 OLD, NEW = CLASSES[:2], CLASSES[2:]
 
 
@@ -51,7 +52,8 @@ def searched(case, heard, binary=SHIM, shim=THE_SHIM, owned=(HERE,)):
     """The case after its shim was searched for: ``heard`` is what is said at each place that was found."""
     answers = dict(case.answers)
     answers.update(heard)
-    return case._replace(answers=answers, found=Found(tuple(heard), shim, tuple(owned), binary, None))
+    found = Found(tuple(heard), shim, tuple(owned), binary, None, FACTS if binary else {})
+    return case._replace(answers=answers, found=found)
 
 
 def told(case, release):
@@ -178,7 +180,7 @@ def test_a_shim_of_2_x_cannot_be_rescued_for_1_x(name):
 )
 def test_what_no_file_can_mend(bundle, known, reason):
     case = damaged(bundle, "V20b", **known)
-    case = case._replace(found=case.found._replace(binary=None, binary_problem="why"))
+    case = case._replace(found=case.found._replace(binary=None, binary_problem="why", facts={}))
     assert told(case, single("V20b")) == Unmendable(reason)
 
 
@@ -208,7 +210,7 @@ def test_the_word_and_the_deed_agree(row, name):
     assert bool(well) is not one.at_risk
     if steps:
         fields = {step.name.replace("-", "_").replace(".", "_"): File("file", step.data) for step in steps}
-        known = {"runtime_resolves": True} if "shim_binary_path" in fields else {}
+        known = FACTS if "shim_binary_path" in fields else {}
         mended = case._replace(bundle=case.bundle._replace(**fields), **known)
         after = forecast(mended, single(name), 5.0)
         assert (after.outcome, after.at_risk) == ("reattached", False)
