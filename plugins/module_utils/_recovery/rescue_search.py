@@ -82,9 +82,9 @@ def search(
     )
     found = {}
     for case in wanted:
-        answers = dict(case.answers)
-        answers.update({place: said for (entry, place), said in heard.items() if entry == case.entry})
-        shim = shims[case.entry]
+        shim, answers = shims[case.entry], dict(case.answers)
+        for place in places[case.entry]:
+            answers.setdefault(place, heard.get((case.entry, place)))
         owned = tuple(place for place in places[case.entry] if _owns(shim, place, answers[place], sockets))
         binary, problem = _binary(case, shim, daemon)
         facts = runtime.facts(os.fsencode(binary), daemon) if binary else {}

@@ -52,6 +52,11 @@ def _nobody(path):
     path.write_text("unix:///run/containerd/s/nobody")
 
 
+def _other_shim(path):
+    own, other = (place / path.name for place in (path.parent, path.parent.parent / "plain2"))
+    own.write_text(own.read_text().replace(_address(own), _address(other)))
+
+
 def _directory(path):
     path.unlink()
     path.mkdir()
@@ -92,6 +97,7 @@ DAMAGES = {
     # 1.7 takes what is older than 2 for an address, and so do 2.x.
     "too-old": Damage(_version(1)),
     "nobody": Damage(_nobody),
+    "other-shim": Damage(_other_shim),
     "directory": Damage(_directory),
     "link": Damage(_link),
     "path-line-break": Damage(_appended, SHIM_PATH),

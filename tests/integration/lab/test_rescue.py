@@ -96,7 +96,12 @@ def case(request, told):
 
 
 def test_without_a_rescue_the_restart_loses_the_container(case):
-    assert case.one.fates[case.lost.key] == ("unmanaged" if case.lost.name == damage.SHIM_PATH else "killed")
+    fate = case.one.fates[case.lost.key]
+    if case.lost.where == "other-shim" and case.one.host.release == "1.6":
+        # It lists the task, as one of the shim that does not have it.
+        assert fate.startswith("listed as None, was ")
+    else:
+        assert fate == ("unmanaged" if case.lost.name == damage.SHIM_PATH else "killed")
 
 
 def test_with_a_rescue_the_restart_keeps_the_container(case):
@@ -110,7 +115,7 @@ def test_with_a_rescue_the_restart_keeps_the_container(case):
 
 def test_the_forecast_says_that_it_can_be_rescued(case):
     row = story.by_key(case.one.results["probe"]["shims"])[case.victim.key]
-    assert row["at_risk"] and row["outcome"] != "reattached", row
+    assert row["at_risk"] and row["task"] != "kept", row
 
 
 def test_the_file_is_as_containerd_wrote_it(case):

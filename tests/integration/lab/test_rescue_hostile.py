@@ -31,10 +31,9 @@ REFUSED = {
     "socketless": "the socket file is missing",
     "other": "its shim names pid 0, its init.pid says ",
     "web1/app": "/impostor is not its shim, pid ",
+    "web1/sandbox": "its shim names pid ",
     "web1/sidecar": "its shim names pid ",
 }
-#: containerd 1.6 does not ask a shim whether it has the task, so it keeps this one on the wrong shim.
-NOT_AT_RISK = {("1.6", "other")}
 #: What is odd, and rescued all the same.
 RESCUED = ("fifo", "linked", "huge", "two-sockets")
 PLAIN = [*RESCUED, *(name for name in REFUSED if "/" not in name)]
@@ -203,16 +202,12 @@ def scene(request, told):
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_not_proven_is_refused_with_its_reason(scene, name):
     refused = story.by_key(scene.result["refused"])
-    if (scene.host.release, name) in NOT_AT_RISK:
-        assert scene.key(name) not in refused
-        return
     assert REFUSED[name] in refused[scene.key(name)]["reason"]
 
 
 def test_nothing_else_is_refused_and_the_module_does_not_fail(scene):
     assert scene.result["failed"] is False and scene.result["changed"] is True
-    wanted = {scene.key(name) for name in REFUSED if (scene.host.release, name) not in NOT_AT_RISK}
-    assert set(story.by_key(scene.result["refused"])) == wanted
+    assert set(story.by_key(scene.result["refused"])) == {scene.key(name) for name in REFUSED}
     assert set(story.by_key(scene.result["rescued"])) == {scene.key(name) for name in RESCUED}
 
 
