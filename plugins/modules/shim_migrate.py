@@ -23,6 +23,7 @@ description:
     What cannot be proven is left as it is, and the reason returned in RV(refused).
 extends_documentation_fragment:
   - shimops.containerd._shared
+  - shimops.containerd._shared.run
   - shimops.containerd._shared.attributes
 requirements:
   - protobuf 3.6 or newer (python3-protobuf of the distribution)
@@ -49,6 +50,11 @@ options:
       - A directory in the place of a file always stays.
     type: bool
     default: true
+  run_id:
+    description:
+      - The name of the run that has the host from here on, until its M(shimops.containerd.shim_reconnect) is done.
+        No other run acts on it meanwhile.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -91,9 +97,18 @@ summary:
   sample: {"migrated": 8, "rescued": 1, "refused": 0, "truncated": 0}
 """
 
+import contextlib
+
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act, daemon, plan, preflight, report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
+    act,
+    daemon,
+    hold,
+    plan,
+    preflight,
+    report,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, target
 
 
@@ -109,8 +124,9 @@ def migrate(options, check_mode):
     migrations, left = plan.migrate(cases, release.name)
     if not check_mode:
         preflight.require_no_hold()
-    rescued, failed, wrote = act.take_all(rescues, check_mode)
-    migrated, more, wrote_more = act.take_all(migrations, check_mode)
+    with contextlib.nullcontext() if check_mode else hold.held(options["run_id"], options["timeout"], last=False):
+        rescued, failed, wrote = act.take_all(rescues, check_mode)
+        migrated, more, wrote_more = act.take_all(migrations, check_mode)
     result = {
         "changed": wrote or wrote_more,
         "migrated": migrated,
@@ -127,6 +143,8 @@ def main():
         "target_version": {"type": "str", "default": "installed"},
         "rescue": {"type": "bool", "default": False},
         "backup": {"type": "bool", "default": True},
+        "run_id": {"type": "str"},
+        "run_folder": {"type": "path"},
     }
     execute(migrate, spec)
 

@@ -15,6 +15,7 @@ description:
   - With O(wanted) it waits until every shim has one of these outcomes, and fails when that does not come.
 extends_documentation_fragment:
   - shimops.containerd._shared
+  - shimops.containerd._shared.run
   - shimops.containerd._shared.attributes
 requirements:
   - protobuf 3.6 or newer (python3-protobuf of the distribution)
@@ -152,6 +153,11 @@ rollback:
   returned: always
   type: dict
   sample: {"class": "closing", "containers": [], "to": "1.7.34"}
+ledger:
+  description: The run in the host's ledger, its phase, and how many tasks it lost; empty without a ledger.
+  returned: always
+  type: dict
+  sample: {"lost": 0, "phase": "verified", "run_id": "monday-1"}
 elapsed:
   description: Seconds the module took.
   returned: always
@@ -161,7 +167,7 @@ elapsed:
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon, preflight, report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon, ledger, preflight, report
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook, target
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import candidates
@@ -212,6 +218,7 @@ def one_look(options):
         "start_estimate": first.start_estimate,
         "hazards": [hazard.told() for hazard in first.hazards],
         "rollback": rollback(versions, cases, here.load_timeout).told(),
+        "ledger": ledger.brief(ledger.PLACE),
         "refusal": refusal(here, first),
         "targets": [report.target(view) for view in views],
     }
@@ -231,6 +238,7 @@ def main():
     execute(
         probe,
         {
+            "run_folder": {"type": "path"},
             "target_version": {"type": "list", "elements": "str", "default": ["installed"]},
             "wanted": {"type": "list", "elements": "str", "choices": list(OUTCOMES)},
             "wait_timeout": {"type": "float", "default": 0},
