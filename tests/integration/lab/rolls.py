@@ -129,6 +129,11 @@ class Roll:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self):
+        """The process of ansible-playbook."""
+        return self._process.pid
+
     def __enter__(self):
         return self
 
