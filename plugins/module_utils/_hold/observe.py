@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import re
+import stat
 import struct
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -136,12 +137,18 @@ def locks(paths: Sequence[str] = LOCKS) -> List[Tuple[str, int, str]]:
 
 
 def small_file(path: str) -> Optional[str]:
-    """The text of a file of the host's configuration; None when there is none. No link or FIFO is followed."""
+    """The text of a small file; None when there is none, empty when it is no file. No link is followed."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError:
         return ""
-    with os.fdopen(handle, "rb") as stream:
-        return stream.read(_LARGEST).decode("utf-8", "replace")
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return ""
+        return os.read(handle, _LARGEST).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)

@@ -56,11 +56,13 @@ def load() -> Optional[dict]:
         return None
     except OSError as error:
         raise ShimError("act", path(), "cannot be read ({0})".format(os.strerror(error.errno)), _REMEDY) from error
-    with os.fdopen(handle, "rb") as stream:
-        status = os.fstat(stream.fileno())
+    try:
+        status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != 0 or status.st_mode & 0o022:
             raise ShimError("act", path(), "is not a file that only root can write", _REMEDY)
-        data = stream.read(_LARGEST)
+        data = os.read(handle, _LARGEST)
+    finally:
+        os.close(handle)
     try:
         book = json.loads(data.decode("utf-8"))
         if book["schema"] != SCHEMA or not {"run_id", "boot_id", "began"}.issubset(book):
