@@ -11,7 +11,6 @@ reload alone takes the GPUs away from running containers (users-and-peers 2.6).
 
 from __future__ import annotations
 
-import os
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.layouts import LAYOUTS
@@ -160,7 +159,7 @@ def _candidates(seen: Seen, custom: Sequence[str]) -> List[Tuple[str, str]]:
 
 def runs_checker(command: str) -> bool:
     """Whether a service's command line is that of a known health checker."""
-    return any(os.path.basename(word) in CHECKER_PROGRAMS for word in command.split())
+    return any(word.rpartition("/")[2] in CHECKER_PROGRAMS for word in command.split())
 
 
 def _quiet(state: Optional[UnitState]) -> str:

@@ -47,7 +47,7 @@ def test_a_running_upgrade_is_never_stopped(name):
 
 
 @pytest.mark.parametrize(
-    "command", ["/opt/npd/node-problem-detector --config=x", "/bin/bash /home/kubernetes/bin/health-monitor.sh kubelet"]
+    "command", ["/opt/npd/node-problem-detector --config=x", "/bin/bash /opt/bin/health-monitor.sh kubelet"]
 )
 def test_a_health_checker_is_known_by_its_program(command):
     assert planned(seen(unit("acme.service", command=command)))[0] == [("health_checker", "acme.service", "stop")]
