@@ -16,6 +16,8 @@ description:
   - What is held, and how it was before, is written to C(/var/lib/shimops/held.json) before anything is touched. When a
     run is cut in two, the next one finds the record, puts everything back, and says so.
   - Units are stopped and started, never masked, enabled or disabled, and systemd is never made to reload its units.
+  - From here on the run has the host, as with M(shimops.containerd.shim_migrate), until its
+    M(shimops.containerd.shim_reconnect) is done or everything is put back. No other run acts on it meanwhile.
 extends_documentation_fragment:
   - shimops.containerd._shared
   - shimops.containerd._shared.attributes
@@ -102,29 +104,34 @@ msg:
   sample: 5 of 5 held
 """
 
+import contextlib
+
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
-from ansible_collections.shimops.containerd.plugins.module_utils._hold import told
-from ansible_collections.shimops.containerd.plugins.module_utils._hold.keeper import Keeper
+from ansible_collections.shimops.containerd.plugins.module_utils._interference import record, told
+from ansible_collections.shimops.containerd.plugins.module_utils._interference.keeper import Keeper
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import preflight, report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import hold, preflight, report
 
 
-def hold(options, check_mode):
+def keep(options, check_mode):
     """Hold or put back, and shape what came of it."""
     units = told.names(options["units"])
     keeper = Keeper(units, told.runtime_units(options), check_mode, lambda: Deadline(options["timeout"]))
-    patience = Deadline(options["wait_timeout"])
-    if options["state"] == "released":
-        return report.fit(told.result(keeper.release(patience)), options["detail"])
-    if not check_mode:
+    release, patience = options["state"] == "released", Deadline(options["wait_timeout"])
+    if not (release or check_mode):
         preflight.require_no_hold()
-    return report.fit(told.result(keeper.hold(options["run_id"], patience)), options["detail"])
+    # Without a run of its own it puts another's holds back: that one's claim is no obstacle then.
+    run_id = options["run_id"] or (record.load() or {}).get("run_id")
+    alone = hold.held(run_id, options["timeout"] + options["wait_timeout"], last=release)
+    with contextlib.nullcontext() if check_mode else alone:
+        done = keeper.release(patience) if release else keeper.hold(run_id, patience)
+    return report.fit(told.result(done), options["detail"])
 
 
 def main():
     """Run the module."""
     execute(
-        hold,
+        keep,
         {
             "state": {"type": "str", "default": "held", "choices": ["held", "released"]},
             "run_id": {"type": "str"},

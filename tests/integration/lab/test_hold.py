@@ -14,6 +14,7 @@ RUNTIME = "/run/systemd/system"
 DOCTORS = ["node-doctor.service", "lazy-doctor.service", "absent-doctor.service"]
 SNIPPET = "/etc/needrestart/conf.d/zz-shimops-hold.conf"
 RECORD = "/var/lib/shimops/held.json"
+CLAIM = "/var/lib/shimops/claim.json"
 WATCHED = (
     "apt-daily.timer apt-daily-upgrade.timer containerd-monitor.service node-doctor.service lazy-doctor.service "
     "node-problem-detector.service containerd.service"
@@ -53,7 +54,7 @@ systemctl is-active -q lab-dockerd || systemd-run -q --unit=lab-dockerd /usr/bin
 QUIET = r"""
 systemctl stop lab-dockerd apt-daily.timer containerd-monitor node-doctor lazy-doctor node-problem-detector || true
 rm -rf /run/systemd/system/containerd.service.wants /etc/needrestart /usr/bin/snap /usr/bin/dockerd /run/shimops-snap \
-    /run/shimops-stop /var/lib/shimops/held.json /etc/shimops
+    /run/shimops-stop /var/lib/shimops/held.json /var/lib/shimops/claim.json /etc/shimops
 for name in containerd-monitor node-doctor lazy-doctor node-problem-detector; do
     rm -f "/run/systemd/system/$name.service"
 done
@@ -211,8 +212,11 @@ def test_everything_is_held_and_put_back_as_it_was(fleet, noisy):
 
 def test_what_a_dead_run_held_is_put_back_and_told_by_the_next(fleet, noisy):
     before = states(noisy)
-    # A controller that dies after this leaves the hosts as they are now.
+    # A controller that dies after this leaves the hosts as they are now: with its holds, and its claim on them.
     hold(fleet, "dead-1")
+    for name, result in hold(fleet, "alive-2").items():
+        assert result["failed"] and not result["changed"] and "is held by run dead-1" in result["msg"], name
+    play.together(noisy.values(), lambda host: host.script('rm "$1"', CLAIM))
     for name, result in hold(fleet, "alive-2").items():
         assert not result["failed"] and result["changed"] and result["earlier_run"] == "dead-1", name
         assert "7 put back that the run dead-1 had held" in result["msg"]

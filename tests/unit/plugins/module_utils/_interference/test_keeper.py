@@ -12,8 +12,8 @@ import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._hold import keeper, observe, record, rules
-from ansible_collections.shimops.containerd.plugins.module_utils._hold.rules import Seen, UnitState
+from ansible_collections.shimops.containerd.plugins.module_utils._interference import keeper, observe, record, rules
+from ansible_collections.shimops.containerd.plugins.module_utils._interference.rules import Seen, UnitState
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.command import Output
 from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_facts import needs_root

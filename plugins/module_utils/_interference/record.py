@@ -16,7 +16,7 @@ import stat
 from typing import List, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._hold.rules import Item
+from ansible_collections.shimops.containerd.plugins.module_utils._interference.rules import Item
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act, processes
 
 #: In the directory of the ledger: root's alone.
@@ -75,21 +75,8 @@ def load() -> Optional[dict]:
 
 def save(book: dict) -> None:
     """The record to disk, for root alone, synced before this returns."""
-    try:
-        os.makedirs(PLACE, mode=0o700, exist_ok=True)
-        directory = os.open(PLACE, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            status = os.fstat(directory)
-            if status.st_uid != 0 or status.st_mode & 0o022:
-                raise ShimError("act", PLACE, "can be written by others than root", "make it root's alone")
-            data = json.dumps(book, indent=1, sort_keys=True).encode("utf-8")
-            act.write_atomically(directory, NAME, data, 0o600)
-        finally:
-            os.close(directory)
-    except OSError as error:
-        raise ShimError(
-            "act", path(), "cannot be written ({0})".format(os.strerror(error.errno)), "nothing was held; make room"
-        ) from error
+    with act.private_directory(PLACE) as directory:
+        act.write_atomically(directory, NAME, json.dumps(book, indent=1, sort_keys=True).encode("utf-8"), 0o600)
 
 
 def remove() -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.module_utils._hold import rules
-from ansible_collections.shimops.containerd.plugins.module_utils._hold.rules import Item, Seen, UnitState
+from ansible_collections.shimops.containerd.plugins.module_utils._interference import rules
+from ansible_collections.shimops.containerd.plugins.module_utils._interference.rules import Item, Seen, UnitState
 
 OWN = ("containerd.service",)
 

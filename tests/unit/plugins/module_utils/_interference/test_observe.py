@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._hold import observe
+from ansible_collections.shimops.containerd.plugins.module_utils._interference import observe
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.command import Output
 
 SHOWN = """Id=apt-daily.timer

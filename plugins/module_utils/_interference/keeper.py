@@ -11,8 +11,8 @@ from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._hold import observe, record, rules
-from ansible_collections.shimops.containerd.plugins.module_utils._hold.rules import Finding, Item
+from ansible_collections.shimops.containerd.plugins.module_utils._interference import observe, record, rules
+from ansible_collections.shimops.containerd.plugins.module_utils._interference.rules import Finding, Item
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act, command, processes
 
 _TICK = 0.5
