@@ -99,7 +99,7 @@ def ids(rows):
 
 def start(host):
     """Start what the tests need on a host; the id of the chatty container."""
-    host.script(PLAIN, recipe.ROOTFS)
+    host.script('rm -rf "$2"\n' + PLAIN, recipe.ROOTFS, LOGS)
     pod = workloads.run_pod(host, "chatty", containers=["talker", "quiet"], start=False, command=ON_DEMAND, logs=LOGS)
     with cri.Client(host) as client:
         for container in pod.containers.values():
@@ -122,6 +122,7 @@ def stalled(fleet, hosts):
         "gap-1",
         restart_command=[SCRIPT],
         exec_proof=["default/plain1"],
+        exec_command=["/bin/true"],
     )
     return results, talkers, tasks
 
@@ -180,7 +181,7 @@ def test_an_exec_that_cannot_be_is_told_for_what_it_is(stalled, fleet, hosts):
     play.together(hosts.values(), lambda host: faults.apply(host, "runc_off_path"))
     try:
         # Without runc a shim can start nothing: that is no container without the command.
-        for name, result in reconnect(fleet, "verified", exec_proof=named[:1]).items():
+        for name, result in reconnect(fleet, "verified", exec_proof=named[:1], exec_command=["/bin/true"]).items():
             assert result["exec_proof"][0]["result"] == "failed" and result["failed"], name
     finally:
         play.together(hosts.values(), lambda host: faults.apply(host, "runc_off_path", undo=True))
