@@ -36,6 +36,13 @@ def wanted(names: Sequence[str]) -> List[Tuple[str, str]]:
     return found
 
 
+def require_command(command: Sequence[str]) -> None:
+    """Refuse a command that is none."""
+    if not command or not command[0] or command[0].startswith("-"):
+        told = "exec_command={0}".format(" ".join(command))
+        raise ShimError("options", told, "names no program", "give a harmless one, such as true")
+
+
 def prove(tasks: Sequence[Tuple[str, str]], command: Sequence[str], daemon: Daemon) -> List[dict]:
     """Run the command in each of these tasks; one row each with ``result`` of RESULTS and the reason."""
     rows = []

@@ -61,6 +61,7 @@ class LogWatch:
         self._counts: Dict[str, int] = {}
         self._stalled: Sequence[dict] = ()
         exec_proof.wanted(options["exec_proof"] or ())
+        exec_proof.require_command(options["exec_command"])
 
     def foretell(self, daemon: Daemon, cases: List[Case], start_estimate: float, clock: Deadline) -> None:
         """Keep who is likely to stall."""
