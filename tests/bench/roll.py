@@ -14,7 +14,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from dev import place, playbook  # noqa: E402  # after the path that leads to it
-
 from lab.fleet import Fleet  # noqa: E402
 
 LAB, HOSTS, ROUNDS = "rollbnch", 4, 3
