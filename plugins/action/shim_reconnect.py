@@ -9,7 +9,17 @@ from __future__ import annotations
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
 from ansible_collections.shimops.containerd.plugins.plugin_utils._action import RunAction
 
-_KEYS = ("verdicts", "summary", "gap", "journal_tail")
+_KEYS = (
+    "verdicts",
+    "summary",
+    "gap",
+    "journal_tail",
+    "log",
+    "unread",
+    "stalled",
+    "likely_to_stall",
+    "exec_proof",
+)
 
 
 class ActionModule(RunAction):
