@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a fleet sees of a roll: one stale host in ten, a check that changes nothing, two rolls at once, how much is told.
+"""A roll over a fleet: one stale host in ten, a check that changes nothing, two rolls at once, and how much is told.
 
 The run itself is kept by ``fleet_run``, on the controller.
 """
@@ -68,7 +68,8 @@ def ten(row, tmp_path):
 
 def standing(host):
     """Everything on a host that a roll could change: containerd, tasks, and the files it and we keep."""
-    find = "find /run/containerd /etc /var/lib/shimops /usr/local -xdev -type f -printf '%p %i %s %T@\\n' 2>/dev/null | sort"
+    places = "/run/containerd /etc /var/lib/shimops /usr/local"
+    find = f"find {places} -xdev -type f -printf '%p %i %s %T@\\n' 2>/dev/null | sort"
     files = host.run(["sh", "-c", find], check=False).stdout
     return world.containerd(host), world.tasks(host), hashlib.sha256(files.encode()).hexdigest()
 
@@ -191,8 +192,6 @@ def test_hooks_gate_deadline_quarantine_and_stop_file(row, ten, tmp_path):
         "before lab1 begun",
         "after lab1 verified",
         "between",
-        "before lab2 begun",
-        "after lab2 refused",
         "between",
         "before lab3 begun",
         "after lab3 lost",
