@@ -4,6 +4,7 @@
 """The roll mends what it would lose and then restarts, refuses where it is not to mend, and looks again in time."""
 
 import json
+import time
 from types import SimpleNamespace
 
 import damage
@@ -102,7 +103,7 @@ def test_with_rescue_the_host_is_mended_and_restarted(one):
 def test_a_forecast_older_than_ten_minutes_is_taken_again(fleet, clean, tmp_path):
     """Two hosts after the first one: damaged after the forecast, that of one of them made to look old."""
     first, old, fresh = (host.name for host in sorted(clean.values(), key=lambda host: host.name))
-    damaged = {}
+    damaged, began = {}, time.time()
     for name in (old, fresh):
         host = fleet.host(name)
         path = f"{shims.STATE}/default/plain1/{damage.bootstrap(host.release)}"
@@ -131,12 +132,16 @@ def test_a_forecast_older_than_ten_minutes_is_taken_again(fleet, clean, tmp_path
     hook.write_text(json.dumps(tasks))
     documents = roll(fleet, tmp_path, rolling_restart_batches=[1], rolling_restart_after_host=[str(hook)])
     assert documents[first]["state"] == "verified", documents[first]["message"]
-    # It was seen in time, and mended.
-    assert documents[old]["state"] == "verified", documents[old]["message"]
-    assert [row["id"] for row in documents[old]["rescued"]] == ["plain1"]
-    assert world.containerd(fleet.host(old)) != damaged[old]["daemon"]
-    assert fates(fleet.host(old), damaged[old]["tasks"]) == {"kept"}
-    # It was seen by the restart itself, which refused.
-    assert documents[fresh]["state"] == "refused" and documents[fresh]["rescued"] == []
-    assert world.containerd(fleet.host(fresh)) == damaged[fresh]["daemon"]
-    assert fates(fleet.host(fresh), damaged[fresh]["tasks"]) == {"kept"}
+    # One was looked at once more and the damage seen, the other one was not.
+    assert [documents[name]["forecast"]["at_risk"] for name in (old, fresh)] == [1, 0]
+    assert documents[old]["forecast"]["at"] > documents[fresh]["forecast"]["at"] > began
+    for name in (old, fresh):
+        # Found so late it is not mended in this attempt; the restart itself sees it in any case.
+        assert documents[name]["state"] == "refused" and documents[name]["rescued"] == [], documents[name]["message"]
+        assert world.containerd(fleet.host(name)) == damaged[name]["daemon"]
+    documents = roll(fleet, tmp_path)
+    for name in (old, fresh):
+        assert documents[name]["state"] == "verified", documents[name]["message"]
+        assert [row["id"] for row in documents[name]["rescued"]] == ["plain1"]
+        assert world.containerd(fleet.host(name)) != damaged[name]["daemon"]
+        assert fates(fleet.host(name), damaged[name]["tasks"]) == {"kept"}
