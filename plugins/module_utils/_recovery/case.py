@@ -60,8 +60,13 @@ class Case(NamedTuple):
 
     @property
     def best_answers(self) -> Optional[Answers]:
-        """The answers of the endpoint that said most."""
-        found = sorted(self.answers.values(), key=lambda said: (said.service is not None, said.failure is None))
+        """The answers of the endpoint that knows the task's init process, else of the one that said most."""
+        init = self.bundle.init if self.bundle else None
+
+        def worth(said: Answers) -> Tuple[bool, bool, bool]:
+            return (init is not None and said.task_pid == init.pid, said.service is not None, said.failure is None)
+
+        found = sorted(self.answers.values(), key=worth)
         return found[-1] if found else None
 
     @property

@@ -103,7 +103,8 @@ def core(version):
 class Roll:
     """One ansible-playbook over some hosts of a lab, with its run's folder in ``place``; usable as a context.
 
-    ``run_id`` is made unique, unless it is that of an earlier roll. ``words`` are further ones of the command line, ``options`` are variables of the playbook without their prefix.
+    ``run_id`` is made unique, unless it is that of an earlier roll. ``words`` are further ones of the command line,
+    ``options`` are variables of the playbook without their prefix.
     """
 
     def __init__(
