@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-pytest.register_assert_rewrite("play", "world")
+pytest.register_assert_rewrite("play", "world", "rolls")
 
 import play  # noqa: E402  # after the path that leads to it
 
@@ -52,3 +52,14 @@ def clean(fleet, hosts):
     """The same hosts, put back to what the lab started in them."""
     play.reset(fleet, hosts.values())
     return hosts
+
+
+@pytest.fixture(scope="session")
+def row():
+    """Ten small hosts of one release, in a lab beside the other: for what takes a fleet."""
+    lab = Fleet(Fleet().places.lab + "row")
+    found = lab.hosts
+    lab.up(hosts=10, releases=["1.7"], plain=1, pods=0)
+    yield lab
+    if not found and not os.environ.get("SHIMOPS_KEEP_LAB"):
+        lab.down()
