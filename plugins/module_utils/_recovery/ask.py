@@ -53,8 +53,9 @@ class Answers(NamedTuple):
     ``failure`` is (rule, reason) when no usable answer came, ``asked`` false when that says nothing of the shim;
     ``pids`` is None unless the shim listed them, with ``pids_failure`` (code, reason) when it should have and did not:
     the code is None for silence, DEADLINE_EXCEEDED when there was too little time to call it that, and UNAVAILABLE
-    when the connection broke. ``elapsed`` in seconds. ``stdio`` is where the task's stdout and stderr go: the path of a
-    FIFO, the URI of a file or a logger, or nothing.
+    when the connection broke. ``state_code`` is the status State ended with, None when it was not asked.
+    ``elapsed`` in seconds. ``stdio`` is where the task's stdout and stderr go: the path of a FIFO, the URI of a file or a
+    logger, or nothing.
     """
 
     connect: Dict[str, Reply]
@@ -67,6 +68,7 @@ class Answers(NamedTuple):
     failure: Optional[Tuple[str, str]]
     elapsed: float
     asked: bool
+    state_code: Optional[int] = None
     stdio: Optional[Tuple[str, str]] = None
 
     def brief(self) -> str:
@@ -115,6 +117,7 @@ class _Conversation:
         if not service:
             return
         state = self._call(service, "State", messages.encode("StateRequest", id=self._question.id), clock)
+        self.answers = self.answers._replace(state_code=state.code)
         if state.code == OK:
             said = messages.decode("StateResponse", state.payload)
             stdio = (said.stdout, said.stderr) if max(len(said.stdout), len(said.stderr)) <= _LONGEST_PATH else None
