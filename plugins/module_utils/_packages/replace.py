@@ -16,7 +16,7 @@ from typing import Dict, Iterator, List, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._packages import dpkg, files, policy, staged
+from ansible_collections.shimops.containerd.plugins.module_utils._packages import dpkg, files, policy, settings, staged
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.staged import Staged
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import plain
@@ -107,7 +107,7 @@ def _configure(plan: Staged) -> Optional[str]:
     if old == fresh:
         return None
     mode = os.stat(path).st_mode & 0o777
-    backup = "{0}.before-{1}".format(path, plan.release)
+    backup = path + settings.BACKUP + plan.release
     files.write(backup, old, mode)
     files.write(path, fresh, mode)
     return backup

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from typing import List, Optional
@@ -20,6 +21,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.relea
 DEFAULT = "/etc/containerd/config.toml"
 _VERSION = re.compile(r"^\s*version\s*=\s*(\d+)", re.MULTILINE)
 _LARGEST = 1024 * 1024
+#: What the name of a replaced configuration ends in, with the release that replaced it.
+BACKUP = ".before-"
 
 
 def place(arguments: List[str]) -> str:
@@ -66,6 +69,6 @@ def migrated(program: str, path: str, deadline: Deadline) -> Optional[str]:
 
 
 def _unreadable(path: str, release: str, why: str) -> ShimError:
-    return ShimError(
-        "package", path, "cannot be read by containerd {0} ({1})".format(release, why), "mend it or put the old one back"
-    )
+    kept = sorted(glob.glob(glob.escape(path) + BACKUP + "*"))
+    remedy = "put {0} in its place".format(kept[0]) if kept else "mend it"
+    return ShimError("package", path, "cannot be read by containerd {0} ({1})".format(release, why), remedy)
