@@ -15,6 +15,7 @@ description:
   - With O(wanted) it waits until every shim has one of these outcomes, and fails when that does not come.
 extends_documentation_fragment:
   - shimops.containerd._shared
+  - shimops.containerd._shared.run
   - shimops.containerd._shared.attributes
 requirements:
   - protobuf 3.6 or newer (python3-protobuf of the distribution)
@@ -125,6 +126,11 @@ rollback:
   returned: always
   type: dict
   sample: {"class": "open", "containers": []}
+ledger:
+  description: The run in the host's ledger, its phase, and how many tasks it lost; empty without a ledger.
+  returned: always
+  type: dict
+  sample: {"lost": 0, "phase": "verified", "run_id": "monday-1"}
 elapsed:
   description: Seconds the module took.
   returned: always
@@ -134,7 +140,7 @@ elapsed:
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon, preflight, report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon, ledger, preflight, report
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook, target
 
@@ -178,6 +184,7 @@ def one_look(options):
         "start_estimate": view.start_estimate,
         "hazards": [hazard._asdict() for hazard in view.hazards],
         "rollback": report.rollback(here, cases),
+        "ledger": ledger.brief(ledger.PLACE),
         "refusal": refusal(here, view),
     }
 
@@ -196,6 +203,7 @@ def main():
     execute(
         probe,
         {
+            "run_folder": {"type": "path"},
             "target_version": {"type": "str", "default": "installed"},
             "wanted": {"type": "list", "elements": "str", "choices": list(OUTCOMES)},
             "wait_timeout": {"type": "float", "default": 0},

@@ -18,6 +18,7 @@ description:
     happened.
 extends_documentation_fragment:
   - shimops.containerd._shared
+  - shimops.containerd._shared.run
   - shimops.containerd._shared.attributes
 requirements:
   - protobuf 3.6 or newer (python3-protobuf of the distribution)
@@ -195,7 +196,7 @@ journal_tail:
 """
 
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import ledger, report
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.upgrade import Upgrade
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
 
@@ -227,7 +228,8 @@ def main():
         {
             "state": {"type": "str", "required": True, "choices": ["recorded", "restarted", "verified", "rolled_back"]},
             "run_id": {"type": "str"},
-            "ledger": {"type": "path", "default": "/var/lib/shimops/ledger.json"},
+            "run_folder": {"type": "path"},
+            "ledger": {"type": "path", "default": ledger.PLACE},
             "target_version": {"type": "str", "default": "installed"},
             "package_dir": {"type": "path"},
             "freeze": {"type": "bool", "default": False},

@@ -29,6 +29,7 @@ ALONE = {
 }
 # The stages that only compute: they know neither files nor processes nor clocks.
 PURE = ("bootstrap", "endpoint", "forecast", "plan", "hazards", "verdict", "releases", "case", "layouts", "report")
+PURE_ELSEWHERE = ("_interference/rules.py", "_interference/told.py")
 IMPURE = ("os", "socket", "subprocess", "shutil", "signal", "threading")
 MODULES = Path("plugins/modules")
 
@@ -92,7 +93,7 @@ def staged() -> Iterator[str]:
         for library, home in ALONE.items():
             if not str(name).endswith(home) and any((one + ".").startswith(library + ".") for one in imported):
                 yield f"{name}: imports {library}, which belongs to {home} alone"
-        if name.parent.name == "_recovery" and name.stem in PURE:
+        if (name.parent.name == "_recovery" and name.stem in PURE) or str(name).endswith(PURE_ELSEWHERE):
             for library in sorted(imported & set(IMPURE)):
                 yield f"{name}: is a pure stage and imports {library}"
 

@@ -64,6 +64,11 @@ def arguments(pid: int) -> List[str]:
     return [part.decode("utf-8", "replace") for part in _read(pid, "cmdline").split(b"\0")[:-1]]
 
 
+def command_name(pid: int) -> str:
+    """The name of a process's command, as the kernel keeps it: at most 15 characters."""
+    return _read(pid, "comm").decode("utf-8", "replace").strip()
+
+
 def search_path(pid: int) -> Optional[str]:
     """PATH in the environment a process was started with; nothing else of it is read out."""
     for variable in _read(pid, "environ").split(b"\0"):

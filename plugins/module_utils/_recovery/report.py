@@ -100,17 +100,17 @@ def select(rows: List[dict], detail: str, wrong) -> List[dict]:
 def fit(result: dict, detail: str) -> dict:
     """Shorten lists until the result is small; what was left out is counted in ``summary.truncated``.
 
-    With detail ``problems`` or ``full`` nothing is left out.
+    The first row of each list stays. With detail ``problems`` or ``full`` nothing is left out.
     """
     result["summary"]["truncated"] = 0
     lists = _lists(result) if detail == "summary" else []
     lengths = [[len(json.dumps(row)) for row in one] for one in lists]
     surplus = len(json.dumps(result)) - SMALL
-    while surplus > 0 and any(lists):
-        longest = max(range(len(lists)), key=lambda place: sum(lengths[place]))
+    while surplus > 0 and any(len(one) > 1 for one in lists):
+        longest = max(range(len(lists)), key=lambda place: sum(lengths[place][1:]))
         lists[longest].pop()
-        # A comma and a blank go with every row but the last one of a list.
-        surplus -= lengths[longest].pop() + (2 if lists[longest] else 0)
+        # A comma and a blank go with it.
+        surplus -= lengths[longest].pop() + 2
         surplus -= len(str(result["summary"]["truncated"]))
         result["summary"]["truncated"] += 1
         surplus += len(str(result["summary"]["truncated"]))
