@@ -133,9 +133,6 @@ class Host:
             return Outcome(True, "containerd would be restarted", forecast=view)
         return self._restart(daemon, argv, cases, book)
 
-    def _held(self, last: bool):
-        return contextlib.nullcontext()
-
     # -- what every state needs
 
     def _previous(self) -> Optional[dict]:
