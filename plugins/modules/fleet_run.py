@@ -76,8 +76,8 @@ options:
     elements: str
   hooks:
     description:
-      - Lists of task files, C(before) and C(after) each host and C(between) batches. A relative path is looked for beside
-        the playbook, in the current directory, and among the ones this collection brings.
+      - Lists of task files, C(before) and C(after) each host and C(between) batches. A relative path is looked for
+        beside the playbook, in the current directory, and among the ones this collection brings.
     type: dict
     default: {}
   reason:

@@ -40,7 +40,8 @@ def deadline(wanted: str, begun: float) -> float:
         try:
             moment = datetime.datetime.fromisoformat(wanted.strip()).timestamp()
         except (ValueError, OverflowError):
-            raise ValueError("is no time; give a span such as 90m or 2h, or a date and time such as 2026-06-30T18:00")
+            example = "give a span such as 90m or 2h, or a date and time such as 2026-06-30T18:00"
+            raise ValueError(f"is no time; {example}") from None
     if moment <= begun:
         raise ValueError(f"is past already ({text(begun)} now)")
     return moment
