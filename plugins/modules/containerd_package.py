@@ -17,6 +17,7 @@ description:
   - M(shimops.containerd.shim_reconnect) installs what was staged, right before it restarts containerd.
 extends_documentation_fragment:
   - shimops.containerd._shared
+  - shimops.containerd._shared.run
   - shimops.containerd._shared.attributes
 attributes:
   check_mode:
@@ -168,6 +169,7 @@ def main():
     execute(
         stage,
         {
+            "run_folder": {"type": "path"},
             "version": {"type": "str", "required": True},
             "package": {"type": "str"},
             "directory": {"type": "path"},

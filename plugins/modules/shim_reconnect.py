@@ -178,6 +178,11 @@ package:
     seconds: 1.41
     since: 1764054325.1
     version: 2.1.9+ds1-5
+rollback:
+  description: The way back after it, as M(shimops.containerd.shim_probe) tells it.
+  returned: always
+  type: dict
+  sample: {"class": "closing", "containers": [], "to": "1.7.24"}
 commands:
   description: On a host that was frozen, what a person may want to run on it.
   returned: always
@@ -215,6 +220,7 @@ def reconnect(options, check_mode):
         "journal_tail": list(done.journal_tail),
         "refused": done.refused,
         "package": done.package or {},
+        "rollback": done.rollback or {},
         "commands": list(done.commands),
         "failure": done.failure,
     }

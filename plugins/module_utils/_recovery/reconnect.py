@@ -48,6 +48,7 @@ class Outcome(NamedTuple):
     gap: Optional[float] = None
     journal_tail: Sequence[str] = ()
     package: Optional[dict] = None
+    rollback: Optional[dict] = None
     commands: Sequence[str] = ()
 
 

@@ -22,13 +22,16 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
     act,
     command,
     freeze,
+    ledger,
     preflight,
     releases,
     report,
 )
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import outlook
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.reconnect import Host, Outcome
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rollback import rollback
 
 _BACK = "-back"
 
@@ -39,6 +42,7 @@ class Upgrade(Host):
     def __init__(self, options: dict, check: bool):
         super().__init__(options, check)
         self._plan: Optional[Staged] = None
+        self._seen: List[Case] = []
 
     def rolled_back(self) -> Outcome:
         """Go back to the release that was there before this run, where its forecast says every task is kept.
@@ -104,6 +108,17 @@ class Upgrade(Host):
             raise
         act.save_ledger(self._path, book)
 
+    def _restart_once(self) -> Outcome:
+        book = self._previous()
+        if self._check or not book or (book["run_id"], book["phase"]) != (self._run, "recorded"):
+            return super()._restart_once()
+        now = ledger.identity(self._daemon())
+        if book.get("package") or not now["pid"] or ledger.same_process(book["daemon"], now):
+            return super()._restart_once()
+        # Tasks of the user's own installed the release, and a package restarted containerd: what was recorded counts.
+        self._phase(book, "restarted")
+        return self._verify_book(book)
+
     def _served(self, book: dict) -> None:
         since = (book.get("package") or {}).get("since")
         if since is not None:
@@ -115,6 +130,10 @@ class Upgrade(Host):
             return ""
         return "containerd {0} runs and {1} is on the disk, not {2}".format(daemon.running, daemon.installed, wanted)
 
+    def _look(self, daemon: Daemon) -> List[Case]:
+        self._seen = super()._look(daemon)
+        return self._seen
+
     def _restart(self, daemon, argv, cases, earlier) -> Outcome:
         outcome = super()._restart(daemon, argv, cases, earlier)
         if self._plan and not outcome.refused:
@@ -123,11 +142,17 @@ class Upgrade(Host):
         return outcome
 
     def _close(self, book: dict, *rest, **more) -> Outcome:
-        outcome = super()._close(book, *rest, **more)._replace(package=book.get("package"))
+        outcome = super()._close(book, *rest, **more)._replace(package=book.get("package"), rollback=self._rollback(book))
         if not outcome.failure or not self._options["freeze"] or self._check:
             return outcome
         freeze.freeze(book["run_id"].replace(_BACK, ""), outcome.failure)
         return outcome._replace(commands=_commands(book))
+
+    def _rollback(self, book: dict) -> dict:
+        """The way back after it: to the release the run began with, by what runs now."""
+        now = self._daemon()
+        versions = [book["daemon"]["version"], now.running, now.installed]
+        return rollback(versions, self._seen, now.load_timeout).told()
 
 
 def _commands(book: dict) -> List[str]:
