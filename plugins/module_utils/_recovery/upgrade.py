@@ -110,7 +110,9 @@ class Upgrade(Host):
 
     def _restart_once(self) -> Outcome:
         book = self._previous()
-        if self._check or not book or (book["run_id"], book["phase"]) != (self._run, "recorded"):
+        if self._check:
+            return self._foretold(super()._restart_once())
+        if not book or (book["run_id"], book["phase"]) != (self._run, "recorded"):
             return super()._restart_once()
         now = ledger.identity(self._daemon())
         if book.get("package") or not now["pid"] or ledger.same_process(book["daemon"], now):
@@ -118,6 +120,13 @@ class Upgrade(Host):
         # Tasks of the user's own installed the release, and a package restarted containerd: what was recorded counts.
         self._phase(book, "restarted")
         return self._verify_book(book)
+
+    def _foretold(self, outcome: Outcome) -> Outcome:
+        """In check mode: into which release."""
+        if not outcome.changed or self._target() == "installed":
+            return outcome
+        running = self._daemon().running
+        return outcome._replace(message="containerd {0} would be restarted into {1}".format(running, self._target()))
 
     def _served(self, book: dict) -> None:
         since = (book.get("package") or {}).get("since")

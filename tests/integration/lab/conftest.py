@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-pytest.register_assert_rewrite("play", "world")
+pytest.register_assert_rewrite("play", "world", "rolls", "upgrades")
 
 import play  # noqa: E402  # after the path that leads to it
 
@@ -52,3 +52,14 @@ def clean(fleet, hosts):
     """The same hosts, put back to what the lab started in them."""
     play.reset(fleet, hosts.values())
     return hosts
+
+
+@pytest.fixture(scope="session")
+def four():
+    """Four hosts of the oldest release with a plain container and a pod each, in a lab beside the others: to upgrade."""
+    lab = Fleet(Fleet().places.lab + "up")
+    found = lab.hosts
+    lab.up(hosts=4, releases=["1.6"], plain=1, pods=1)
+    yield lab
+    if not found and not os.environ.get("SHIMOPS_KEEP_LAB"):
+        lab.down()
