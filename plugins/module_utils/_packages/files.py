@@ -27,7 +27,9 @@ def require_ours(path: str, option: str) -> None:
             status = os.stat(place)
         except OSError as error:
             raise ShimError(
-                "package", "{0} {1}".format(option, path), "cannot be read ({0})".format(os.strerror(error.errno)),
+                "package",
+                "{0} {1}".format(option, path),
+                "cannot be read ({0})".format(os.strerror(error.errno)),
                 "name what is on the host",
             ) from error
         # The sticky bit of /tmp keeps others from replacing what is root's in it.

@@ -32,7 +32,9 @@ def stage(options: dict, here: Daemon, check_mode: bool, deadline: Deadline) -> 
     done = Stager(options, here, wanted, deadline).run()
     result = dict(_result(here, release, jump, done), repaired=repaired)
     if options["require_way_back"] and not done.back and not result["current"]:
-        raise ShimError("package", "the way back", "cannot be staged ({0})".format(done.back_reason.rstrip(".")), _BRING)
+        raise ShimError(
+            "package", "the way back", "cannot be staged ({0})".format(done.back_reason.rstrip(".")), _BRING
+        )
     return result
 
 
@@ -78,9 +80,9 @@ def _result(here: Daemon, release: str, jump: Jump, done: Optional[Stage] = None
         },
         diff=[done.configuration.diff()] if done.configuration.after else [],
     )
-    result["msg"] = (
-        "{0} is in memory and on the disk already" if result["current"] else "{0} is staged"
-    ).format(plan.version)
+    result["msg"] = ("{0} is in memory and on the disk already" if result["current"] else "{0} is staged").format(
+        plan.version
+    )
     return result
 
 

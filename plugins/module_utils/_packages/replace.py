@@ -145,7 +145,10 @@ def _require_on_disk(plan: Staged) -> None:
     found = plain(words[2]) if said.code == 0 and len(words) > 2 else "one that does not run"
     if found != plan.release:
         raise ShimError(
-            "package", plan.executable, "is {0} after the installation, not {1}".format(found, plan.release), "look at it"
+            "package",
+            plan.executable,
+            "is {0} after the installation, not {1}".format(found, plan.release),
+            "look at it",
         )
 
 

@@ -50,7 +50,12 @@ class Configuration(NamedTuple):
     def diff(self) -> dict:
         """Both for Ansible's --diff, without what registries are entered with."""
         told = [_SECRET.sub(r"\1********", text or "") for text in (self.before, self.after or self.before)]
-        return {"before": told[0], "after": told[1], "before_header": self.path, "after_header": self.path + " (migrated)"}
+        return {
+            "before": told[0],
+            "after": told[1],
+            "before_header": self.path,
+            "after_header": self.path + " (migrated)",
+        }
 
 
 class Stage(NamedTuple):
@@ -144,7 +149,12 @@ class Stager:
         if kept or there is None or version.release_of(there.version) != plain(self._here.running or ""):
             return kept, "" if kept else "the release that runs is not the one on disk"
         plan = Staged(
-            self._directory(there.version), "apt", version.release_of(there.version), there.version, name, (),
+            self._directory(there.version),
+            "apt",
+            version.release_of(there.version),
+            there.version,
+            name,
+            (),
             self._here.executable,
         )
         try:

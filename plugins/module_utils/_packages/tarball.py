@@ -32,7 +32,10 @@ def check(path: str, checksum: str) -> None:
             digest.update(block)
     if digest.hexdigest() != match.group(1):
         raise ShimError(
-            "package", path, "has the SHA-256 {0}, which is not its checksum".format(digest.hexdigest()), "fetch it again"
+            "package",
+            path,
+            "has the SHA-256 {0}, which is not its checksum".format(digest.hexdigest()),
+            "fetch it again",
         )
 
 
@@ -61,7 +64,9 @@ def _name(path: str, member: tarfile.TarInfo) -> str:
     match = _MEMBER.fullmatch(member.name)
     if match is None or not member.isreg() or member.size > files.LARGEST:
         raise ShimError(
-            "package", path, "holds {0!r}, which is no program below bin".format(member.name),
+            "package",
+            path,
+            "holds {0!r}, which is no program below bin".format(member.name),
             "take containerd's own release archive",
         )
     return match.group(1)

@@ -151,7 +151,9 @@ class Upgrade(Host):
         return outcome
 
     def _close(self, book: dict, *rest, **more) -> Outcome:
-        outcome = super()._close(book, *rest, **more)._replace(package=book.get("package"), rollback=self._rollback(book))
+        outcome = (
+            super()._close(book, *rest, **more)._replace(package=book.get("package"), rollback=self._rollback(book))
+        )
         if not outcome.failure or not self._options["freeze"] or self._check:
             return outcome
         freeze.freeze(book["run_id"].replace(_BACK, ""), outcome.failure)

@@ -109,7 +109,7 @@ def test_path_there_and_back(four, hosts, tmp_path):
         assert document["state"] == "refused" and document["rollback"]["class"] == "closed"
         closing = {"/".join(plain), "/".join(in_pod[host.name])}
         assert set(document["rollback"]["containers"]) == closing
-        assert all(name in document["message"] for name in closing)
+        assert document["message"].endswith(f" Going back would lose {', '.join(sorted(closing))}.")
         assert {(row["namespace"], row["id"]) for row in document["at_risk"]} == {plain, in_pod[host.name]}
     assert upgrades.see_all(hosts) == before
 
@@ -139,8 +139,14 @@ def test_configuration_is_shown_and_migrated_only_when_asked(four, hosts, tmp_pa
     config = host.path("/etc/containerd/config.toml")
     before = config.read_text()
     arguments = {"version": "2.1.9", "directory": packages.DIRECTORY, "config": "keep"}
-    kept = play.run(four, "containerd_package", {**arguments, "config": "keep"}, [host], extra_env={"ANSIBLE_DIFF_ALWAYS": "1"})[host.name]
-    assert not kept["failed"] and kept["config"] == {"path": "/etc/containerd/config.toml", "differs": True, "applied": False}
+    kept = play.run(
+        four, "containerd_package", {**arguments, "config": "keep"}, [host], extra_env={"ANSIBLE_DIFF_ALWAYS": "1"}
+    )[host.name]
+    assert not kept["failed"] and kept["config"] == {
+        "path": "/etc/containerd/config.toml",
+        "differs": True,
+        "applied": False,
+    }
     assert kept["diff"][0]["before"] == before and "version = 3" in kept["diff"][0]["after"]
     asked = play.run(four, "containerd_package", {**arguments, "config": "migrate"}, [host])[host.name]
     assert asked["config"]["applied"] is True and "diff" not in asked

@@ -22,7 +22,15 @@ pytestmark = needs_root
 def plan(tmp_path):
     room = tmp_path / "2.1.9+ds1-5"
     room.mkdir(0o700)
-    return Staged(str(room), "apt", "2.1.9", "2.1.9+ds1-5", "containerd", ("containerd_2.1.9+ds1-5_amd64.deb",), "/usr/bin/containerd")
+    return Staged(
+        str(room),
+        "apt",
+        "2.1.9",
+        "2.1.9+ds1-5",
+        "containerd",
+        ("containerd_2.1.9+ds1-5_amd64.deb",),
+        "/usr/bin/containerd",
+    )
 
 
 def test_round_trip(plan):
@@ -64,7 +72,9 @@ def test_a_damaged_plan_is_refused(plan, change):
         staged.load(plan.directory)
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"\xff", b"[" * 60000, b" " * 70000], ids=["empty", "list", "bytes", "deep", "large"])
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"\xff", b"[" * 60000, b" " * 70000], ids=["empty", "list", "bytes", "deep", "large"]
+)
 def test_what_is_no_plan_is_refused(plan, text):
     with open(os.path.join(plan.directory, "plan.json"), "wb") as stream:
         stream.write(text)

@@ -13,7 +13,9 @@ from ansible_collections.shimops.containerd.plugins.module_utils._packages.versi
 DEBIAN = ["2.1.9+ds1-5", "1.7.24~ds1-6+deb13u1", "1.6.20~ds1-1+deb12u3"]
 
 
-@pytest.mark.parametrize("version", ["", "latest", "2", "2.1", "2.1.x", "2.1.*", ">=2.1.9", "2.1.9 ", "2.1.9.1", "2.1.9;x"])
+@pytest.mark.parametrize(
+    "version", ["", "latest", "2", "2.1", "2.1.x", "2.1.*", ">=2.1.9", "2.1.9 ", "2.1.9.1", "2.1.9;x"]
+)
 def test_unpinned_versions_are_refused_in_one_sentence(version):
     with pytest.raises(ShimError) as caught:
         pinned(version)
