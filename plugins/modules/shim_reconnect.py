@@ -184,10 +184,9 @@ rollback:
   type: dict
   sample: {"class": "closing", "containers": [], "to": "1.7.24"}
 commands:
-  description: On a host that was frozen, what a person may want to run on it.
+  description: On a host that was frozen, what a person may want to run on it, one command a line.
   returned: always
-  type: list
-  elements: str
+  type: str
 msg:
   description: What was done, or what became of the tasks, in a few words.
   returned: always
@@ -221,7 +220,7 @@ def reconnect(options, check_mode):
         "refused": done.refused,
         "package": done.package or {},
         "rollback": done.rollback or {},
-        "commands": list(done.commands),
+        "commands": done.commands,
         "failure": done.failure,
     }
     return report.fit(result, options["detail"])

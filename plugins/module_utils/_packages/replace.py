@@ -115,7 +115,7 @@ def _configure(plan: Staged) -> Optional[str]:
 
 def _undone(error: ShimError, plan: Staged, back: Optional[Staged], before: Dict[str, tuple]) -> ShimError:
     """The same error, with what is on the disk now: the old release again, if that could be done."""
-    told = str(error).rstrip(".")
+    told = "{0} {1}".format(error.subject, error.problem)
     # Not the time of change: dpkg puts a file back by a link, which changes that alone.
     if {path: one[:2] for path, one in _snapshot(plan).items()} == {path: one[:2] for path, one in before.items()}:
         return ShimError("package", plan.version, "was not installed ({0})".format(told), "containerd is as it was")
@@ -130,7 +130,7 @@ def _undone(error: ShimError, plan: Staged, back: Optional[Staged], before: Dict
                 "{0} was put back and containerd is as it was".format(back.version),
             )
         except ShimError as second:
-            told = "{0}; putting {1} back failed too: {2}".format(told, back.version, str(second).rstrip("."))
+            told = "{0}; putting {1} back failed too: {2}".format(told, back.version, second.problem)
     return ShimError(
         "package",
         plan.version,

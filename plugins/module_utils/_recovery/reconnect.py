@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
     journal_tail: Sequence[str] = ()
     package: Optional[dict] = None
     rollback: Optional[dict] = None
-    commands: Sequence[str] = ()
+    commands: str = ""
 
 
 class Host:

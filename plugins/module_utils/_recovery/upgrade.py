@@ -166,10 +166,10 @@ class Upgrade(Host):
         return rollback(versions, self._seen, now.load_timeout).told()
 
 
-def _commands(book: dict) -> List[str]:
-    """What a person may want to run on a frozen host. Nothing of it is run by us."""
+def _commands(book: dict) -> str:
+    """What a person may want to run on a frozen host, one a line. Nothing of it is run by us."""
     unit = book["daemon"]["unit"]
     namespaces = sorted({task["namespace"] for task in book["tasks"]})
     told = ["systemctl status {0}".format(unit), "journalctl --unit {0} --lines 50".format(unit)]
     told += ["ctr --namespace {0} tasks list".format(name) for name in namespaces]
-    return told + ["rm {0}".format(preflight.STOP_FILE)]
+    return "\n".join(told + ["rm {0}".format(preflight.STOP_FILE)])

@@ -13,13 +13,6 @@ from lab.base import Cache
 #: Where the tests put package files on a host.
 DIRECTORY = "/srv/packages"
 
-# Says its version and reads its configuration as a good one, and ends at once when it is to serve.
-CRASHES = """#!/bin/sh
-case "$1" in --version) exec /usr/lib/lab-containerd "$@" ;; esac
-case " $* " in *" config "*) exec /usr/lib/lab-containerd "$@" ;; esac
-echo "lab: no longer able to serve" >&2
-exit 1
-"""
 # Fails to be set up as long as a file is there.
 FAILS = """#!/bin/sh
 [ "$1" != configure ] || [ ! -e /run/lab-fails ] || { echo "lab: cannot be set up" >&2; exit 3; }
@@ -68,13 +61,13 @@ def _changed(place, release, suffix, change):
 
 
 def crashing(place, release):
-    """One whose containerd ends as soon as it is to serve."""
+    """One whose unit starts containerd with an option that it does not have, so that it ends at once, again and again."""
 
     def change(tree):
-        real, there = tree / "usr/lib/lab-containerd", tree / "usr/bin/containerd"
-        there.rename(real)
-        there.write_text(CRASHES)
-        there.chmod(0o755)
+        (unit,) = tree.glob("usr/lib/systemd/system/containerd.service")
+        text = unit.read_text()
+        assert "ExecStart=/usr/bin/containerd\n" in text
+        unit.write_text(text.replace("ExecStart=/usr/bin/containerd\n", "ExecStart=/usr/bin/containerd --lab-nonsense\n"))
 
     return _changed(place, release, "+lab.crashes", change)
 
