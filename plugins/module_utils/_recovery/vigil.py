@@ -9,21 +9,15 @@ containerd publishes nothing of exits while it is down; the shim does (recovery-
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import ledger
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import OK, SERVICES, TtrpcChannel
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.dial import dial
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import Exit
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
-
-
-class Exit(NamedTuple):
-    """How a task ended: ``status`` as the shim tells it, ``at`` in seconds since the epoch."""
-
-    status: int
-    at: float
 
 
 class Vigil:

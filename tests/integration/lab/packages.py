@@ -67,7 +67,9 @@ def crashing(place, release):
         (unit,) = tree.glob("usr/lib/systemd/system/containerd.service")
         text = unit.read_text()
         assert "ExecStart=/usr/bin/containerd\n" in text
-        unit.write_text(text.replace("ExecStart=/usr/bin/containerd\n", "ExecStart=/usr/bin/containerd --lab-nonsense\n"))
+        unit.write_text(
+            text.replace("ExecStart=/usr/bin/containerd\n", "ExecStart=/usr/bin/containerd --lab-nonsense\n")
+        )
 
     return _changed(place, release, "+lab.crashes", change)
 
