@@ -38,10 +38,12 @@ options:
         and
         does not restart.
       - V(verified) compares what runs now with the ledger.
+      - V(rolled_back) takes back the upgrade of O(run_id). It installs the release in O(package_dir) and restarts, where
+        the forecast for that release says that every task is kept. containerd need not run.
       - The ledger of an earlier run that was never verified is verified and reported first; the task then fails.
     type: str
     required: true
-    choices: [recorded, restarted, verified]
+    choices: [recorded, restarted, verified, rolled_back]
   run_id:
     description: The name of the run, the same for all its hosts. Required unless O(state=verified).
     type: str
@@ -49,6 +51,21 @@ options:
     description: Where the ledger is kept on the host, in a directory that only root can write.
     type: path
     default: /var/lib/shimops/ledger.json
+  target_version:
+    description:
+      - The release that the restart leads into, for the forecast. V(installed), or a release such as V(2.1.9).
+      - A release is verified afterwards, in memory and on the disk.
+    type: str
+    default: installed
+  package_dir:
+    description:
+      - Where M(shimops.containerd.containerd_package) staged a release on the host. It is installed right before the
+        restart, after the last forecast, with the package's own restart denied.
+    type: path
+  freeze:
+    description: Whether a failed verification writes the stop file C(/etc/shimops/hold), with the reason.
+    type: bool
+    default: false
   on_risk:
     description: Whether to refuse when the forecast says that a task would be lost, or to go on knowingly.
     type: str
@@ -196,6 +213,31 @@ exec_proof:
   returned: always
   type: list
   elements: dict
+package:
+  description:
+    - What was installed. C(seconds) it took, the programs it C(replaced), and for how many seconds memory and disk
+      disagreed until the new containerd answered (C(disagree)).
+  returned: always
+  type: dict
+  sample:
+    config: null
+    disagree: 0.61
+    from: 1.7.24
+    kind: apt
+    release: 2.1.9
+    replaced: [/usr/bin/containerd, /usr/bin/containerd-shim-runc-v2]
+    seconds: 1.41
+    since: 1764054325.1
+    version: 2.1.9+ds1-5
+rollback:
+  description: The way back after it, as M(shimops.containerd.shim_probe) tells it.
+  returned: always
+  type: dict
+  sample: {"class": "closing", "containers": [], "to": "1.7.24"}
+commands:
+  description: On a host that was frozen, what a person may want to run on it, one command a line.
+  returned: always
+  type: str
 msg:
   description: What was done, or what became of the tasks, in a few words.
   returned: always
@@ -210,13 +252,13 @@ journal_tail:
 
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import ledger, report
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.reconnect import Host
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.upgrade import Upgrade
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
 
 
 def reconnect(options, check_mode):
     """Bring one host to the wanted state, and shape what came of it."""
-    host = Host(options, check_mode)
+    host = Upgrade(options, check_mode)
     done = getattr(host, options["state"])()
     result = {
         "changed": done.changed,
@@ -228,6 +270,9 @@ def reconnect(options, check_mode):
         "msg": done.message,
         "journal_tail": list(done.journal_tail),
         "refused": done.refused,
+        "package": done.package or {},
+        "rollback": done.rollback or {},
+        "commands": done.commands,
         "failure": done.failure,
         **host.logs.result(),
     }
@@ -239,10 +284,13 @@ def main():
     execute(
         reconnect,
         {
-            "state": {"type": "str", "required": True, "choices": ["recorded", "restarted", "verified"]},
+            "state": {"type": "str", "required": True, "choices": ["recorded", "restarted", "verified", "rolled_back"]},
             "run_id": {"type": "str"},
             "run_folder": {"type": "path"},
             "ledger": {"type": "path", "default": ledger.PLACE},
+            "target_version": {"type": "str", "default": "installed"},
+            "package_dir": {"type": "path"},
+            "freeze": {"type": "bool", "default": False},
             "on_risk": {"type": "str", "default": "refuse", "choices": ["refuse", "proceed"]},
             "restart_command": {"type": "list", "elements": "str"},
             "restart_timeout": {"type": "float", "default": 120},
@@ -257,7 +305,7 @@ def main():
                 "choices": ["shim", "containerd", "kernel"],
             },
         },
-        required_if=[("state", "recorded", ["run_id"]), ("state", "restarted", ["run_id"])],
+        required_if=[("state", state, ["run_id"]) for state in ("recorded", "restarted", "rolled_back")],
     )
 
 

@@ -48,6 +48,9 @@ class Outcome(NamedTuple):
     verdicts: Sequence[dict] = ()
     gap: Optional[float] = None
     journal_tail: Sequence[str] = ()
+    package: Optional[dict] = None
+    rollback: Optional[dict] = None
+    commands: str = ""
 
 
 class Host:
@@ -114,7 +117,7 @@ class Host:
             self._begin(book)
             act.save_ledger(self._path, fresh)
         told = "{0} tasks recorded".format(len(fresh["tasks"]))
-        return Outcome(not self._check, told, forecast=outlook(daemon, cases, "installed"))
+        return Outcome(not self._check, told, forecast=outlook(daemon, cases, self._target()))
 
     def _restart_once(self) -> Outcome:
         book = self._previous()
@@ -162,6 +165,22 @@ class Host:
             preflight.require_unit(daemon)
         return act.restart_argv(daemon.unit_name, self._options["restart_command"])
 
+    # -- what an upgrade does beside
+
+    def _target(self) -> str:
+        """The release that the restart is forecast for."""
+        return "installed"
+
+    def _before_restart(self, book: dict) -> None:
+        """The last moment: the ledger is on disk in phase restarting, and nothing was done yet."""
+
+    def _served(self, book: dict) -> None:
+        """The first moment: the new containerd has just answered."""
+
+    def _wrong_release(self, daemon: Daemon) -> str:
+        """What is wrong with the release that runs now; empty when nothing is."""
+        return ""
+
     # -- the forecast
 
     def _forecast(self, daemon: Daemon) -> Tuple[List[Case], Outlook]:
@@ -169,7 +188,7 @@ class Host:
         clock = self._clock()
         while True:
             cases = self._look(daemon)
-            view = outlook(daemon, cases, "installed")
+            view = outlook(daemon, cases, self._target())
             if not _in_flight(view) or not clock.sleep(1.0):
                 return cases, view
 
@@ -195,6 +214,7 @@ class Host:
                 act.remove_ledger(self._path)
                 return self._refusal(view)
             self._phase(book, "restarting")
+            self._before_restart(book)
             running = self._begin_restart(argv)
             try:
                 return self._conclude(book, vigil, view, *self._watch(running, daemon, book, vigil))
@@ -218,7 +238,8 @@ class Host:
         Gives what went wrong, or nothing; and whether what is well now may not stay so: the restart is still to come.
         """
         clock = Deadline(self._options["restart_timeout"])
-        gone_at = served_at = None
+        # There is none left to go where it crashed before.
+        gone_at, served_at = None if daemon.process else 0.0, None
         patience = None
         while not clock.expired():
             if gone_at is None and not daemon.process.alive():
@@ -238,6 +259,7 @@ class Host:
             clock.sleep(_TICK)
         if served_at is not None:
             book["gap"] = round(served_at - gone_at, 3)
+            self._served(book)
             self._phase(book, "restarted")
             return "", False
         words = running.words()
@@ -269,6 +291,7 @@ class Host:
             found = self._verdicts(book, now, vigil)
             if not ledger.same_daemon(ledger.identity(daemon), ledger.identity(now)):
                 problem, doubtful = "containerd was restarted again while it settled", True
+            problem = problem or self._wrong_release(now)
         if doubtful:
             found = [_doubted(one, problem) for one in found]
         return self._close(book, found, view, problem, changed)
@@ -345,7 +368,7 @@ def _in_flight(view: Outlook) -> bool:
 def _serves_anew(daemon: Daemon) -> bool:
     """Whether another process than the old one serves containerd's socket."""
     try:
-        return peer_pid(daemon.address, Deadline(1.0))[0] != daemon.process.pid
+        return peer_pid(daemon.address, Deadline(1.0))[0] != (daemon.process.pid if daemon.process else None)
     except ShimError:
         return False
 

@@ -98,7 +98,7 @@ def test_only_what_containerd_read_counts(fifo):
     assert stall.Gauge({KEY: [outlet(writer)]}).only({outlet(writer).file}).full()
 
 
-def test_a_container_waits_when_its_own_pipe_is_full_too(fifo):
+def test_a_container_waits_when_its_own_pipe_is_full_too(fifo, monkeypatch):
     _reader, writer = fifo
     fill(writer, 4096)
     mine, its = os.pipe()
@@ -115,6 +115,11 @@ def test_a_container_waits_when_its_own_pipe_is_full_too(fifo):
             if row["waited"] or not waited.sleep(0.02):
                 break
         assert row["waited"] is True
+        # A pipe that its shim does not read is none of a log's.
+        monkeypatch.setattr(stall, "_links", lambda _pid: {"pipe:[1]"})
+        other = stall.Gauge({KEY: [outlet(writer)]}, {KEY: container.pid})
+        other.sample()
+        assert other.stalled()[0]["waited"] is False
         left = 99 * 4096
         while left:
             left -= len(os.read(mine, 65536))
