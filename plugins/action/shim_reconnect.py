@@ -9,7 +9,19 @@ from __future__ import annotations
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
 from ansible_collections.shimops.containerd.plugins.plugin_utils._action import RunAction
 
-_KEYS = ("verdicts", "summary", "gap", "journal_tail", "package", "commands")
+_KEYS = (
+    "verdicts",
+    "summary",
+    "gap",
+    "journal_tail",
+    "log",
+    "unread",
+    "stalled",
+    "likely_to_stall",
+    "exec_proof",
+    "package",
+    "commands",
+)
 
 
 class ActionModule(RunAction):

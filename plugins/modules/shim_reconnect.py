@@ -86,6 +86,25 @@ options:
       - Seconds between the first verdicts and the last. What CRI and kubelet do comes after containerd's start.
     type: float
     default: 30
+  on_unread:
+    description:
+      - What to do when a task lives on and containerd does not read its log any more. It will stall once its log pipe
+        is full, and only a new container mends it.
+      - V(fail) fails the host, V(report) lists it in RV(unread) alone.
+    type: str
+    default: fail
+    choices: [fail, report]
+  exec_proof:
+    description:
+      - Tasks, as C(namespace/id), to run O(exec_command) in through containerd once the verdicts are there.
+      - Nothing is run in any other container, and nothing in check mode.
+    type: list
+    elements: str
+  exec_command:
+    description: The harmless command of O(exec_proof), as a list. It may take 10 seconds.
+    type: list
+    elements: str
+    default: ["true"]
   witnesses:
     description: The witnesses that must all say yes before a task counts as reattached.
     type: list
@@ -128,6 +147,8 @@ verdicts:
       pod: null
       reason: ""
       verdict: reattached
+      log: read
+      log_reason: ""
       witnesses: {"containerd": "yes", "kernel": "yes", "shim": "yes"}
 summary:
   description: Exact counts by verdict, of tasks and of lost ones, and how many rows were left out.
@@ -162,6 +183,36 @@ forecast:
   description: Counts of the forecast, and the release it was made for.
   returned: always
   type: dict
+log:
+  description: How many tasks have their log read, not read, none that containerd has to read, or one that is not known.
+  returned: always
+  type: dict
+  sample: {"likely_to_stall": 0, "none": 4, "not_read": 0, "read": 4, "stalled": 1, "unknown": 0}
+unread:
+  description: The tasks that live on and whose log containerd does not read, with the reason.
+  returned: always
+  type: list
+  elements: dict
+stalled:
+  description:
+    - The tasks whose log pipe was full while containerd was away, by C(stream). C(waited) is whether the container
+      itself had to wait.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"id": "4f1c", "namespace": "k8s.io", "pod": {"name": "web1"}, "stream": "stdout", "waited": true}]
+likely_to_stall:
+  description:
+    - The tasks whose log pipe will be full before containerd is back, by what they write now. C(rate) is in bytes per
+      second, C(full_after) in seconds.
+  returned: always
+  type: list
+  elements: dict
+exec_proof:
+  description: What came of O(exec_proof), with C(result) V(works), V(no_command), V(failed) or V(timed_out).
+  returned: always
+  type: list
+  elements: dict
 package:
   description:
     - What was installed. C(seconds) it took, the programs it C(replaced), and for how many seconds memory and disk
@@ -207,7 +258,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdi
 
 def reconnect(options, check_mode):
     """Bring one host to the wanted state, and shape what came of it."""
-    done = getattr(Upgrade(options, check_mode), options["state"])()
+    host = Upgrade(options, check_mode)
+    done = getattr(host, options["state"])()
     result = {
         "changed": done.changed,
         "verdicts": report.select(done.verdicts, options["detail"], lambda row: row["verdict"] not in GOOD),
@@ -222,6 +274,7 @@ def reconnect(options, check_mode):
         "rollback": done.rollback or {},
         "commands": done.commands,
         "failure": done.failure,
+        **host.logs.result(),
     }
     return report.fit(result, options["detail"])
 
@@ -242,6 +295,9 @@ def main():
             "restart_command": {"type": "list", "elements": "str"},
             "restart_timeout": {"type": "float", "default": 120},
             "settle": {"type": "float", "default": 30},
+            "on_unread": {"type": "str", "default": "fail", "choices": ["fail", "report"]},
+            "exec_proof": {"type": "list", "elements": "str"},
+            "exec_command": {"type": "list", "elements": "str", "default": ["true"]},
             "witnesses": {
                 "type": "list",
                 "elements": "str",

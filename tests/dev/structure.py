@@ -4,6 +4,7 @@
 """Rules of this tree that no linter knows; run as `python -m dev.structure` with PyYAML at hand."""
 
 import functools
+import graphlib
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from dev import checkout, origins, place
+from dev import checkout, origins, place, role_rules
 
 HEADER = (
     "# Copyright (c) 2026 the shimops.containerd authors",
@@ -33,6 +34,7 @@ PURE += ("gojson", "jumps", "rescuable", "rollback")
 PURE_ELSEWHERE = ("_interference/rules.py", "_interference/told.py")
 IMPURE = ("os", "socket", "subprocess", "shutil", "signal", "threading")
 MODULES = Path("plugins/modules")
+PACKAGE = rf"{place.NAMESPACE}\.{place.NAME}"
 
 
 @functools.cache
@@ -99,6 +101,25 @@ def staged() -> Iterator[str]:
                 yield f"{name}: is a pure stage and imports {library}"
 
 
+def acyclic() -> Iterator[str]:
+    """No two files of the collection need each other: whichever is imported first would fail."""
+    needs = {}
+    for name, text in python_files().items():
+        if name.parts[0] == "plugins":
+            dotted = ".".join(name.with_suffix("").parts)
+            found = re.findall(
+                rf"^from ansible_collections\.{PACKAGE}\.([\w.]+) import (\([^)]*\)|.*)", text, re.MULTILINE
+            )
+            needs[dotted] = {
+                one for base, words in found for one in [base, *(f"{base}.{w}" for w in re.findall(r"\w+", words))]
+            }
+    graph = {name: sorted(found & needs.keys()) for name, found in needs.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as cycle:
+        yield f"these import each other in a circle: {' -> '.join(cycle.args[1])}"
+
+
 def headed() -> Iterator[str]:
     """Every Python file that is not empty begins with copyright and licence."""
     for name, text in python_files().items():
@@ -116,7 +137,28 @@ def homeless() -> Iterator[str]:
                 yield f"{name}:{number}: names {match.group()!r}"
 
 
-CHECKS: tuple[Callable[[], Iterator[str]], ...] = (action_group, tested, short, staged, headed, homeless)
+def of_roles() -> Iterator[str]:
+    """Roles and playbooks: see role_rules.py."""
+    for rule in (role_rules.variables, role_rules.gated):
+        yield from rule(texts())
+
+
+def explained() -> Iterator[str]:
+    """Whoever is refused finds out what to do."""
+    return role_rules.explained(texts())
+
+
+CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
+    action_group,
+    tested,
+    short,
+    staged,
+    acyclic,
+    headed,
+    homeless,
+    of_roles,
+    explained,
+)
 
 
 def main() -> int:

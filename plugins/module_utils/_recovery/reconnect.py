@@ -26,6 +26,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon as daemons
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.log_watch import LogWatch
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import Outlook, look, outlook
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import CLASSES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unix_sockets import peer_pid
@@ -64,6 +65,7 @@ class Host:
         self._check = check
         self._path = options["ledger"]
         self._run = options["run_id"]
+        self.logs = LogWatch(options, check)
 
     def recorded(self) -> Outcome:
         """Write down what runs now."""
@@ -110,6 +112,7 @@ class Host:
         preflight.require_running(daemon)
         cases = self._look(daemon)
         fresh = ledger.new(self._run, daemon, cases, wall_clock())
+        self.logs.enter(fresh, cases, daemon)
         if not self._check:
             self._begin(book)
             act.save_ledger(self._path, fresh)
@@ -128,6 +131,7 @@ class Host:
         daemon = self._daemon()
         argv = self._require(daemon)
         cases, view = self._forecast(daemon)
+        self.logs.foretell(daemon, cases, view.start_estimate, self._clock())
         if view.at_risk and self._options["on_risk"] == "refuse":
             return self._refusal(view)
         if self._check:
@@ -197,12 +201,14 @@ class Host:
         act.detach()
         self._begin(earlier)
         book = ledger.new(self._run, daemon, cases, wall_clock())
+        self.logs.enter(book, cases, daemon)
         act.save_ledger(self._path, book)
         vigil = Vigil()
         try:
             vigil.add(book, self._clock())
             late, view = self._forecast(daemon)
             ledger.add(book, late)
+            self.logs.enter(book, late, daemon)
             vigil.add(book, self._clock())
             if view.at_risk and self._options["on_risk"] == "refuse":
                 act.remove_ledger(self._path)
@@ -239,6 +245,8 @@ class Host:
             if gone_at is None and not daemon.process.alive():
                 gone_at = clock.elapsed()
                 self._add_latecomers(daemon, book, vigil)
+            if gone_at is not None:
+                self.logs.sample()
             if gone_at is not None and _serves_anew(daemon):
                 served_at = clock.elapsed()
                 break
@@ -268,6 +276,7 @@ class Host:
         known = ledger.keys(book)
         cases = look(daemon._replace(process=None), self._options, self._clock(), CLASSES, known=known)
         if ledger.add(book, cases):
+            self.logs.enter(book, cases, daemon._replace(process=None))
             act.save_ledger(self._path, book)
             vigil.add(book, self._clock())
 
@@ -289,6 +298,7 @@ class Host:
 
     def _verdicts(self, book: dict, daemon: Daemon, vigil: Optional[Vigil] = None) -> List[dict]:
         cases = self._look(daemon)
+        self.logs.saw(daemon, cases)
         after = verify.collect(book, daemon, cases, self._options["shim_timeout"], self._clock())
         return verify.verdicts(book, after, vigil.exits() if vigil else {}, self._options["witnesses"])
 
@@ -312,14 +322,15 @@ class Host:
 
     def _close(self, book: dict, found: List[dict], view: Optional[Outlook], problem: str, changed: bool) -> Outcome:
         """The verdicts into the ledger; it is verified only when there was a restart, and a containerd to be heard."""
+        found, complaints = self.logs.conclude(found, book, well=not problem)
         book["verdicts"] = found
         if not self._check:
             self._phase(book, book["phase"] if problem else "verified")
         lost = verify.lost(found)
         told = counted(found)
         failure = None
-        if problem or lost:
-            parts = [problem, told] + [_named(one) for one in lost[:1]]
+        if problem or lost or complaints:
+            parts = [problem, told] + [_named(one) for one in lost[:1]] + complaints
             failure = "verify: {0}.".format("; ".join(part for part in parts if part))
         tail = journal.tail(book["daemon"]["unit"], self._clock()) if failure else []
         return Outcome(changed, told, failure, forecast=view, verdicts=found, gap=book["gap"], journal_tail=tail)

@@ -55,6 +55,17 @@ def clean(fleet, hosts):
 
 
 @pytest.fixture(scope="session")
+def row():
+    """Ten small hosts of one release, in a lab beside the other: for what takes a fleet."""
+    lab = Fleet(Fleet().places.lab + "row")
+    found = lab.hosts
+    lab.up(hosts=10, releases=["1.7"], plain=1, pods=0)
+    yield lab
+    if not found and not os.environ.get("SHIMOPS_KEEP_LAB"):
+        lab.down()
+
+
+@pytest.fixture(scope="session")
 def four():
     """Four hosts of the oldest release with a plain container and a pod each, in a lab beside the others: to upgrade."""
     lab = Fleet(Fleet().places.lab + "up")

@@ -103,7 +103,8 @@ def core(version):
 class Roll:
     """One ansible-playbook over some hosts of a lab, with its run's folder in ``place``; usable as a context.
 
-    ``words`` are further ones of the command line, ``options`` are variables of the playbook without their prefix.
+    ``run_id`` is made unique, unless it is that of an earlier roll. ``words`` are further ones of the command line,
+    ``options`` are variables of the playbook without their prefix.
     """
 
     #: What the names of the playbook's variables begin with.
@@ -112,6 +113,8 @@ class Roll:
     def __init__(
         self, lab, hosts, place, run_id, *words, program=None, forks=5, playbook=PLAYBOOK, env=None, **options
     ):
+        # A host that lives longer than one session of tests has the ledgers of earlier ones.
+        self.run_id = run_id = run_id if "." in run_id else f"{run_id}.{time.time_ns()}"
         self.folder = place / "runs" / run_id
         self._log = place / f"{run_id}-{time.monotonic_ns()}.log"
         values = {"run_id": run_id, "run_dir": str(place / "runs"), "settle": 1, "batches": ["100%"], **options}
@@ -129,6 +132,11 @@ class Roll:
                 stderr=log,
                 start_new_session=True,
             )
+
+    @property
+    def pid(self):
+        """The process of ansible-playbook."""
+        return self._process.pid
 
     def __enter__(self):
         return self

@@ -82,7 +82,19 @@ def host(tmp_path, monkeypatch):
     """A host with containerd 1.7.24 from a package; what the new one says and reads can be changed."""
     config = tmp_path / "config.toml"
     config.write_text('version = 2\n[x.auth]\n  password = "secret"\n')
-    here = Daemon("containerd", "containerd.service", None, "/run/c", "/var/c", "/c.sock", None, "/usr/bin/containerd", "1.7.24", "1.7.24", 5.0)
+    here = Daemon(
+        "containerd",
+        "containerd.service",
+        None,
+        "/run/c",
+        "/var/c",
+        "/c.sock",
+        None,
+        "/usr/bin/containerd",
+        "1.7.24",
+        "1.7.24",
+        5.0,
+    )
     monkeypatch.setattr(daemons, "find", lambda options, deadline: [here])
     monkeypatch.setattr(preflight, "STOP_FILE", str(tmp_path / "hold"))
     monkeypatch.setattr(policy, "PATH", str(tmp_path / "policy-rc.d"))
@@ -185,7 +197,9 @@ def test_configuration_is_shown_and_staged_only_when_asked(run_module, host):
 @needs_root
 def test_other_packages_are_not_changed_unasked(run_module, host, monkeypatch):
     _root, options, _program = host
-    monkeypatch.setattr(FakeApt, "changed", FakeApt.changed + [Change("libc6", "2.36", "2.41"), Change("runc", "1", "2")])
+    monkeypatch.setattr(
+        FakeApt, "changed", FakeApt.changed + [Change("libc6", "2.36", "2.41"), Change("runc", "1", "2")]
+    )
     result, status = run_module(containerd_package, **options)
     assert status == 1 and result["msg"] == (
         "package: containerd 2.1.9 would also change libc6; do that first, or name them in dependencies."
@@ -239,5 +253,3 @@ def test_what_a_killed_run_left_is_put_back_and_told(run_module, host):
     result, status = run_module(containerd_package, **options)
     assert status == 0 and result["repaired"] == [str(root / "policy-rc.d") + " removed"]
     assert not (root / "policy-rc.d").exists()
-
-

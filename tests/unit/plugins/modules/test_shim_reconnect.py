@@ -43,6 +43,9 @@ OWN = (
     ({"state": "present"}, "value of state must be one of: recorded, restarted, verified, got: present"),
     ({"on_risk": "pray"}, "value of on_risk must be one of: refuse, proceed, got: pray"),
     ({"witnesses": ["kubelet"]}, "value of witnesses must be one or more of: shim, containerd, kernel"),
+    ({"on_unread": "ignore"}, "value of on_unread must be one of: fail, report, got: ignore"),
+    ({"exec_proof": ["plain1"]}, "options: exec_proof=plain1 is no task; name it as namespace/id."),
+    ({"exec_command": []}, "options: exec_command= names no program; give a harmless one, such as true."),
     ({"state": "restarted"}, "state is restarted but all of the following are missing: run_id"),
     ({"state": "recorded"}, "state is recorded but all of the following are missing: run_id"),
 )

@@ -91,7 +91,9 @@ def test_a_package_that_fails(place, monkeypatch, broken):
 def test_a_package_that_replaces_nothing_is_no_installation(place, monkeypatch):
     _home, made = place
     monkeypatch.setattr(dpkg, "install", lambda paths: None)
-    with pytest.raises(ShimError, match=r"was not installed \(\S+/containerd was not replaced\); containerd is as it was"):
+    with pytest.raises(
+        ShimError, match=r"was not installed \(\S+/containerd was not replaced\); containerd is as it was"
+    ):
         replace.install(made["2.1.9"]._replace(kind="apt"), None)
 
 
