@@ -1,0 +1,111 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Screen: progress at the bottom of a terminal, below the normal output. The one file that imports rich. Internal."""
+
+from __future__ import annotations
+
+import threading
+from typing import Callable, Optional
+
+from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.lines import duration
+from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import plain
+
+try:
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+except ImportError:
+    HAS_RICH = False
+else:
+    HAS_RICH = True
+
+#: Hosts that are named with what they do.
+MOST = 6
+#: Seconds between two drawings while nothing happens.
+TICK = 1.0
+GOOD_WORDS, BAD_STYLE, GOOD_STYLE = ("reattached", "exited", "new", "tasks"), "bold red", "green"
+
+
+class Screen:
+    """Draws below the normal output, which rich lets pass above.
+
+    Workers are forked while ``lock``, Ansible's own, is held. Whatever is drawn is drawn under the same lock, so no
+    worker inherits a lock of rich's that nobody will release.
+    """
+
+    def __init__(self, lock, clock: Callable[[], float]):
+        self._lock = lock
+        self._clock = clock
+        self._progress: Optional[Progress] = None
+        self._live: Optional[Live] = None
+        self._over = threading.Event()
+        self._ticker: Optional[threading.Thread] = None
+
+    def show(self, progress: Progress, now: float, urgent: bool = False) -> None:
+        """Draw."""
+        with self._lock:
+            self._progress = progress
+            if self._live is None:
+                self._live = Live(console=Console(), auto_refresh=False, transient=True)
+                self._live.start()
+            self._live.update(drawing(progress, now), refresh=True)
+        if self._ticker is None:
+            self._ticker = threading.Thread(target=self._tick, daemon=True)
+            self._ticker.start()
+
+    def pause(self) -> None:
+        """Take the drawing away, until the next one: somebody is going to be asked something."""
+        with self._lock:
+            if self._live is not None:
+                self._live.stop()
+                self._live = None
+
+    def close(self) -> None:
+        """Take it away for good."""
+        self._over.set()
+        self.pause()
+
+    def _tick(self) -> None:
+        while not self._over.wait(TICK):
+            with self._lock:
+                if self._live is not None and self._progress is not None and not self._over.is_set():
+                    self._live.update(drawing(self._progress, self._clock()), refresh=True)
+
+
+def drawing(progress: Progress, now: float):
+    """Two bars, the counts, and what the hosts do."""
+    left = progress.left(now)
+    rest = "about {0} left".format(duration(left)) if left is not None and progress.done < progress.hosts else ""
+    grid = Table.grid(padding=(0, 1))
+    for _column in range(2):
+        grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    told = "{0} of {1} hosts  {2}  {3}".format(progress.done, progress.hosts, duration(now - progress.began), rest)
+    grid.add_row("fleet", ProgressBar(max(progress.hosts, 1), progress.done, width=24), told)
+    if progress.rolling:
+        size = len(progress.current)
+        told = "{0} of {1}, {2} of {3} hosts".format(
+            progress.batch, len(progress.batches), len(progress.done_here), size
+        )
+        grid.add_row("batch", ProgressBar(max(size, 1), len(progress.done_here), width=24), told)
+    counts = Text(no_wrap=True, overflow="ellipsis")
+    for word, number in progress.counts():
+        style = GOOD_STYLE if word in GOOD_WORDS else BAD_STYLE
+        counts.append("{0} {1}  ".format(number, word), style=style)
+    hosts = Table.grid(padding=(0, 1))
+    for overflow in ("ellipsis", "ellipsis", "ellipsis"):
+        hosts.add_column(no_wrap=True, overflow=overflow)
+    for host, doing in progress.busiest(MOST):
+        # Text: a name in brackets is no markup.
+        cells = ("  " + plain(host, 60), plain(doing.task, 80), duration(now - doing.since))
+        hosts.add_row(*(Text(cell) for cell in cells))
+    surplus = len(progress.doing) - MOST
+    if surplus > 0:
+        hosts.add_row(Text("  and {0} more".format(surplus)))
+    title = Text(plain(progress.name, 100), style="bold", no_wrap=True, overflow="ellipsis")
+    return Group(Text(""), title, grid, counts, hosts)
