@@ -15,8 +15,8 @@ description:
     lines among the normal output.
   - A terminal needs the Python library rich beside ansible-core. Without it there are plain lines.
 requirements:
-  - enable it with C(callbacks_enabled = shimops.containerd.progress) in the section C([defaults]) of ansible.cfg, or with
-    the environment variable E(ANSIBLE_CALLBACKS_ENABLED)
+  - enable it with C(callbacks_enabled = shimops.containerd.progress) in the section C([defaults]) of ansible.cfg, or
+    with the environment variable E(ANSIBLE_CALLBACKS_ENABLED)
 options:
   form:
     description: V(auto) draws on a terminal and writes lines elsewhere. V(lines) writes lines everywhere.
@@ -78,6 +78,7 @@ class CallbackModule(CallbackBase):
         with self._guard:
             now = time.monotonic()
             if self._play != play._uuid:
+                self._finish(now)
                 self._play = play._uuid
                 sizes = batches(len(whole), list(play.serial or []))
                 self._progress = Progress(play.get_name(), len(whole), sizes, context.CLIARGS.get("forks") or 5, now)
@@ -118,8 +119,15 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats):
         """It is over."""
         with self._guard:
+            self._finish(time.monotonic())
             if self._view is not None:
                 self._view.close()
+
+    def _finish(self, now):
+        """The play before is over; one host's steps are not worth a line."""
+        if self._progress is not None and self._progress.hosts > 1:
+            self._progress.finish()
+            self._view.over(self._progress, now)
 
     def _ended(self, result, status):
         with self._guard:

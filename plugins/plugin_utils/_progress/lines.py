@@ -16,7 +16,7 @@ MOST = 3
 
 
 class Lines:
-    """Writes a line when a batch begins and when something is lost, and otherwise at most one per ``interval`` seconds."""
+    """Writes a line when a batch begins and when something is lost, else at most one per ``interval`` seconds."""
 
     def __init__(self, write: Callable[[str], None], interval: float):
         self._write = write
@@ -28,6 +28,10 @@ class Lines:
         if urgent or self._last is None or now - self._last >= self._interval:
             self._last = now
             self._write("progress: " + line(progress, now))
+
+    def over(self, progress: Progress, now: float) -> None:
+        """A play is over: write its last line."""
+        self.show(progress, now, urgent=True)
 
     def pause(self) -> None:
         """Nothing stands in the way of a question."""

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Callable, Optional
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.lines import duration
+from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.lines import duration, line
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import plain
 
@@ -29,6 +30,35 @@ MOST = 6
 #: Seconds between two drawings while nothing happens.
 TICK = 1.0
 GOOD_WORDS, BAD_STYLE, GOOD_STYLE = ("reattached", "exited", "new", "tasks"), "bold red", "green"
+
+
+class Above:
+    """A stream that writes whole lines above the drawing, as they are: rich alone would wrap them at the width."""
+
+    def __init__(self, stream, console: Console):
+        self._stream = stream
+        self._console = console
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        """Write what is a whole line; keep the rest."""
+        self._begun += text
+        lines, newline, self._begun = self._begun.rpartition("\n")
+        if newline:
+            self._console.print(Text.from_ansi(lines), soft_wrap=True)
+        return len(text)
+
+    def flush(self) -> None:
+        """Lines are written at once."""
+
+    def stop(self):
+        """The stream itself again, with what was kept."""
+        self._stream.write(self._begun)
+        self._stream.flush()
+        return self._stream
+
+    def __getattr__(self, name: str):
+        return getattr(self._stream, name)
 
 
 class Screen:
@@ -51,8 +81,7 @@ class Screen:
         with self._lock:
             self._progress = progress
             if self._live is None:
-                self._live = Live(console=Console(), auto_refresh=False, transient=True)
-                self._live.start()
+                self._start()
             self._live.update(drawing(progress, now), refresh=True)
         if self._ticker is None:
             self._ticker = threading.Thread(target=self._tick, daemon=True)
@@ -64,6 +93,23 @@ class Screen:
             if self._live is not None:
                 self._live.stop()
                 self._live = None
+                sys.stdout, sys.stderr = (
+                    one.stop() if isinstance(one, Above) else one for one in (sys.stdout, sys.stderr)
+                )
+
+    def over(self, progress: Progress, now: float) -> None:
+        """A play is over: leave its last line among the output."""
+        with self._lock:
+            print("progress: " + line(progress, now), flush=True)
+
+    def _start(self) -> None:
+        # The stream by name: a console without one writes to whatever sys.stdout is then.
+        console = Console(file=sys.stdout)
+        self._live = Live(
+            console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
+        self._live.start()
+        sys.stdout, sys.stderr = (Above(one, console) if one.isatty() else one for one in (sys.stdout, sys.stderr))
 
     def close(self) -> None:
         """Take it away for good."""

@@ -43,7 +43,8 @@ class Progress:
         self.states: Counter = Counter()
         self.current: Set[str] = set()
         self.done_here: Set[str] = set()
-        self.bad: Set[str] = set()
+        self._decisive = DONE_IN_ROLL if self.rolling else DONE_IN_LOOK
+        self._told = False
 
     @property
     def rolling(self) -> bool:
@@ -57,6 +58,12 @@ class Progress:
         self.done_here = set()
         self.doing = {}
 
+    def finish(self) -> None:
+        """The play is over. Where no module says when a host is done, the end of its batch does."""
+        self.doing = {}
+        if not self._told:
+            self.done_here = set(self.current)
+
     def begin(self, host: str, task: str, now: float) -> None:
         """A host begins a task."""
         self.doing[host] = Doing(task, now)
@@ -67,11 +74,9 @@ class Progress:
         module = action.rpartition(".")[2]
         lost = self._count(module, result)
         if status in ("failed", "unreachable"):
-            self.bad.add(host)
             self.states[status] += 1
-        done = status in ("failed", "unreachable") or (
-            status != "skipped" and module in (DONE_IN_ROLL if self.rolling else DONE_IN_LOOK)
-        )
+        self._told = self._told or module in self._decisive
+        done = status in ("failed", "unreachable") or (status != "skipped" and module in self._decisive)
         # Hosts outside of the batch do what was delegated to them; that is no progress of theirs.
         if done and host in self.current:
             self.done_here.add(host)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files: the folder of a run, one document at a time, and reports written whole or not at all. Internal to the collection."""
+"""Files: a run's folder, one document at a time; reports, whole or not at all. Internal to the collection."""
 
 from __future__ import annotations
 
