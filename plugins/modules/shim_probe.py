@@ -47,8 +47,16 @@ options:
     description:
       - Ask Pids too, as containerd 1.7 and later do. Each answer costs a C(runc ps) on the host.
       - Without it a shim that cannot list its processes is not found out.
+      - The default is true, and false with O(audit=true).
     type: bool
-    default: true
+  audit:
+    description:
+      - Return the host document too, described by C(docs/host-document.schema.json) of this collection. It says what
+        stands on the host, what a restart would do, and what is left over, each leftover with the command that would
+        clean it. Nothing is cleaned.
+      - An audit concerns the whole host, so it refuses O(namespaces) and O(ids).
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -67,6 +75,11 @@ EXAMPLES = r"""
   shimops.containerd.shim_probe:
     wanted: [reattached]
     wait_timeout: 60
+
+- name: What stands on the host, with every leftover and the command that would clean it
+  shimops.containerd.shim_probe:
+    audit: true
+  register: looked
 """
 
 RETURN = r"""
@@ -125,16 +138,23 @@ rollback:
   returned: always
   type: dict
   sample: {"class": "open", "containers": []}
+document:
+  description:
+    - The host document. Its C(asked) says what the shims were asked.
+  returned: with O(audit=true)
+  type: dict
 elapsed:
   description: Seconds the module took.
   returned: always
   type: float
 """
 
+from functools import partial
+
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon, preflight, report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import audit, daemon, preflight, report
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook, target
 
@@ -169,9 +189,10 @@ def one_look(options):
     deadline = Deadline(options["timeout"])
     here = daemon.only(daemon.find(options, deadline))
     classes = target(here, options["target_version"])[1].candidates
-    cases = look(here, options, deadline, classes, options["pids"])
+    pids = options["pids"] if options["pids"] is not None else not options["audit"]
+    cases = look(here, options, deadline, classes, pids)
     view = outlook(here, cases, options["target_version"])
-    return {
+    found = {
         "shims": [report.shim_row(case, one) for case, one in view.forecasts],
         "summary": report.forecast_summary(view.forecasts),
         "release": report.release(here, view),
@@ -180,6 +201,10 @@ def one_look(options):
         "rollback": report.rollback(here, cases),
         "refusal": refusal(here, view),
     }
+    if options["audit"]:
+        again = partial(look, here, options, deadline, (), asked=False)
+        found["document"] = audit.document(audit.Looked(here, cases, view, [], pids, again), deadline)
+    return found
 
 
 def refusal(here, view):
@@ -200,7 +225,8 @@ def main():
             "wanted": {"type": "list", "elements": "str", "choices": list(OUTCOMES)},
             "wait_timeout": {"type": "float", "default": 0},
             "sleep": {"type": "float", "default": 2},
-            "pids": {"type": "bool", "default": True},
+            "pids": {"type": "bool"},
+            "audit": {"type": "bool", "default": False},
         },
     )
 
