@@ -10,7 +10,7 @@ Nothing is changed. Shims are asked Connect and State, and Pids only when that w
 from __future__ import annotations
 
 import os
-from typing import Callable, List, NamedTuple, Optional
+from typing import Callable, List, NamedTuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
@@ -34,15 +34,15 @@ _PAUSE = 1.0
 
 
 class Looked(NamedTuple):
-    """What shim_probe found before: ``view`` is the forecast for the first target, None where there is none.
+    """What shim_probe found before: ``views`` has the forecast for each target, ``rollback`` as it returns it.
 
-    ``targets`` has a row of the document per target; ``again`` looks a second time and asks no shim.
+    ``again`` looks a second time and asks no shim.
     """
 
     daemon: Daemon
     cases: List[Case]
-    view: Optional[Outlook]
-    targets: List[dict]
+    views: List[Outlook]
+    rollback: dict
     pids: bool
     again: Callable[[], List[Case]]
 
@@ -50,8 +50,9 @@ class Looked(NamedTuple):
 def document(looked: Looked, deadline: Deadline) -> dict:
     """The host document, as docs/host-document.schema.json describes it; the controller adds the host's name."""
     here = scene.observe(looked.daemon, looked.cases, deadline)
+    targets = [report.target(view) for view in looked.views]
     lists = {
-        "bundles": _bundles(here, looked.view),
+        "bundles": _bundles(here, looked.views[0]),
         "shims": _shims(here, deadline),
         "leftovers": _leftovers(here, looked, deadline),
         "modes": modes.find(here),
@@ -70,10 +71,10 @@ def document(looked: Looked, deadline: Deadline) -> dict:
         asked={"connect": True, "state": True, "pids": looked.pids},
         daemon=_daemon(looked.daemon),
         unit=host_document.unit_part(looked.daemon.unit),
-        forecast=looked.targets[0] if looked.targets else None,
-        targets=looked.targets,
-        hazards=[hazard._asdict() for hazard in looked.view.hazards] if looked.view else None,
-        rollback=report.rollback(looked.daemon, looked.cases),
+        forecast=targets[0],
+        targets=targets,
+        hazards=[hazard.told() for hazard in looked.views[0].hazards],
+        rollback=dict(looked.rollback, containers=list(looked.rollback["containers"])),
         counts=counts,
         truncated=left_out,
         elapsed=round(deadline.elapsed(), 3),
@@ -99,16 +100,12 @@ def _starts_another(daemon: Daemon) -> bool:
         return True
 
 
-def _bundles(here: Scene, view: Optional[Outlook]) -> List[dict]:
-    forecasts = {id(case): one for case, one in view.forecasts} if view else {}
-    of_host = {hazard.id for hazard in view.hazards} if view else set()
-    rows = []
-    for case in here.cases:
+def _bundles(here: Scene, view: Outlook) -> List[dict]:
+    of_host, rows = {hazard.id for hazard in view.hazards}, []
+    for case, one in view.forecasts:
         if case.bundle:
-            one = forecasts.get(id(case))
-            by_host = bool(one and one.rule in of_host)
-            shim, listed = here.shim_of(case), here.listed(case)
-            rows.append(host_document.bundle_row(case, one, by_host, here.daemon, shim, listed))
+            found = (one.rule in of_host, here.daemon, here.shim_of(case), here.listed(case))
+            rows.append(host_document.bundle_row(case, one, *found))
     return rows
 
 

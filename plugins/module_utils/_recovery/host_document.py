@@ -20,6 +20,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemo
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon_shims import ShimProcess
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import Forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ledger import pod_names
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescuable import rescuable
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unit import Unit
 
 SCHEMA = 1
@@ -65,13 +66,13 @@ def unit_part(unit: Optional[Unit]) -> Optional[dict]:
 
 def bundle_row(
     case: Case,
-    one: Optional[Forecast],
+    one: Forecast,
     by_host: bool,
     daemon: Daemon,
     shim: Optional[ShimProcess],
     listed: Optional[bool],
 ) -> dict:
-    """One row of ``bundles``. ``one`` is None where no release could be forecast for; then all is unknown."""
+    """One row of ``bundles``. ``by_host`` says that a hazard of the host decided."""
     said, bundle = case.best_answers, case.bundle
     return {
         "namespace": case.entry.namespace,
@@ -90,15 +91,15 @@ def bundle_row(
         "pids_answer": pids_word(said),
         "answers": said.brief() if said else "",
         "listed": listed,
-        "outcome": one.outcome if one else "unknown",
+        "outcome": one.outcome,
         "decided_by": "host" if by_host else "bundle",
-        "task": one.task if one else "unknown",
-        "client": one.client if one else "unknown",
-        "at_risk": one.at_risk if one else case.live,
-        "rescuable": bool(getattr(one, "rescuable", False)),
-        "rule": one.rule if one else "",
-        "reason": one.reason if one else "there is no release to forecast for",
-        "delay": one.delay if one else 0.0,
+        "task": one.task,
+        "client": one.client,
+        "at_risk": one.at_risk,
+        "rescuable": rescuable(case, one),
+        "rule": one.rule,
+        "reason": one.reason,
+        "delay": one.delay,
     }
 
 
