@@ -220,7 +220,7 @@ def one_look(options):
     """The whole route once, with every row."""
     deadline = Deadline(options["timeout"])
     if options["audit"]:
-        preflight.require_whole_host(options)
+        preflight.require_whole_host(options, "an audit")
     here = daemon.only(daemon.find(options, deadline))
     wanted = list(dict.fromkeys(options["target_version"])) or ["installed"]
     versions = [here.running, here.installed] + [target(here, one)[0] for one in wanted]
