@@ -46,6 +46,8 @@ class Unusable(NamedTuple):
 
 def restore(bundle: Bundle, release_class: str) -> Union[Params, Unusable]:
     """The parameters that a containerd of this class would read from the bundle, or why it cannot."""
+    if not at_least(release_class, "V20a") and _made_by_2_x(bundle):
+        return Unusable("A3", "it was started by containerd 2.x, whose bootstrap.json 1.x does not read", True)
     if release_class == "V16":
         return _address(bundle.address, "address")
     if release_class == "V17":
@@ -63,6 +65,10 @@ def best(bundle: Bundle) -> Union[Params, Unusable]:
         return found
     older = restore(bundle, "V17")
     return older if isinstance(older, Params) else found
+
+
+def _made_by_2_x(bundle: Bundle) -> bool:
+    return bundle.address.kind == "absent" and bundle.bootstrap_json.kind != "absent"
 
 
 def _readable(file: File, source: str) -> Union[None, Unusable]:

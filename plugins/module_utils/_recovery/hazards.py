@@ -22,6 +22,10 @@ class Hazard(NamedTuple):
     reason: str
     remedy: str
 
+    def told(self) -> dict:
+        """As the modules return it."""
+        return self._asdict()
+
 
 def of_unit(unit: Optional[Unit], start_estimate: float) -> List[Hazard]:
     """What the unit's loaded properties and its start time-out mean for a restart."""

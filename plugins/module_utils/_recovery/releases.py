@@ -10,7 +10,7 @@ Source: recovery-spec 0.1, read from every tag of containerd and checked by runn
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional, Tuple
+from typing import Iterable, NamedTuple, Optional, Tuple
 
 CLASSES = ("V16", "V17", "V20a", "V20b", "V22", "V23a", "V23b", "V23c")
 
@@ -60,12 +60,35 @@ def classify(version: Optional[str]) -> Optional[ReleaseClass]:
     return ReleaseClass(name, False, _with_neighbours(name))
 
 
+def candidates(versions: Iterable[Optional[str]]) -> Tuple[str, ...]:
+    """Every class whose outcome counts for one of these versions, in order; what is no version is passed over."""
+    found = {name for one in map(classify, versions) if one for name in one.candidates}
+    return tuple(name for name in CLASSES if name in found)
+
+
 def plain(version: str) -> str:
     """A version without the marks of Debian's rebuilds, be it containerd's own word or that of the package.
 
     2.1.9+unknown and 2.1.9+ds1-5 become 2.1.9, 1.6.20~ds1 and 1.6.20~ds1-1+deb12u3 become 1.6.20.
     """
     return _DEBIAN.sub("", version).lstrip("v")
+
+
+def number(version: str) -> Tuple[int, int, int]:
+    """Major, minor and patch of a version that ``classify`` knows, for putting releases in order."""
+    return tuple(int(part) for part in _VERSION.match(plain(version)).groups()[:3])
+
+
+def line_before(version: str) -> Optional[str]:
+    """The newest release of the line before, where shims were started otherwise; None before 1.7."""
+    name = classify(version).name
+    if name == "V16":
+        return None
+    return "{0}.{1}.{2}".format(*_newest("V16" if name == "V17" else "V17"))
+
+
+def _newest(name: str) -> Tuple[int, int, int]:
+    return max(line + (last,) for line, _first, last, known in _TABLE if known == name)
 
 
 def at_least(name: str, other: str) -> bool:

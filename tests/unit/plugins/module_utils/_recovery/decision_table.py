@@ -82,13 +82,13 @@ ROWS = (
     # A: healthy
     Row("A1", "address only", OLD, V2, "RRRRRRRR"),
     Row("A2", "bootstrap.json of version 2 and address", NEW2, V2, "RRRRRRRR", rules="A1 A2"),
-    Row("A3", "bootstrap.json of version 3, no address", NEW3, V3, "KKRRRRRR", rules="A3 C2"),
+    Row("A3", "bootstrap.json of version 3, no address", NEW3, V3, "KKRRRRRR", rules="A3"),
     Row("A4", "the same and an address by hand", damaged(parameters(3)), V3, "KKRRRRRR", rules="A3 A6"),
     Row("A5", "version 3, the shim serves v2", damaged(parameters(3)), V2, "RRKRRRRR", rules="A1 A3 A5"),
     Row("A6", "version 2, the shim serves v3", NEW2, V3, "KKKKKKKK"),
     Row("A6", "address only, the shim serves v3", OLD, V3, "KKKKKKKK"),
     Row("A9", "no container record", OLD, V2, "RRRRRRRR", NO_RECORD, rules="A1"),
-    Row("A10", "a workload in a 2.x sandbox", WORKLOAD, V3, "KKRRRRRR", rules="A3 C2"),
+    Row("A10", "a workload in a 2.x sandbox", WORKLOAD, V3, "KKRRRRRR", rules="A3"),
     Row("A11", "the same, no container record", WORKLOAD, V3, "DDDDDDDD", NO_RECORD),
     Row("A11", "no shim-binary-path, no record", a_bundle(None, ADDRESS, None), V2, "DDDDDDDD", NO_RECORD),
     # B: bootstrap.json damaged, address good
@@ -162,7 +162,7 @@ ROWS = (
     Row("D6", "Connect fails", OLD, said("v2", code=13, pids=None), "KKKKKKKK"),
     Row("D6", "Connect says NotFound", NEW2, said("v2", code=5, pids=None), "KKKKKKKK"),
     Row("D7", "no version is served", OLD, said("", pids=None), "KKKKKKKK"),
-    Row("D7", "no version is served, bootstrap 3", NEW3, said("", pids=None), "KKKKKKKK", rules="C2 D7"),
+    Row("D7", "no version is served, bootstrap 3", NEW3, said("", pids=None), "KKKKKKKK", rules="A3 D7"),
     # E: the shim answers Connect
     Row("E1", "never created or deleted", DEAD, said("v2", **NEVER), "RLLLLLLL", rules="A1 E1"),
     Row("E2", "exited, not deleted", OLD, said("v2", **STOPPED), "RLLLLLLL", rules="A1 E2"),
