@@ -12,20 +12,20 @@ import os
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import build, rules
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import Output, RunFolder
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import build, files, rules
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import SEVERITIES
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count
 
-NEVER = "never"
+NEVER, LAST = "never", "last"
 SPEC = {
-    "run": {"type": "path", "required": True},
+    "run_dir": {"type": "path", "default": "shimops-runs"},
+    "run_id": {"type": "str"},
     "dest": {"type": "path"},
     "formats": {"type": "list", "elements": "str", "choices": list(build.FORMATS), "default": list(build.FORMATS)},
     "title": {"type": "str"},
     "packs": {"type": "list", "elements": "raw", "default": list(rules.SHIPPED)},
     "waivers": {"type": "raw", "default": []},
-    "previous": {"type": "path"},
+    "previous": {"type": "str"},
     "fail_on": {"type": "str", "choices": [*SEVERITIES, NEVER], "default": NEVER},
     "today": {"type": "str"},
 }
@@ -51,12 +51,12 @@ class ActionModule(ActionBase):
 
 def report(options: dict, write: bool) -> dict:
     """Build the reports of ``options``, put them into place if ``write``, and judge them."""
-    folder = RunFolder(options["run"])
-    earlier = RunFolder(options["previous"]) if options["previous"] else None
+    folder = files.named(options["run_dir"], options["run_id"])
+    earlier = _earlier(options, folder)
     today = _day(options["today"])
     known, judge = rules.engine(options["packs"], options["waivers"], today) if folder.kind() == "host" else ({}, None)
     wanted = build.Wanted(options["formats"], options["title"] or "", known, judge, earlier)
-    with Output(options["dest"] or os.path.join(options["run"], "reports")) as output:
+    with files.Output(options["dest"] or os.path.join(folder.path, "reports")) as output:
         totals = build.build(folder, wanted, output)
         result = {"changed": bool(output.changed())}
         if write:
@@ -68,6 +68,13 @@ def report(options: dict, write: bool) -> dict:
         result["failed"] = True
         result["msg"] = "{0}; fail_on is {1}: {2}".format(result["msg"], limit, "; ".join(failing))
     return result
+
+
+def _earlier(options: dict, folder: files.RunFolder):
+    """The run to compare with, or None."""
+    if options["previous"] == LAST:
+        return files.before(options["run_dir"], folder)
+    return files.named(options["run_dir"], options["previous"]) if options["previous"] else None
 
 
 def _rules(totals) -> list:

@@ -14,12 +14,15 @@ description:
   - An audit is judged by rules. A roll is judged by what it promises, that no task is lost and no host left behind.
   - Everything happens on the controller, one document at a time. No connection is made and no host is touched.
 options:
-  run:
-    description: The folder of the run, C(<run_dir>/<run_id>).
+  run_dir:
+    description: Where the folders of runs are, on the controller. A relative path starts at the current directory.
     type: path
-    required: true
+    default: shimops-runs
+  run_id:
+    description: The name of the run, or the path of its folder. The default is the run that began last.
+    type: str
   dest:
-    description: Where the reports go. It is made when it is missing. The default is C(reports) in O(run).
+    description: Where the reports go. It is made when it is missing. The default is C(reports) in the run's folder.
     type: path
   formats:
     description:
@@ -43,8 +46,11 @@ options:
     type: raw
     default: []
   previous:
-    description: The folder of an earlier run of the same kind. The reports then say what is new and what is gone.
-    type: path
+    description:
+      - The name of an earlier run of the same kind, or the path of its folder. The reports then say what is new and what
+        is gone.
+      - V(last) is the run of the same operation that began before this one, where there is one.
+    type: str
   fail_on:
     description:
       - The mildest severity that fails the task, once the reports are written.
@@ -70,13 +76,13 @@ author: shimops.containerd authors (@shimops)
 EXAMPLES = r"""
 - name: Report on last night's audit
   shimops.containerd.fleet_report:
-    run: shimops-runs/nightly-2026-06-30
-    previous: shimops-runs/nightly-2026-06-29
+    run_id: nightly-2026-06-30
+    previous: last
     dest: /srv/www/containerd
 
 - name: Let no upgrade begin while there is a blocker
   shimops.containerd.fleet_report:
-    run: shimops-runs/before-2.1
+    run_id: before-2.1
     packs: [restart_safety, upgrade_readiness, files/our-rules.yml]
     waivers: files/waivers.yml
     formats: [junit]

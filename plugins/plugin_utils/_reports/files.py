@@ -106,6 +106,36 @@ class RunFolder:
             return []
 
 
+def named(run_dir: str, run_id: Optional[str]) -> RunFolder:
+    """The run of that name below ``run_dir``, or the one at that path; without a name the one that began last."""
+    if run_id:
+        return RunFolder(run_id if os.sep in run_id else os.path.join(run_dir, run_id))
+    found = _runs(run_dir)
+    if not found:
+        raise ShimError(STAGE, run_dir, "has no run in it", "name the directory that runs are kept in")
+    return found[-1]
+
+
+def before(run_dir: str, run: RunFolder) -> Optional[RunFolder]:
+    """The run of the same operation that began last before ``run``; None when there is none."""
+    began = run.head.get("began") or 0
+    earlier = [one for one in _runs(run_dir) if one.operation == run.operation and one.head["began"] < began]
+    return earlier[-1] if earlier else None
+
+
+def _runs(run_dir: str) -> List[RunFolder]:
+    """The runs below ``run_dir`` in the order in which they began; what is no run's folder is passed over."""
+    found = []
+    for name in sorted(os.listdir(run_dir)) if os.path.isdir(run_dir) else []:
+        try:
+            run = RunFolder(os.path.join(run_dir, name))
+        except ShimError:
+            continue
+        if isinstance(run.head.get("began"), (int, float)):
+            found.append(run)
+    return sorted(found, key=lambda run: run.head["began"])
+
+
 def quoted(host: str) -> str:
     """A host's name as the name of a file: what is not [A-Za-z0-9._-] becomes %XX."""
     text = "".join(

@@ -81,7 +81,7 @@ def _rule_test(rule: Rule, findings: Iterable[Finding]) -> Test:
     name = "{0}: {1}".format(rule.id, rule.title)
     open_ones = [one for one in mine if not one.waived]
     if any(one.unknown for one in open_ones):
-        return name, "error", "this was not looked at", ""
+        return name, "error", open_ones[0].reason, ""
     if open_ones:
         return name, "failed", "{0}: {1} found".format(rule.severity, len(open_ones)), _text(open_ones, rule)
     if mine:

@@ -29,8 +29,8 @@ def engine(sources: Sequence, waivers: object, today: datetime.date) -> Tuple[Di
     try:
         packs = _packs.load(sources)
         accepted = _waivers.load(waivers)
-    except ValueError as problem:
-        raise ShimError(STAGE, "rules", str(problem)) from problem
+    except (_packs.PackError, _waivers.WaiverError) as problem:
+        raise ShimError(STAGE, "the rules", "cannot be used: " + str(problem).rstrip(".")) from problem
 
     def judge(document: dict) -> List[dict]:
         return _judge.judge(document, packs, accepted, today)
