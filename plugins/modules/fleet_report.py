@@ -47,8 +47,8 @@ options:
     default: []
   previous:
     description:
-      - The name of an earlier run of the same kind, or the path of its folder. The reports then say what is new and what
-        is gone.
+      - The name of an earlier run of the same kind, or the path of its folder. The reports then say what is new and
+        what is gone.
       - V(last) is the run of the same operation that began before this one, where there is one.
     type: str
   fail_on:

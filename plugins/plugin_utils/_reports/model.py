@@ -21,9 +21,9 @@ STATES = {
     "refused": ("refused, untouched", "–", "warn"),
     "unreadable": ("document not readable", "?", "warn"),
     "missing": ("no document", "?", "warn"),
-    "unknown": ("not fully looked at", "?", "warn"),
     "minor": ("minor findings", "•", "note"),
     "info": ("for information", "i", "note"),
+    "unknown": ("nothing found, not all judged", "○", "note"),
     "forecast": ("looked at", "…", "note"),
     "untouched": ("not begun", "·", "none"),
     "current": ("was current", "=", "good"),
@@ -135,9 +135,8 @@ def worst(findings: Sequence[Finding]) -> str:
     """The state of a host by what was found on it: the worst severity that is not waived, ``unknown`` or ``clean``."""
     open_ones = {one.severity for one in findings if not one.waived and not one.unknown}
     found = next((severity for severity in SEVERITIES if severity in open_ones), "clean")
-    # What nobody looked at may be worse than small things that were found.
-    blind = any(one.unknown for one in findings)
-    return "unknown" if blind and found in ("minor", "info", "clean") else found
+    # What nobody looked at is not well.
+    return "unknown" if found == "clean" and any(one.unknown for one in findings) else found
 
 
 def at_least(severity: str, limit: str) -> bool:
