@@ -34,7 +34,7 @@ def _gates(which: str) -> Callable[[list[str]], int]:
 def _units(words: list[str]) -> int:
     from dev import gate, gates
 
-    return gate.run_all(gates.of_cores("units", words), place.new_log_dir("units"))
+    return gate.run_all([[gates.of_cores("units", words)]], place.new_log_dir("units"))
 
 
 def _demo(words: list[str]) -> int:

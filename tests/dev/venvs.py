@@ -26,13 +26,31 @@ class Venv:
 
 
 CORE219 = Venv(
-    "core219", ("ansible-core>=2.19,<2.20", "jmespath>=1.0", "protobuf>=4.21", "grpcio>=1.50", "pytest>=8", "PyYAML")
+    "core219",
+    (
+        "ansible-core>=2.19,<2.20",
+        "jmespath>=1.0",
+        "protobuf>=4.21",
+        "grpcio>=1.50",
+        "kubernetes>=24.2",
+        "pytest>=8",
+        "PyYAML",
+    ),
 )
 CORE221 = Venv("core221", ("ansible-core>=2.21,<2.22", "jmespath>=1.0", "protobuf>=4.21", "pytest>=8"))
 TOOLS = Venv(
     "tools",
-    ("ruff>=0.17,<0.18", "ansible-lint>=26,<27", "ansible-core>=2.19,<2.20", "antsibull-changelog>=0.30", "jmespath"),
+    (
+        "ruff>=0.17,<0.18",
+        "ansible-lint>=26,<27",
+        "ansible-core>=2.19,<2.20",
+        "antsibull-changelog>=0.30",
+        "antsibull-docs>=2.28,<3",
+        "jmespath",
+    ),
 )
+# On its own: it pins versions that the other tools cannot live with.
+IMPORTER = Venv("importer", ("galaxy-importer>=0.4.44,<0.5", "ansible-core>=2.19,<2.20", "jmespath"))
 
 
 def core219() -> Path:
@@ -43,6 +61,11 @@ def core219() -> Path:
 def tools() -> Path:
     """Return the bin directory of the environment with the linters."""
     return _ready(TOOLS, pythons.oldest((3, 11), (3, 14)))
+
+
+def importer() -> Path:
+    """Return the bin directory of the environment with galaxy-importer."""
+    return _ready(IMPORTER, pythons.oldest((3, 11), (3, 14)))
 
 
 def core221() -> Path:
