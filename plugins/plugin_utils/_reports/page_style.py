@@ -21,8 +21,7 @@ STYLE = r"""
   }
 }
 * { box-sizing: border-box; }
-html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
-@media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
+html { -webkit-text-size-adjust: 100%; }
 body {
   margin: 0 auto; padding: 0 1.25rem 4rem; max-width: 76rem; background: var(--paper); color: var(--ink);
   font: 1rem/1.5 system-ui, "Segoe UI", Roboto, "Liberation Sans", sans-serif; overflow-wrap: anywhere;
@@ -111,7 +110,7 @@ summary { cursor: pointer; padding: .15rem 0; }
   body { padding: 0 .75rem 3rem; }
   .filter { position: static; grid-template-columns: 1fr; }
   .stack thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  .stack, .stack caption, .stack tbody, .stack tr, .stack td, .stack th { display: block; width: auto; }
+  .stack, .stack caption:not(.unseen), .stack tbody, .stack tr, .stack td, .stack th { display: block; width: auto; }
   .stack tr { padding: .4rem 0; border-bottom: 2px solid var(--line); }
   .stack td, .stack tbody th, .stack td.number { border: 0; padding: .1rem 0; text-align: left; }
   .stack td[data-label]::before { content: attr(data-label) ": "; color: var(--soft); }
