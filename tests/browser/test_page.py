@@ -96,7 +96,7 @@ def test_filter_by_words_state_rule_and_drift(browser, pages):
     assert browser.run("return document.querySelectorAll('.map a.out').length") == len(everything) - 1
     browser.driver.find_element("css selector", "#filter button").click()
     settle(browser, f"document.getElementById('told').textContent.startsWith('{len(everything)} of')")
-    for name, value in (("state", "blocker"), ("rule", "restart-kills"), ("drift", "new")):
+    for name, value in (("state", "blocker"), ("rule", "shim-hung"), ("drift", "new")):
         choice = f"#filter select[name={name}] option[value={value}]"
         browser.driver.find_element("css selector", choice).click()
         settle(browser, f"!document.getElementById('told').textContent.startsWith('{len(everything)} of')")

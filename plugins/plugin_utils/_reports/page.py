@@ -118,7 +118,7 @@ class Page:
             if words:
                 out.write("<p><strong>{0}:</strong> {1}</p>\n".format(name, esc(words)))
         if rule.id in self._rules:
-            told = [count(total.findings, "finding") + " on " + count(total.hosts, "host")]
+            told = [count(total.findings, "finding") + " on " + count(total.hosts, "host")] if total.findings else []
             told += ["{0} waived".format(total.waived)] if total.waived else []
             told += ["not judged on {0}".format(count(total.unknown, "host"))] if total.unknown else []
             out.write("<details><summary>{0}</summary>\n".format(", ".join(told)))

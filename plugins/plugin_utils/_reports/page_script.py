@@ -37,7 +37,10 @@ SCRIPT = r"""
     told.textContent = `${shown} of ${cards.length} hosts shown`;
   };
   let later = 0;
-  form.addEventListener("input", () => { clearTimeout(later); later = setTimeout(filter, 80); });
+  // A list tells of its choice by "change" alone in some browsers.
+  for (const event of ["input", "change"]) {
+    form.addEventListener(event, () => { clearTimeout(later); later = setTimeout(filter, 80); });
+  }
   form.addEventListener("reset", () => setTimeout(filter, 0));
   form.addEventListener("submit", (event) => { event.preventDefault(); filter(); });
   // A link to a host that the filter hides must still lead to it.

@@ -106,7 +106,7 @@ summary { cursor: pointer; padding: .15rem 0; }
   solid var(--soft); border-radius: .3rem;
 }
 .filter output { grid-column: 1 / -1; font-size: .9rem; }
-@media (max-width: 46rem) {
+@media screen and (max-width: 46rem) {
   body { padding: 0 .75rem 3rem; }
   .filter { position: static; grid-template-columns: 1fr; }
   .stack thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
