@@ -129,29 +129,28 @@ def _unplaced(scene: Scene, namespace: Optional[str]) -> bool:
 
 def _sockets(scene: Scene) -> Iterable[dict]:
     """Socket files that nobody listens on, apart from those of bundles, which go with them."""
-    if scene.sockets is None:
-        return
     named = {path for path in map(endpoint_of, scene.cases) if path}
-    alive: Dict[str, Set[Optional[int]]] = {}
-    for row in scene.sockets.rows.values():
-        if row.name and row.name.startswith("/"):
-            alive.setdefault(row.name, set()).add(row.file_inode)
     for directory in sorted({SOCKET_DIRECTORY} | {os.path.dirname(path) for path in named}):
-        for name in _names(directory):
-            path = os.path.join(directory, name)
-            status = _status(path)
-            if status is None or not stat.S_ISSOCK(status.st_mode) or path in named:
-                continue
-            # The kernel tells 32 bits of a file's inode.
-            if status.st_ino & 0xFFFFFFFF not in alive.get(path, ()):
+        for path in (os.path.join(directory, name) for name in _names(directory)):
+            if path not in named and _is_stale(scene, path):
                 yield _row("stale_socket", "nobody listens on it", "rm -- {0}".format(quote(path)), path=path)
 
 
-def _remove_bundle(scene: Scene, case: Case) -> Optional[str]:
-    """What removes a bundle that is no longer used, with its work directory; nothing that is mounted is emptied."""
+def _is_stale(scene: Scene, path: str) -> bool:
+    """Whether it is a socket file that no socket is bound to; false where the kernel does not tell."""
+    status = _status(path)
+    if scene.sockets is None or status is None or not stat.S_ISSOCK(status.st_mode):
+        return False
+    # The kernel tells 32 bits of a file's inode.
+    return status.st_ino & 0xFFFFFFFF not in scene.bound().get(path, ())
+
+
+def _remove_bundle(scene: Scene, case: Case) -> str:
+    """What removes a bundle that is no longer used, with what is its own; nothing that is mounted is emptied."""
     namespace, identifier = case.entry.namespace, case.entry.id
     work = os.path.join(scene.daemon.root_dir, TASK_DIRECTORY, namespace, identifier)
-    paths = [case.entry.path] + ([work] if _status(work) else [])
+    paths, socket = [case.entry.path] + ([work] if _status(work) else []), endpoint_of(case)
+    paths += [socket] if socket and _is_stale(scene, socket) else []
     command = "rm -rf --one-file-system -- {0}".format(" ".join(quote(path) for path in paths))
     rootfs = os.path.join(case.entry.path, "rootfs")
     return "umount {0}; {1}".format(quote(rootfs), command) if rootfs in _mount_points() else command

@@ -63,6 +63,14 @@ class Scene(NamedTuple):
                 found[shim.process.pid].append(case)
         return found
 
+    def bound(self) -> Dict[str, Set[Optional[int]]]:
+        """The files that sockets are bound to: the inodes of each path, in the kernel's 32 bits."""
+        found: Dict[str, Set[Optional[int]]] = {}
+        for row in self.sockets.rows.values() if self.sockets else ():
+            if row.name and row.name.startswith("/"):
+                found.setdefault(row.name, set()).add(row.file_inode)
+        return found
+
     def listed(self, case: Case) -> Optional[bool]:
         """Whether containerd has the task in its list; None when it did not say."""
         rows = self.tasks.get(case.entry.namespace)
