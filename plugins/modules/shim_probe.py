@@ -15,6 +15,7 @@ description:
   - With O(wanted) it waits until every shim has one of these outcomes, and fails when that does not come.
 extends_documentation_fragment:
   - shimops.containerd._shared
+  - shimops.containerd._shared.run
   - shimops.containerd._shared.attributes
 requirements:
   - protobuf 3.6 or newer (python3-protobuf of the distribution)
@@ -171,6 +172,11 @@ document:
     - Where the task stores it in a run's folder, it is not returned.
   returned: with O(audit=true)
   type: dict
+ledger:
+  description: The run in the host's ledger, its phase, and how many tasks it lost; empty without a ledger.
+  returned: always
+  type: dict
+  sample: {"lost": 0, "phase": "verified", "run_id": "monday-1"}
 elapsed:
   description: Seconds the module took.
   returned: always
@@ -182,7 +188,13 @@ from functools import partial
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import audit, daemon, preflight, report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
+    audit,
+    daemon,
+    ledger,
+    preflight,
+    report,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook, target
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import candidates
@@ -237,6 +249,7 @@ def one_look(options):
         "hazards": [hazard.told() for hazard in first.hazards],
         "rollback": rollback(versions, cases, here.load_timeout).told(),
         "refusal": refusal(here, first),
+        "ledger": ledger.brief(ledger.PLACE),
         "targets": [report.target(view) for view in views],
     }
     if options["audit"]:
@@ -259,6 +272,7 @@ def main():
     execute(
         probe,
         {
+            "run_folder": {"type": "path"},
             "target_version": {"type": "list", "elements": "str", "default": ["installed"]},
             "wanted": {"type": "list", "elements": "str", "choices": list(OUTCOMES)},
             "wait_timeout": {"type": "float", "default": 0},

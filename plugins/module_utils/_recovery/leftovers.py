@@ -29,12 +29,16 @@ _IDENTITY = ("kind", "namespace", "id", "pid", "path")
 
 def find(scene: Scene) -> List[dict]:
     """Every leftover of one moment, in the words of the host document."""
-    served = scene.served()
+    served, stale = scene.served(), _stale_sockets(scene)
     found = list(_entries(scene))
-    found.extend(_bundles(scene))
+    found.extend(_bundles(scene, stale))
     found.extend(_shims(scene, served))
     found.extend(_connections(scene, served))
-    found.extend(_sockets(scene))
+    # Those of bundles go with them.
+    found.extend(
+        _row("stale_socket", "nobody listens on it", "rm -- {0}".format(quote(path)), path=path)
+        for path in sorted(stale - set(map(endpoint_of, scene.cases)))
+    )
     return found
 
 
@@ -69,7 +73,7 @@ def _entries(scene: Scene) -> Iterable[dict]:
             yield _row("not_a_bundle", reason, None, case, path=entry.path)
 
 
-def _bundles(scene: Scene) -> Iterable[dict]:
+def _bundles(scene: Scene, stale: Set[str]) -> Iterable[dict]:
     mounted = _mount_points()
     for case in scene.cases:
         if case.bundle is None or case.bundle.problem:
@@ -80,11 +84,13 @@ def _bundles(scene: Scene) -> Iterable[dict]:
             if case.live or scene.shim_of(case):
                 command = "find {0} -xdev -mindepth 1 -delete".format(quote(rootfs))
             else:
-                command = _remove_bundle(scene, case)
+                command = _remove_bundle(scene, case, mounted, stale)
             yield _row("undeletable_bundle", reason, command, case, path=case.entry.path)
         elif not case.live and scene.shim_of(case) is None:
             reason = "it has neither a shim nor a living task"
-            yield _row("bundle_without_shim", reason, _remove_bundle(scene, case), case, path=case.entry.path)
+            yield _row(
+                "bundle_without_shim", reason, _remove_bundle(scene, case, mounted, stale), case, path=case.entry.path
+            )
 
 
 def _shims(scene: Scene, served: Dict[int, List[Case]]) -> Iterable[dict]:
@@ -127,33 +133,33 @@ def _unplaced(scene: Scene, namespace: Optional[str]) -> bool:
     return bool(set(rows) - {case.entry.id for case in scene.cases if case.entry.namespace == namespace})
 
 
-def _sockets(scene: Scene) -> Iterable[dict]:
-    """Socket files that nobody listens on, apart from those of bundles, which go with them."""
-    named = {path for path in map(endpoint_of, scene.cases) if path}
-    for directory in sorted({SOCKET_DIRECTORY} | {os.path.dirname(path) for path in named}):
+def _stale_sockets(scene: Scene) -> Set[str]:
+    """The socket files where shims have theirs that no socket is bound to; none where the kernel does not tell."""
+    if scene.sockets is None:
+        return set()
+    bound: Dict[str, Set[Optional[int]]] = {}
+    for row in scene.sockets.rows.values():
+        if row.name:
+            bound.setdefault(row.name, set()).add(row.file_inode)
+    found, named = set(), {path for path in map(endpoint_of, scene.cases) if path}
+    for directory in {SOCKET_DIRECTORY} | {os.path.dirname(path) for path in named}:
         for path in (os.path.join(directory, name) for name in _names(directory)):
-            if path not in named and _is_stale(scene, path):
-                yield _row("stale_socket", "nobody listens on it", "rm -- {0}".format(quote(path)), path=path)
+            status = _status(path)
+            # The kernel tells 32 bits of a file's inode.
+            if status and stat.S_ISSOCK(status.st_mode) and status.st_ino & 0xFFFFFFFF not in bound.get(path, ()):
+                found.add(path)
+    return found
 
 
-def _is_stale(scene: Scene, path: str) -> bool:
-    """Whether it is a socket file that no socket is bound to; false where the kernel does not tell."""
-    status = _status(path)
-    if scene.sockets is None or status is None or not stat.S_ISSOCK(status.st_mode):
-        return False
-    # The kernel tells 32 bits of a file's inode.
-    return status.st_ino & 0xFFFFFFFF not in scene.bound().get(path, ())
-
-
-def _remove_bundle(scene: Scene, case: Case) -> str:
+def _remove_bundle(scene: Scene, case: Case, mounted: Set[str], stale: Set[str]) -> str:
     """What removes a bundle that is no longer used, with what is its own; nothing that is mounted is emptied."""
     namespace, identifier = case.entry.namespace, case.entry.id
     work = os.path.join(scene.daemon.root_dir, TASK_DIRECTORY, namespace, identifier)
     paths, socket = [case.entry.path] + ([work] if _status(work) else []), endpoint_of(case)
-    paths += [socket] if socket and _is_stale(scene, socket) else []
+    paths += [socket] if socket in stale else []
     command = "rm -rf --one-file-system -- {0}".format(" ".join(quote(path) for path in paths))
     rootfs = os.path.join(case.entry.path, "rootfs")
-    return "umount {0}; {1}".format(quote(rootfs), command) if rootfs in _mount_points() else command
+    return "umount -- {0}; {1}".format(quote(rootfs), command) if rootfs in mounted else command
 
 
 def _runc_state(shim: ShimProcess) -> List[str]:
