@@ -62,6 +62,20 @@ options:
       - An audit concerns the whole host, so it refuses O(namespaces) and O(ids).
     type: bool
     default: false
+  packs:
+    description:
+      - Judge the host document by these packs of rules, each a name of this collection's or the path of a YAML file, as
+        P(shimops.containerd.judge#filter) does. It happens on the controller, and needs O(audit=true).
+    type: list
+    elements: raw
+    default: []
+  waivers:
+    description: What P(shimops.containerd.judge#filter) takes as waivers, a list or the path of a YAML file.
+    type: raw
+  rescue:
+    description: Leave out of RV(judged.refusal) what M(shimops.containerd.shim_migrate) would mend.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -172,6 +186,13 @@ document:
     - Where the task stores it in a run's folder, it is not returned.
   returned: with O(audit=true)
   type: dict
+judged:
+  description:
+    - How many findings each rule has that C(failed), was C(waived), or is C(unknown) because the host was not looked at
+      for it, and in one sentence the C(refusal) by the first blocker; empty when no blocker failed or is unknown.
+  returned: with O(packs)
+  type: dict
+  sample: {"failed": {"stale-socket": 2}, "refusal": "", "unknown": {}, "waived": {}}
 ledger:
   description: The run in the host's ledger, its phase, and how many tasks it lost; empty without a ledger.
   returned: always
@@ -279,6 +300,10 @@ def main():
             "sleep": {"type": "float", "default": 2},
             "pids": {"type": "bool"},
             "audit": {"type": "bool", "default": False},
+            # The action on the controller keeps these to itself.
+            "packs": {"type": "list", "elements": "raw", "default": []},
+            "waivers": {"type": "raw"},
+            "rescue": {"type": "bool", "default": False},
         },
     )
 
