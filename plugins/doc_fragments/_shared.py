@@ -67,6 +67,16 @@ author:
   - shimops.containerd authors (@shimops)
 """
 
+    RUN = r"""
+options:
+  run_folder:
+    description:
+      - The folder of the run on the controller, as M(shimops.containerd.fleet_run) returned it.
+      - The host's whole result is then written into its document there, and the task returns the summary. A task that
+        acts asks the run first, and leaves the host alone when no further host may begin.
+    type: path
+"""
+
     ATTRIBUTES = r"""
 attributes:
   check_mode:

@@ -25,7 +25,7 @@ options:
       - Names of packs of this collection, paths of YAML files, or packs that were read before.
     type: list
     elements: raw
-    default: [restart_safety, security, hygiene]
+    default: [restart_safety, upgrade_readiness, security, hygiene]
   waivers:
     description:
       - Findings that somebody answers for. Each names C(rule), C(reason), C(owner) and C(expires) (a day, the last one
@@ -88,31 +88,26 @@ _value:
 """
 
 import datetime
-import json
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._judge import judge as _judge
-from ansible_collections.shimops.containerd.plugins.plugin_utils._packs import PackError, load
+from ansible_collections.shimops.containerd.plugins.plugin_utils._packs import SHIPPED, PackError, load
+from ansible_collections.shimops.containerd.plugins.plugin_utils._plain import plain
 from ansible_collections.shimops.containerd.plugins.plugin_utils._waivers import WaiverError, day
 from ansible_collections.shimops.containerd.plugins.plugin_utils._waivers import load as load_waivers
 
 
-def judge(document, packs=("restart_safety", "security", "hygiene"), waivers=(), today=None):
+def judge(document, packs=SHIPPED, waivers=(), today=None):
     """Judge a host document; see the documentation above."""
     if not isinstance(document, dict) or document.get("kind") != "host":
         raise AnsibleFilterError("judge: takes a host document, as shim_probe with audit returns it.")
     try:
         now = day(today, "today") if today else datetime.datetime.now(datetime.timezone.utc).date()
-        rules, waived = load(_plain(packs)), load_waivers(_plain(waivers))
+        rules, waived = load(plain(packs)), load_waivers(plain(waivers))
     except (PackError, WaiverError) as error:
         raise AnsibleFilterError(str(error)) from error
-    return _judge(_plain(document), rules, waived, now)
-
-
-def _plain(value):
-    """The same in Python's own types: Ansible's variables have types of their own, which JMESPath does not know."""
-    return json.loads(json.dumps(value, default=str))
+    return _judge(plain(document), rules, waived, now)
 
 
 class FilterModule:

@@ -28,5 +28,9 @@ class ShimError(Exception):
         return "{0}; {1}.".format(text, self.remedy) if self.remedy else text + "."
 
 
+class HostRefused(ShimError):
+    """The host is to be left alone for now: nothing was done, and nothing is wrong with the task."""
+
+
 class DeadlineExceeded(ShimError):
     """The time for a piece of work is spent."""

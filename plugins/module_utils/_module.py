@@ -12,7 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _argspec
-from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import HostRefused, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import preflight
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
 
@@ -35,7 +35,9 @@ def execute(work: Callable[[dict, bool], dict], spec: Optional[dict] = None, ask
         preflight.require_root()
         result = work(module.params, module.check_mode)
     except ShimError as error:
-        module.fail_json(msg=_in_one_line(error), stage=error.stage, changed=False)
+        module.fail_json(
+            msg=_in_one_line(error), stage=error.stage, changed=False, refused=isinstance(error, HostRefused)
+        )
     failure = result.pop("failure", None)
     if not module._diff:
         # It holds whole files, and nobody asked for it.

@@ -18,6 +18,7 @@ description:
   - Nothing is written unless the shim behind the address proves that it is the one of this task.
 extends_documentation_fragment:
   - shimops.containerd._shared
+  - shimops.containerd._shared.run
   - shimops.containerd._shared.attributes
 requirements:
   - protobuf 3.6 or newer (python3-protobuf of the distribution)
@@ -33,6 +34,11 @@ options:
       - For 1.6 and 1.7 there is nothing to do.
     type: str
     default: installed
+  run_id:
+    description:
+      - The name of the run that has the host from here on, until its M(shimops.containerd.shim_reconnect) is done.
+        No other run acts on it meanwhile.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -62,7 +68,14 @@ summary:
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act, daemon, plan, preflight, report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
+    act,
+    daemon,
+    hold,
+    plan,
+    preflight,
+    report,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, target
 
 
@@ -74,8 +87,9 @@ def migrate(options, check_mode):
     steps, refused = plan.migrate(look(here, options, deadline, release.candidates), release.name)
     if not check_mode:
         preflight.require_no_hold()
-        for step in steps:
-            act.write_in_bundle(step.path, step.name, step.data, plan.MODE)
+        with hold.held(options["run_id"], options["timeout"], last=False):
+            for step in steps:
+                act.write_in_bundle(step.path, step.name, step.data, plan.MODE)
     migrated = [
         {"namespace": step.namespace, "id": step.id, "reason": "bootstrap.json written from address"} for step in steps
     ]
@@ -90,7 +104,14 @@ def migrate(options, check_mode):
 
 def main():
     """Run the module."""
-    execute(migrate, {"target_version": {"type": "str", "default": "installed"}})
+    execute(
+        migrate,
+        {
+            "target_version": {"type": "str", "default": "installed"},
+            "run_id": {"type": "str"},
+            "run_folder": {"type": "path"},
+        },
+    )
 
 
 if __name__ == "__main__":

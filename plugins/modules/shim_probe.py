@@ -15,6 +15,7 @@ description:
   - With O(wanted) it waits until every shim has one of these outcomes, and fails when that does not come.
 extends_documentation_fragment:
   - shimops.containerd._shared
+  - shimops.containerd._shared.run
   - shimops.containerd._shared.attributes
 requirements:
   - protobuf 3.6 or newer (python3-protobuf of the distribution)
@@ -59,6 +60,20 @@ options:
         stands on the host, what a restart would do, and what is left over, each leftover with the command that would
         clean it. Nothing is cleaned.
       - An audit concerns the whole host, so it refuses O(namespaces) and O(ids).
+    type: bool
+    default: false
+  packs:
+    description:
+      - Judge the host document by these packs of rules, each a name of this collection's or the path of a YAML file, as
+        P(shimops.containerd.judge#filter) does. It happens on the controller, and needs O(audit=true).
+    type: list
+    elements: raw
+    default: []
+  waivers:
+    description: What P(shimops.containerd.judge#filter) takes as waivers, a list or the path of a YAML file.
+    type: raw
+  rescue:
+    description: Leave out of RV(judged.refusal) what M(shimops.containerd.shim_migrate) would mend.
     type: bool
     default: false
 """
@@ -171,6 +186,18 @@ document:
     - Where the task stores it in a run's folder, it is not returned.
   returned: with O(audit=true)
   type: dict
+judged:
+  description:
+    - How many findings each rule has that C(failed), was C(waived), or is C(unknown) because the host was not looked at
+      for it, and in one sentence the C(refusal) by the first blocker; empty when no blocker failed or is unknown.
+  returned: with O(packs)
+  type: dict
+  sample: {"failed": {"stale-socket": 2}, "refusal": "", "unknown": {}, "waived": {}}
+ledger:
+  description: The run in the host's ledger, its phase, and how many tasks it lost; empty without a ledger.
+  returned: always
+  type: dict
+  sample: {"lost": 0, "phase": "verified", "run_id": "monday-1"}
 elapsed:
   description: Seconds the module took.
   returned: always
@@ -182,7 +209,13 @@ from functools import partial
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import audit, daemon, preflight, report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
+    audit,
+    daemon,
+    ledger,
+    preflight,
+    report,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook, target
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import candidates
@@ -237,6 +270,7 @@ def one_look(options):
         "hazards": [hazard.told() for hazard in first.hazards],
         "rollback": rollback(versions, cases, here.load_timeout).told(),
         "refusal": refusal(here, first),
+        "ledger": ledger.brief(ledger.PLACE),
         "targets": [report.target(view) for view in views],
     }
     if options["audit"]:
@@ -259,12 +293,17 @@ def main():
     execute(
         probe,
         {
+            "run_folder": {"type": "path"},
             "target_version": {"type": "list", "elements": "str", "default": ["installed"]},
             "wanted": {"type": "list", "elements": "str", "choices": list(OUTCOMES)},
             "wait_timeout": {"type": "float", "default": 0},
             "sleep": {"type": "float", "default": 2},
             "pids": {"type": "bool"},
             "audit": {"type": "bool", "default": False},
+            # The action on the controller keeps these to itself.
+            "packs": {"type": "list", "elements": "raw", "default": []},
+            "waivers": {"type": "raw"},
+            "rescue": {"type": "bool", "default": False},
         },
     )
 

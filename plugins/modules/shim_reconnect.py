@@ -18,6 +18,7 @@ description:
     happened.
 extends_documentation_fragment:
   - shimops.containerd._shared
+  - shimops.containerd._shared.run
   - shimops.containerd._shared.attributes
 requirements:
   - protobuf 3.6 or newer (python3-protobuf of the distribution)
@@ -157,7 +158,7 @@ journal_tail:
 """
 
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import ledger, report
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.reconnect import Host
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
 
@@ -187,7 +188,8 @@ def main():
         {
             "state": {"type": "str", "required": True, "choices": ["recorded", "restarted", "verified"]},
             "run_id": {"type": "str"},
-            "ledger": {"type": "path", "default": "/var/lib/shimops/ledger.json"},
+            "run_folder": {"type": "path"},
+            "ledger": {"type": "path", "default": ledger.PLACE},
             "on_risk": {"type": "str", "default": "refuse", "choices": ["refuse", "proceed"]},
             "restart_command": {"type": "list", "elements": "str"},
             "restart_timeout": {"type": "float", "default": 120},

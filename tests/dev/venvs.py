@@ -35,6 +35,7 @@ CORE219 = Venv(
         "kubernetes>=24.2",
         "pytest>=8",
         "PyYAML",
+        "jsonschema>=4",
     ),
 )
 CORE221 = Venv("core221", ("ansible-core>=2.21,<2.22", "jmespath>=1.0", "protobuf>=4.21", "pytest>=8"))

@@ -73,6 +73,22 @@ def write_in_bundle(path: str, name: str, data: bytes, mode: int) -> None:
         ) from error
 
 
+@contextlib.contextmanager
+def private_directory(place: str) -> Iterator[int]:
+    """A directory of root alone, made if need be, as a descriptor; raises ShimError for one that others can write."""
+    try:
+        os.makedirs(place, mode=0o700, exist_ok=True)
+        with _opened(place) as directory:
+            status = os.fstat(directory)
+            if status.st_uid != 0 or status.st_mode & 0o022:
+                raise ShimError("act", place, "can be written by others than root", "give it to root alone")
+            yield directory
+    except OSError as error:
+        raise ShimError(
+            "act", place, "cannot be used ({0})".format(os.strerror(error.errno)), "look at the file system"
+        ) from error
+
+
 def save_ledger(path: str, book: dict) -> None:
     """The ledger to disk, readable by root alone, synced before this returns."""
     place, name = os.path.split(path)

@@ -29,12 +29,16 @@ _IDENTITY = ("kind", "namespace", "id", "pid", "path")
 
 def find(scene: Scene) -> List[dict]:
     """Every leftover of one moment, in the words of the host document."""
-    served = scene.served()
+    served, stale = scene.served(), _stale_sockets(scene)
     found = list(_entries(scene))
-    found.extend(_bundles(scene))
+    found.extend(_bundles(scene, stale))
     found.extend(_shims(scene, served))
     found.extend(_connections(scene, served))
-    found.extend(_sockets(scene))
+    # Those of bundles go with them.
+    found.extend(
+        _row("stale_socket", "nobody listens on it", "rm -- {0}".format(quote(path)), path=path)
+        for path in sorted(stale - set(map(endpoint_of, scene.cases)))
+    )
     return found
 
 
@@ -69,7 +73,7 @@ def _entries(scene: Scene) -> Iterable[dict]:
             yield _row("not_a_bundle", reason, None, case, path=entry.path)
 
 
-def _bundles(scene: Scene) -> Iterable[dict]:
+def _bundles(scene: Scene, stale: Set[str]) -> Iterable[dict]:
     mounted = _mount_points()
     for case in scene.cases:
         if case.bundle is None or case.bundle.problem:
@@ -80,11 +84,13 @@ def _bundles(scene: Scene) -> Iterable[dict]:
             if case.live or scene.shim_of(case):
                 command = "find {0} -xdev -mindepth 1 -delete".format(quote(rootfs))
             else:
-                command = _remove_bundle(scene, case)
+                command = _remove_bundle(scene, case, mounted, stale)
             yield _row("undeletable_bundle", reason, command, case, path=case.entry.path)
         elif not case.live and scene.shim_of(case) is None:
             reason = "it has neither a shim nor a living task"
-            yield _row("bundle_without_shim", reason, _remove_bundle(scene, case), case, path=case.entry.path)
+            yield _row(
+                "bundle_without_shim", reason, _remove_bundle(scene, case, mounted, stale), case, path=case.entry.path
+            )
 
 
 def _shims(scene: Scene, served: Dict[int, List[Case]]) -> Iterable[dict]:
@@ -127,34 +133,33 @@ def _unplaced(scene: Scene, namespace: Optional[str]) -> bool:
     return bool(set(rows) - {case.entry.id for case in scene.cases if case.entry.namespace == namespace})
 
 
-def _sockets(scene: Scene) -> Iterable[dict]:
-    """Socket files that nobody listens on, apart from those of bundles, which go with them."""
+def _stale_sockets(scene: Scene) -> Set[str]:
+    """The socket files where shims have theirs that no socket is bound to; none where the kernel does not tell."""
     if scene.sockets is None:
-        return
-    named = {path for path in map(endpoint_of, scene.cases) if path}
-    alive: Dict[str, Set[Optional[int]]] = {}
+        return set()
+    bound: Dict[str, Set[Optional[int]]] = {}
     for row in scene.sockets.rows.values():
-        if row.name and row.name.startswith("/"):
-            alive.setdefault(row.name, set()).add(row.file_inode)
-    for directory in sorted({SOCKET_DIRECTORY} | {os.path.dirname(path) for path in named}):
-        for name in _names(directory):
-            path = os.path.join(directory, name)
+        if row.name:
+            bound.setdefault(row.name, set()).add(row.file_inode)
+    found, named = set(), {path for path in map(endpoint_of, scene.cases) if path}
+    for directory in {SOCKET_DIRECTORY} | {os.path.dirname(path) for path in named}:
+        for path in (os.path.join(directory, name) for name in _names(directory)):
             status = _status(path)
-            if status is None or not stat.S_ISSOCK(status.st_mode) or path in named:
-                continue
             # The kernel tells 32 bits of a file's inode.
-            if status.st_ino & 0xFFFFFFFF not in alive.get(path, ()):
-                yield _row("stale_socket", "nobody listens on it", "rm -- {0}".format(quote(path)), path=path)
+            if status and stat.S_ISSOCK(status.st_mode) and status.st_ino & 0xFFFFFFFF not in bound.get(path, ()):
+                found.add(path)
+    return found
 
 
-def _remove_bundle(scene: Scene, case: Case) -> Optional[str]:
-    """What removes a bundle that is no longer used, with its work directory; nothing that is mounted is emptied."""
+def _remove_bundle(scene: Scene, case: Case, mounted: Set[str], stale: Set[str]) -> str:
+    """What removes a bundle that is no longer used, with what is its own; nothing that is mounted is emptied."""
     namespace, identifier = case.entry.namespace, case.entry.id
     work = os.path.join(scene.daemon.root_dir, TASK_DIRECTORY, namespace, identifier)
-    paths = [case.entry.path] + ([work] if _status(work) else [])
+    paths, socket = [case.entry.path] + ([work] if _status(work) else []), endpoint_of(case)
+    paths += [socket] if socket in stale else []
     command = "rm -rf --one-file-system -- {0}".format(" ".join(quote(path) for path in paths))
     rootfs = os.path.join(case.entry.path, "rootfs")
-    return "umount {0}; {1}".format(quote(rootfs), command) if rootfs in _mount_points() else command
+    return "umount -- {0}; {1}".format(quote(rootfs), command) if rootfs in mounted else command
 
 
 def _runc_state(shim: ShimProcess) -> List[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import HostRefused, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes, unix_sockets
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
 
@@ -34,13 +34,13 @@ def require_whole_host(options: dict, what: str = "a restart") -> None:
 def require_no_hold() -> None:
     """The node-side stop file is honoured by every module that acts."""
     if os.path.lexists(STOP_FILE):
-        raise ShimError("act", STOP_FILE, "holds this host", "remove the file when the host may be acted on")
+        raise HostRefused("act", STOP_FILE, "holds this host", "remove the file when the host may be acted on")
 
 
 def require_running(daemon: Daemon) -> None:
     """There has to be a containerd that answers, or nothing can be compared."""
     if daemon.process is None:
-        raise ShimError(
+        raise HostRefused(
             "daemon",
             "containerd",
             "does not answer on {0}".format(daemon.address),

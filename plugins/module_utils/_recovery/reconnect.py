@@ -9,12 +9,14 @@ Internal to the collection. Nothing here writes by itself: act does.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
     act,
+    hold,
     journal,
     ledger,
     preflight,
@@ -62,6 +64,41 @@ class Host:
 
     def recorded(self) -> Outcome:
         """Write down what runs now."""
+        preflight.require_no_hold()
+        with self._held(last=False):
+            return self._record()
+
+    def verified(self) -> Outcome:
+        """Compare what runs now with the ledger."""
+        book = self._previous()
+        # Without a run of its own it looks at another's: that one's claim is no obstacle then.
+        self._run = self._run or (book and book["run_id"])
+        with self._held(last=True):
+            book = self._previous()
+            if book is None:
+                if self._check:
+                    return Outcome(False, "there is no ledger at {0}, so nothing can be verified".format(self._path))
+                raise ShimError("ledger", self._path, "is not there", "record one first with state: recorded")
+            return self._verify_book(book)
+
+    def restarted(self) -> Outcome:
+        """Forecast, record, restart, verify."""
+        preflight.require_whole_host(self._options)
+        preflight.require_no_hold()
+        with self._held(last=True):
+            return self._restart_once()
+
+    def _held(self, last: bool):
+        """The host for this run alone; a module of the same run that is still at work is waited for."""
+        if self._check:
+            return contextlib.nullcontext()
+        options = self._options
+        patience = options["restart_timeout"] + options["settle"] + 2 * options["timeout"]
+        return hold.held(self._run, patience, last)
+
+    # -- the states
+
+    def _record(self) -> Outcome:
         book = self._previous()
         begun = book and book["phase"] in ("restarting", "restarted")
         if begun or (book and book["phase"] == "recorded" and book["run_id"] != self._run):
@@ -76,26 +113,14 @@ class Host:
         told = "{0} tasks recorded".format(len(fresh["tasks"]))
         return Outcome(not self._check, told, forecast=outlook(daemon, cases, "installed"))
 
-    def verified(self) -> Outcome:
-        """Compare what runs now with the ledger."""
-        book = self._previous()
-        if book is None:
-            if self._check:
-                return Outcome(False, "there is no ledger at {0}, so nothing can be verified".format(self._path))
-            raise ShimError("ledger", self._path, "is not there", "record one first with state: recorded")
-        return self._verify_book(book)
-
-    def restarted(self) -> Outcome:
-        """Forecast, record, restart, verify."""
-        preflight.require_whole_host(self._options)
-        preflight.require_no_hold()
+    def _restart_once(self) -> Outcome:
         book = self._previous()
         if book and book["run_id"] == self._run and book["phase"] in ("restarting", "restarted", "verified"):
             if book["phase"] != "restarting" or not ledger.same_process(
                 book["daemon"], ledger.identity(self._daemon())
             ):
                 return self._verify_book(book)
-        elif book and book["phase"] != "verified" and not self._check:
+        elif book and not self._check and not _is_over(book, self._run):
             return self._settle_earlier(book)
         daemon = self._daemon()
         argv = self._require(daemon)
@@ -260,7 +285,7 @@ class Host:
         told = "ledger: the run {0} stopped in phase {1} and was never verified; it is now: {2}".format(
             book["run_id"], phase, outcome.message
         )
-        return outcome._replace(failure=told + "; read it, then start this run again.")
+        return outcome._replace(failure=told + "; read it, then start this run again.", refused=True)
 
     def _close(self, book: dict, found: List[dict], view: Optional[Outlook], problem: str, changed: bool) -> Outcome:
         """The verdicts into the ledger; it is verified only when there was a restart, and a containerd to be heard."""
@@ -280,6 +305,11 @@ class Host:
         book["phase"] = phase
         book["times"][phase] = wall_clock()
         act.save_ledger(self._path, book)
+
+
+def _is_over(book: dict, run_id: str) -> bool:
+    """Whether nothing of that ledger is left to be settled: verified, or only recorded by this very run."""
+    return book["phase"] == "verified" or (book["phase"] == "recorded" and book["run_id"] == run_id)
 
 
 def counted(found: List[dict]) -> str:

@@ -109,7 +109,7 @@ def select(rows: List[dict], detail: str, wrong) -> List[dict]:
 def fit(result: dict, detail: str) -> dict:
     """Shorten lists until the result is small; what was left out is counted in ``summary.truncated``.
 
-    With detail ``problems`` or ``full`` nothing is left out.
+    The first row of each list stays. With detail ``problems`` or ``full`` nothing is left out.
     """
     result["summary"]["truncated"] = 0
     # What was asked for is answered: of the targets none is left out.
@@ -119,11 +119,11 @@ def fit(result: dict, detail: str) -> dict:
     for one in result.get("targets", ()) if detail == "summary" and surplus > 0 else ():
         surplus -= max(0, len(one["refusal"]) - _SENTENCE)
         one["refusal"] = _shortened(one["refusal"])
-    while surplus > 0 and any(lists):
-        longest = max(range(len(lists)), key=lambda place: sum(lengths[place]))
+    while surplus > 0 and any(len(one) > 1 for one in lists):
+        longest = max(range(len(lists)), key=lambda place: sum(lengths[place][1:]))
         lists[longest].pop()
-        # A comma and a blank go with every row but the last one of a list.
-        surplus -= lengths[longest].pop() + (2 if lists[longest] else 0)
+        # A comma and a blank go with it.
+        surplus -= lengths[longest].pop() + 2
         surplus -= len(str(result["summary"]["truncated"]))
         result["summary"]["truncated"] += 1
         surplus += len(str(result["summary"]["truncated"]))

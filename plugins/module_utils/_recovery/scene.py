@@ -39,26 +39,17 @@ class Scene(NamedTuple):
     tasks: Dict[str, Optional[Dict[str, Task]]]
     held: Optional[Dict[str, int]]
     children: Dict[int, List[int]]
+    serving: Dict[Key, ShimProcess]
 
     def shim_of(self, case: Case) -> Optional[ShimProcess]:
-        """The process that serves a bundle: by its own word, by the socket its bundle names, by its command line."""
-        said, path = case.best_answers, endpoint_of(case)
-        for shim in self.shims:
-            if said and said.shim_pid and shim.process.pid == said.shim_pid:
-                return shim
-        for shim in self.shims:
-            if path and path in shim.sockets:
-                return shim
-        for shim in self.shims:
-            if case.bundle and (shim.namespace, shim.id) == (case.bundle.namespace, case.bundle.group):
-                return shim
-        return None
+        """The process that serves a bundle."""
+        return self.serving.get((case.entry.namespace, case.entry.id))
 
     def served(self) -> Dict[int, List[Case]]:
         """The bundles of each shim, by its pid."""
         found: Dict[int, List[Case]] = {shim.process.pid: [] for shim in self.shims}
         for case in self.cases:
-            shim = self.shim_of(case) if case.bundle else None
+            shim = self.shim_of(case)
             if shim:
                 found[shim.process.pid].append(case)
         return found
@@ -83,9 +74,25 @@ def observe(daemon: Daemon, cases: List[Case], deadline: Deadline) -> Scene:
     held = None
     if sockets and daemon.process:
         held = sockets.connections_of(unix_sockets.sockets_of(daemon.process.pid))
-    scene = Scene(daemon, cases, shims, sockets, tasks, held, {})
+    scene = Scene(daemon, cases, shims, sockets, tasks, held, {}, _serving(cases, shims))
     idle: Set[int] = {pid for pid, found in scene.served().items() if not found}
     return scene._replace(children=processes.children_of(idle))
+
+
+def _serving(cases: List[Case], shims: List[ShimProcess]) -> Dict[Key, ShimProcess]:
+    """Which shim serves which bundle: by its own word, by the socket the bundle names, by its command line."""
+    by_pid = {shim.process.pid: shim for shim in shims}
+    by_path = {path: shim for shim in shims for path in shim.sockets}
+    by_name = {(shim.namespace, shim.id): shim for shim in shims}
+    found = {}
+    for case in cases:
+        if case.bundle:
+            said = case.best_answers
+            shim = by_pid.get(said.shim_pid) if said else None
+            shim = shim or by_path.get(endpoint_of(case)) or by_name.get((case.bundle.namespace, case.bundle.group))
+            if shim:
+                found[(case.entry.namespace, case.entry.id)] = shim
+    return found
 
 
 def endpoint_of(case: Case) -> Optional[str]:

@@ -73,6 +73,8 @@ def documented(module):
     own = text.get("options", {})
     assert not set(own) & set(options), "an option is documented twice"
     options.update(own)
+    if "shimops.containerd._shared.run" in text["extends_documentation_fragment"]:
+        options.update(yaml.safe_load(ModuleDocFragment.RUN)["options"])
     for name, option in options.items():
         assert option.get("description"), name + " has no description"
     return {name: plain(option) for name, option in options.items()}

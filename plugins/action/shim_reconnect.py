@@ -1,0 +1,50 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""shim_reconnect in a run: it asks the run before the host acts, and tells it what became of the host."""
+
+from __future__ import annotations
+
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
+from ansible_collections.shimops.containerd.plugins.plugin_utils._action import RunAction
+
+_KEYS = ("verdicts", "summary", "gap", "journal_tail")
+
+
+class ActionModule(RunAction):
+    """The action of that name."""
+
+    rows = "verdicts"
+
+    def acts(self, options):
+        return options.get("state") == "restarted"
+
+    def unwell(self, row):
+        return row["verdict"] not in GOOD
+
+    def late(self, attempt, options, reason):
+        # A host that is in the middle since an earlier attempt is looked at all the same: that changes nothing.
+        if attempt.document()["state"] != "begun":
+            return None
+        return {**options, "state": "verified"}
+
+    def note(self, attempt, options, result):
+        message = str(result.get("msg") or "")
+        facts = {key: result[key] for key in _KEYS if key in result}
+        if result.get("at_risk"):
+            facts["at_risk"] = result["at_risk"]
+        lost = (result.get("summary") or {}).get("lost", 0)
+        if self._task.check_mode:
+            attempt.tell("refused" if result.get("failed") else "forecast", message)
+        elif options.get("state") == "recorded" and not result.get("failed"):
+            attempt.learn(**facts)
+        elif result.get("refused"):
+            # The verdicts are those of an earlier run, if any: they are no loss of this one.
+            attempt.tell("refused", message, **facts)
+        elif lost:
+            attempt.tell("lost", message, lost=lost, **facts)
+        elif result.get("failed"):
+            attempt.tell("failed", message or str(result.get("module_stderr", ""))[-300:], **facts)
+        else:
+            attempt.tell("verified", message, **facts)
