@@ -12,6 +12,7 @@ import os
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.plugin_utils._plain import plain
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import build, files, rules
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import SEVERITIES
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count
@@ -54,14 +55,20 @@ def report(options: dict, write: bool) -> dict:
     folder = files.named(options["run_dir"], options["run_id"])
     earlier = _earlier(options, folder)
     today = _day(options["today"])
-    known, judge = rules.engine(options["packs"], options["waivers"], today) if folder.kind() == "host" else ({}, None)
+    known, judge = (
+        rules.engine(plain(options["packs"]), plain(options["waivers"]), today)
+        if folder.kind() == "host"
+        else ({}, None)
+    )
     wanted = build.Wanted(options["formats"], options["title"] or "", known, judge, earlier)
-    with files.Output(options["dest"] or os.path.join(folder.path, "reports")) as output:
+    dest = options["dest"] or os.path.join(folder.path, "reports")
+    with files.Output(dest) as output:
         totals = build.build(folder, wanted, output)
         result = {"changed": bool(output.changed())}
         if write:
             result["files"] = output.commit()
     result.update(run_id=folder.run_id, summary=totals.document(), rules=_rules(totals), msg=_message(totals))
+    result["told"] = _told(result, dest if write else "")
     limit = options["fail_on"]
     failing = [] if limit == NEVER else totals.failing(limit)
     if failing:
@@ -73,8 +80,19 @@ def report(options: dict, write: bool) -> dict:
 def _earlier(options: dict, folder: files.RunFolder):
     """The run to compare with, or None."""
     if options["previous"] == LAST:
-        return files.before(options["run_dir"], folder)
+        return files.before(os.path.dirname(os.path.abspath(folder.path)), folder)
     return files.named(options["run_dir"], options["previous"]) if options["previous"] else None
+
+
+def _told(result: dict, dest: str) -> list:
+    """The report in a few lines, for the job's own output."""
+    lines = ["run {0}: {1}".format(result["run_id"], result["msg"])]
+    lines += ["{0}: {1}".format(state, number) for state, number in result["summary"]["states"].items()]
+    lines += [
+        "{severity} {rule}: {0} on {1}".format(count(one["findings"], "finding"), count(one["hosts"], "host"), **one)
+        for one in result["rules"]
+    ]
+    return lines + (["reports: {0}".format(dest)] if dest else [])
 
 
 def _rules(totals) -> list:

@@ -37,7 +37,8 @@ options:
     ini:
       - section: callback_shimops_progress
         key: interval
-author: shimops.containerd authors (@shimops)
+author:
+  - shimops.containerd authors (@shimops)
 """
 
 import atexit

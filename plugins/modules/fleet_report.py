@@ -69,8 +69,8 @@ attributes:
   diff_mode:
     support: none
     details: Reports are not shown as differences.
-extends_documentation_fragment: []
-author: shimops.containerd authors (@shimops)
+author:
+  - shimops.containerd authors (@shimops)
 """
 
 EXAMPLES = r"""
@@ -116,6 +116,12 @@ rules:
   type: list
   elements: dict
   sample: [{"rule": "hung-shim", "severity": "blocker", "hosts": 1, "findings": 1}]
+told:
+  description: The same in a few lines for people.
+  returned: always
+  type: list
+  elements: str
+  sample: ["run nightly-2026-06-30: 40 hosts, findings: 1 blocker", "blocker: 1", "clean: 39"]
 run_id:
   description: The name of the run.
   returned: always
