@@ -143,13 +143,17 @@ def drawing(progress: Progress, now: float):
     for word, number in progress.counts():
         style = GOOD_STYLE if word in GOOD_WORDS else BAD_STYLE
         counts.append("{0} {1}  ".format(number, word), style=style)
+    rows = [(plain(host, 60), plain(doing.task, 80), now - doing.since) for host, doing in progress.busiest(MOST)]
     hosts = Table.grid(padding=(0, 1))
-    for overflow in ("ellipsis", "ellipsis", "ellipsis"):
-        hosts.add_column(no_wrap=True, overflow=overflow)
-    for host, doing in progress.busiest(MOST):
+    # A host keeps its name when its task is long.
+    hosts.add_column(
+        no_wrap=True, overflow="ellipsis", min_width=min(max([len(row[0]) for row in rows] or [0]) + 2, 32)
+    )
+    hosts.add_column(no_wrap=True, overflow="ellipsis")
+    hosts.add_column(no_wrap=True, min_width=4)
+    for host, task, since in rows:
         # Text: a name in brackets is no markup.
-        cells = ("  " + plain(host, 60), plain(doing.task, 80), duration(now - doing.since))
-        hosts.add_row(*(Text(cell) for cell in cells))
+        hosts.add_row(Text("  " + host), Text(task), Text(duration(since)))
     surplus = len(progress.doing) - MOST
     if surplus > 0:
         hosts.add_row(Text("  and {0} more".format(surplus)))

@@ -157,10 +157,11 @@ def _read(path: str) -> object:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as problem:
         return Unreadable("cannot be opened: {0}".format(problem.strerror))
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(descriptor)
+        return Unreadable("is no regular file")
     with os.fdopen(descriptor, "rb") as handle:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            return Unreadable("is no regular file")
         if about.st_size > LARGEST:
             return Unreadable("is larger than {0} MiB".format(LARGEST >> 20))
         try:
