@@ -106,7 +106,7 @@ def judge(document, packs=SHIPPED, waivers=(), today=None):
         now = day(today, "today") if today else datetime.datetime.now(datetime.timezone.utc).date()
         rules, waived = load(plain(packs)), load_waivers(plain(waivers))
     except (PackError, WaiverError) as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(str(error)) from None
     return _judge(plain(document), rules, waived, now)
 
 

@@ -79,7 +79,7 @@ def rule_pack(source):
     try:
         return content(str(source))
     except PackError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(str(error)) from None
 
 
 class FilterModule:

@@ -220,6 +220,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forec
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook, target
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import candidates
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rollback import destination, rollback
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.surroundings import observe
 
 
 def probe(options, check_mode):
@@ -260,7 +261,8 @@ def one_look(options):
     classes = candidates(versions + [destination(versions)])
     pids = options["pids"] if options["pids"] is not None else not options["audit"]
     cases = look(here, options, deadline, classes, pids)
-    views = [outlook(here, cases, one) for one in wanted]
+    around = observe(here, cases)
+    views = [outlook(here, cases, one, around) for one in wanted]
     first = views[0]
     found = {
         "shims": [report.shim_row(case, one) for case, one in first.forecasts],

@@ -27,6 +27,10 @@ _TABLE = (
     ((2, 3), 4, 4, "V23b"),
 )
 
+# The shims in the packages of each line: 2.0 dropped those of the older runtimes (recovery-spec 2.3).
+_SHIMS_1_X = ("containerd-shim", "containerd-shim-runc-v1", "containerd-shim-runc-v2")
+_SHIMS_2_X = ("containerd-shim-runc-v2",)
+
 _VERSION = re.compile(r"^v?(\d+)\.(\d+)\.(\d+)(.*)$")
 # Debian's rebuilds were run and behave as the release they name; any other suffix is a vendor's build.
 _DEBIAN = re.compile(r"(?:[~+]ds\d*(?:-\d+)?)?(?:(?:-\d+)?[~+]deb\d+u\d+)?(?:\+unknown)?$")
@@ -94,6 +98,12 @@ def _newest(name: str) -> Tuple[int, int, int]:
 def at_least(name: str, other: str) -> bool:
     """Whether class ``name`` is ``other`` or a later one."""
     return CLASSES.index(name) >= CLASSES.index(other)
+
+
+def ships(name: str, path: str) -> bool:
+    """Whether the packages of a class bring the shim binary at that path."""
+    shims = _SHIMS_2_X if at_least(name, "V20a") else _SHIMS_1_X
+    return path.rpartition("/")[2] in shims
 
 
 def _with_neighbours(name: str) -> Tuple[str, ...]:
