@@ -97,7 +97,8 @@ class CallbackModule(CallbackBase):
         with self._guard:
             if self._progress is not None:
                 now = time.monotonic()
-                self._progress.begin(host.get_name(), task.get_name(), now)
+                # Without the role's name in front, which is long and the same for all.
+                self._progress.begin(host.get_name(), task.name or task.get_name(), now)
                 if task.action not in ASKING:
                     self._show(now)
 
@@ -125,10 +126,11 @@ class CallbackModule(CallbackBase):
                 self._view.close()
 
     def _finish(self, now):
-        """The play before is over; one host's steps are not worth a line."""
-        if self._progress is not None and self._progress.hosts > 1:
+        """The play before is over; what only reports or decides is not worth a line."""
+        if self._progress is not None:
             self._progress.finish()
-            self._view.over(self._progress, now)
+            if self._progress.rolling or self._progress.counts():
+                self._view.over(self._progress, now)
 
     def _ended(self, result, status):
         with self._guard:

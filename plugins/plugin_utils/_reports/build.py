@@ -62,6 +62,8 @@ def build(folder: RunFolder, wanted: Wanted, output: Output) -> Totals:
 
     for host, document in folder.documents(kind):
         report = report_of(host, document)
+        if kind == "host" and document is None:
+            report = report._replace(message=_why_not(folder, host) or report.message)
         if earlier:
             report = compare(report, report_of(host, earlier.document(host, kind)))
         totals.add(report)
@@ -84,6 +86,12 @@ def _head(folder: RunFolder, wanted: Wanted, kind: str) -> Head:
         previous=wanted.previous.run_id if wanted.previous else "",
         notes=tuple(_notes(folder, wanted.previous)),
     )
+
+
+def _why_not(folder: RunFolder, host: str) -> str:
+    """Why an audit has no document of a host: the run was told, and keeps it beside."""
+    told = folder.document(host, "roll")
+    return str(told.get("message") or "") if isinstance(told, dict) else ""
 
 
 def _notes(folder: RunFolder, earlier: Optional[RunFolder]):

@@ -140,6 +140,8 @@ class Page:
             "</label>\n"
         )
         for name, words, choices in (("state", "State", states), ("rule", "Rule", rules), ("drift", "Drift", drift)):
+            if name == "drift" and not drift:
+                continue
             told = "".join('<option value="{0}">{1}</option>'.format(esc(key), esc(text)) for key, text in choices)
             out.write(
                 '<label>{0}<select name="{1}"><option value="">all</option>{2}</select></label>\n'.format(

@@ -97,7 +97,7 @@ details { margin: .4rem 0; }
 summary { cursor: pointer; padding: .15rem 0; }
 .filter {
   position: sticky; top: 0; z-index: 1; background: var(--paper); padding: .6rem 0; border-bottom: 1px solid
-  var(--line); display: grid; grid-template-columns: 2fr 1fr 1fr 1.5fr auto; gap: .6rem; align-items: end;
+  var(--line); display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .6rem; align-items: end;
 }
 .filter[hidden] { display: none; }
 .filter label { display: block; font-size: .85rem; color: var(--soft); min-width: 0; }

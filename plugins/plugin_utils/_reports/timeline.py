@@ -85,6 +85,8 @@ class Timeline:
         out.write(TABLE_END)
         if totals.longest:
             self._gaps(out, totals)
+        told = "Every task with its verdict and the word of each witness is in tasks.csv and report.json."
+        out.write('<p class="soft">{0}</p>\n'.format(told))
         out.write("</section>\n")
 
     def _draw(self, out: IO[str], totals: Totals) -> None:
