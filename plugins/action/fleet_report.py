@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.plugin_utils._plain import plain
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import build, files, rules
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import SEVERITIES
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import SEVERITIES, STATES
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count
 
 NEVER, LAST = "never", "last"
@@ -68,7 +68,7 @@ def report(options: dict, write: bool) -> dict:
         if write:
             result["files"] = output.commit()
     result.update(run_id=folder.run_id, summary=totals.document(), rules=_rules(totals), msg=_message(totals))
-    result["told"] = _told(result, dest if write else "")
+    result["told"] = _told(result, totals, dest if write else "")
     limit = options["fail_on"]
     failing = [] if limit == NEVER else totals.failing(limit)
     if failing:
@@ -84,14 +84,17 @@ def _earlier(options: dict, folder: files.RunFolder):
     return files.named(options["run_dir"], options["previous"]) if options["previous"] else None
 
 
-def _told(result: dict, dest: str) -> list:
+def _told(result: dict, totals, dest: str) -> list:
     """The report in a few lines, for the job's own output."""
     lines = ["run {0}: {1}".format(result["run_id"], result["msg"])]
-    lines += ["{0}: {1}".format(state, number) for state, number in result["summary"]["states"].items()]
-    lines += [
-        "{severity} {rule}: {0} on {1}".format(count(one["findings"], "finding"), count(one["hosts"], "host"), **one)
-        for one in result["rules"]
-    ]
+    lines += ["{0}: {1}".format(STATES[state][0], number) for state, number in totals.ordered_states()]
+    for rule, total in totals.found()[:MOST]:
+        words = [count(total.findings, "finding") + " on " + count(total.hosts, "host")] if total.findings else []
+        words += ["{0} new".format(total.new)] if total.new else []
+        words += ["{0} gone".format(total.gone)] if total.gone else []
+        words += ["{0} waived".format(total.waived)] if total.waived else []
+        words += ["not judged on {0}".format(count(total.unknown, "host"))] if total.unknown else []
+        lines.append("{0} {1}: {2}".format(rule.severity, rule.id, ", ".join(words)))
     return lines + (["reports: {0}".format(dest)] if dest else [])
 
 

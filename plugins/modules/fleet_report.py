@@ -121,7 +121,7 @@ told:
   returned: always
   type: list
   elements: str
-  sample: ["run nightly-2026-06-30: 40 hosts, findings: 1 blocker", "blocker: 1", "clean: 39"]
+  sample: ["run nightly-2026-06-30: 40 hosts, findings: 1 blocker", "a blocker found: 1", "nothing found: 39"]
 run_id:
   description: The name of the run.
   returned: always

@@ -36,6 +36,7 @@ CORE219 = Venv(
         "pytest>=8",
         "PyYAML",
         "jsonschema>=4",
+        "rich>=13",
     ),
 )
 CORE221 = Venv("core221", ("ansible-core>=2.21,<2.22", "jmespath>=1.0", "protobuf>=4.21", "pytest>=8"))
