@@ -42,6 +42,7 @@ author:
 """
 
 import atexit
+import os
 import sys
 import threading
 import time
@@ -55,6 +56,15 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state
 
 #: Tasks that ask the person at the terminal.
 ASKING = ("pause", "ansible.builtin.pause", "ansible.legacy.pause")
+
+
+def drawable(stream, environment) -> bool:
+    """Whether somebody sits at a terminal that can be drawn on.
+
+    ansible-runner, and so AWX, gives its jobs a terminal too, and reads events from it: drawing would break them.
+    """
+    recorded = "AWX_ISOLATED_DATA_DIR" in environment
+    return stream.isatty() and not recorded and environment.get("TERM", "dumb") not in ("dumb", "unknown", "")
 
 
 class CallbackModule(CallbackBase):
@@ -84,7 +94,7 @@ class CallbackModule(CallbackBase):
                 sizes = batches(len(whole), list(play.serial or []))
                 self._progress = Progress(play.get_name(), len(whole), sizes, context.CLIARGS.get("forks") or 5, now)
             self._progress.begin_batch(batch, now)
-            self._show(now, urgent=True)
+            self._show(now, urgent=len(whole) > 1)
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         """What asks gets the screen to itself."""
@@ -145,7 +155,7 @@ class CallbackModule(CallbackBase):
 
     def _choose(self):
         """The view for where the output goes."""
-        if self.get_option("form") == "auto" and sys.stdout.isatty():
+        if self.get_option("form") == "auto" and drawable(sys.stdout, os.environ):
             if screen.HAS_RICH:
                 view = screen.Screen(self._display._lock, time.monotonic)
                 # Ctrl-C ends plays without a last event, and the cursor has to come back.

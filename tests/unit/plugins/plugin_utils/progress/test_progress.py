@@ -210,6 +210,23 @@ def test_without_rich_there_are_lines_and_a_sentence(plugin, monkeypatch):
     monkeypatch.setattr(plugin, "get_option", {"form": "auto", "interval": 1}.get)
     monkeypatch.setattr(callback.screen, "HAS_RICH", False)
     monkeypatch.setattr(callback.sys, "stdout", Fake(isatty=lambda: True))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("AWX_ISOLATED_DATA_DIR", raising=False)
     plugin.v2_playbook_on_play_start(play(["a", "b"], ["a"], [1]))
     assert plugin.said[0] == "progress: rich is not there, so lines are written; install rich beside ansible-core."
     assert plugin.said[1].startswith("progress: Roll: 0 of 2 hosts")
+
+
+@pytest.mark.parametrize(
+    "terminal, environment, drawn_on",
+    (
+        (True, {"TERM": "xterm"}, True),
+        (False, {"TERM": "xterm"}, False),
+        (True, {"TERM": "dumb"}, False),
+        (True, {}, False),
+        (True, {"TERM": "xterm", "AWX_ISOLATED_DATA_DIR": "/runner/artifacts/1"}, False),
+    ),
+    ids=("terminal", "file", "dumb", "none", "ansible-runner"),
+)
+def test_where_it_draws(terminal, environment, drawn_on):
+    assert callback.drawable(Fake(isatty=lambda: terminal), environment) is drawn_on
