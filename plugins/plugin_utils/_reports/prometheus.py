@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import VERDICTS
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import roll
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import Output, pour
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import SEVERITIES, Head, HostReport
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.totals import Totals
@@ -21,7 +23,8 @@ METRICS = {
     "shimops_expired_waivers": "Findings whose waiver has expired.",
     "shimops_new_findings": "Findings that the earlier run did not have.",
     "shimops_gone_findings": "Findings that only the earlier run had.",
-    "shimops_tasks": "Tasks by verdict of the roll, or bundles by outcome of a restart.",
+    "shimops_tasks": "Tasks by what became of them in the roll.",
+    "shimops_bundles": "Bundles by what a restart would do to them.",
     "shimops_host_state": "1, with the state of the host as a label.",
     "shimops_host_containerd_info": "1, with the releases in memory and on disk as labels.",
     "shimops_host_findings": "Findings of the host by severity that are not waived.",
@@ -69,7 +72,12 @@ class Prometheus:
             self._add("shimops_new_findings", totals.new)
             self._add("shimops_gone_findings", totals.gone)
         for word, number in sorted(totals.counts.items()):
-            self._add("shimops_tasks", number, word=word)
+            if word in VERDICTS and self._head.kind == "roll":
+                self._add("shimops_tasks", number, verdict=word)
+            else:
+                self._add(
+                    "shimops_bundles", number, outcome=word[len(roll.WOULD) :] if word.startswith(roll.WOULD) else word
+                )
         for name, part in self._parts.items():
             if part.tell():
                 self._file.write("# HELP {0} {1}\n# TYPE {0} gauge\n".format(name, METRICS[name]))

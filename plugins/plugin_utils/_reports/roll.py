@@ -69,6 +69,8 @@ RULES = {
         ),
     )
 }
+#: Before an outcome that is only foretold.
+WOULD = "would be "
 #: States of a document that are findings themselves.
 _STATES = ("failed", "begun", "refused", "untouched")
 
@@ -150,7 +152,7 @@ def _counts(document: dict, tasks: Tuple[Task, ...]) -> Dict[str, int]:
         return dict(Counter(task.verdict for task in tasks))
     forecast = document.get("forecast") or {}
     if document.get("state") in ("forecast", "refused") and isinstance(forecast.get("outcomes"), dict):
-        return {"would be " + str(word): int(number) for word, number in forecast["outcomes"].items()}
+        return {WOULD + str(word): int(number) for word, number in forecast["outcomes"].items()}
     return {}
 
 

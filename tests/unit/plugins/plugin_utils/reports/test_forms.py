@@ -115,7 +115,8 @@ def test_prometheus_of_a_roll_and_of_a_hostile_host(tmp_path, roll, write):
     folder, _totals = write(roll)
     found = samples(folder)
     assert found["shimops_host_gap_seconds", ("host", "loss")] == 2.5
-    assert found["shimops_tasks", ("word", "killed")] == 1 and found["shimops_tasks", ("word", "reattached")] == 2
+    assert found["shimops_tasks", ("verdict", "killed")] == 1 and found["shimops_tasks", ("verdict", "reattached")] == 2
+    assert found["shimops_bundles", ("outcome", "reattached")] == 2, "of the host that was refused"
     name = 'x"\\\n\u202e=}'
     path = run_folder.write(tmp_path / "evil", "restart", {name: run_folder.rolled(name)})
     folder, _totals = write(path)
