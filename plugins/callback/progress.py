@@ -145,8 +145,9 @@ class CallbackModule(CallbackBase):
     def _ended(self, result, status):
         with self._guard:
             if self._progress is not None:
-                told = self._progress.end(result.host.get_name(), result.task.action, result.result, status)
-                self._show(time.monotonic(), urgent=told)
+                now = time.monotonic()
+                told = self._progress.end(result.host.get_name(), result.task.action, result.result, status, now)
+                self._show(now, urgent=told)
 
     def _show(self, now, urgent=False):
         if self._view is None:

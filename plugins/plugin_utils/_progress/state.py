@@ -45,6 +45,7 @@ class Progress:
         self.done_here: Set[str] = set()
         self._decisive = DONE_IN_ROLL if self.rolling else DONE_IN_LOOK
         self._told = False
+        self._mark: Tuple[float, float] = (0.0, now)
 
     @property
     def rolling(self) -> bool:
@@ -57,6 +58,7 @@ class Progress:
         self.current = set(hosts)
         self.done_here = set()
         self.doing = {}
+        self._set_mark(now)
 
     def finish(self) -> None:
         """The play is over. Where no module says when a host is done, the end of its batch does."""
@@ -68,7 +70,7 @@ class Progress:
         """A host begins a task."""
         self.doing[host] = Doing(task, now)
 
-    def end(self, host: str, action: str, result: dict, status: str) -> bool:
+    def end(self, host: str, action: str, result: dict, status: str, now: float) -> bool:
         """A host ends a task with ``status`` ok, failed, skipped or unreachable; whether that is worth a line."""
         self.doing.pop(host, None)
         module = action.rpartition(".")[2]
@@ -80,6 +82,7 @@ class Progress:
         # Hosts outside of the batch do what was delegated to them; that is no progress of theirs.
         if done and host in self.current:
             self.done_here.add(host)
+            self._set_mark(now)
         return lost or status in ("failed", "unreachable")
 
     def _count(self, module: str, result: dict) -> bool:
@@ -104,15 +107,27 @@ class Progress:
         return min(sum(self.batches[: max(self.batch - 1, 0)]) + len(self.done_here), self.hosts)
 
     def left(self, now: float) -> Optional[float]:
-        """Seconds the play will still take, from how long it took so far; None when nothing is done yet.
+        """Seconds the play will still take; None when no host is done yet, or when it is overdue.
 
-        A batch costs as many rounds as it has hosts over forks, whatever its size.
+        What was done up to the last host that ended says how fast it goes; from there the time counts down.
         """
-        rounds = [math.ceil(size / self.forks) for size in self.batches]
-        past = sum(rounds[: max(self.batch - 1, 0)])
+        past, at = self._mark
+        if not past:
+            return None
+        left = (at - self.began) / past * (sum(self._rounds()) - past) - (now - at)
+        return left if left > 0 else None
+
+    def _rounds(self) -> List[int]:
+        """What each batch costs: as many rounds as it has hosts over forks, whatever its size."""
+        return [math.ceil(size / self.forks) for size in self.batches]
+
+    def _set_mark(self, now: float) -> None:
+        """Something is done: remember how many rounds that makes, and when it was."""
+        rounds = self._rounds()
+        past = float(sum(rounds[: max(self.batch - 1, 0)]))
         if 0 < self.batch <= len(rounds) and self.current:
             past += rounds[self.batch - 1] * len(self.done_here) / len(self.current)
-        return (now - self.began) / past * (sum(rounds) - past) if past else None
+        self._mark = (past, now)
 
     def busiest(self, most: int) -> List[Tuple[str, Doing]]:
         """What hosts are doing, the longest first."""

@@ -39,13 +39,13 @@ def test_batches_are_those_of_ansible(hosts, serial):
 def test_hosts_done_in_a_roll():
     one = rolling()
     one.begin_batch(["a"], 0)
-    assert one.end("a", PROBE, {}, "ok") is False and one.done == 0, "a forecast is not the restart"
-    one.end("a", RECONNECT, WELL, "ok")
+    assert one.end("a", PROBE, {}, "ok", 1) is False and one.done == 0, "a forecast is not the restart"
+    one.end("a", RECONNECT, WELL, "ok", 1)
     assert one.done == 1
     one.begin_batch(["b", "c"], 5)
     assert one.done == 1
-    assert one.end("b", RECONNECT, LOST, "failed") is True, "a loss is told at once"
-    one.end("elsewhere", RECONNECT, WELL, "ok")
+    assert one.end("b", RECONNECT, LOST, "failed", 1) is True, "a loss is told at once"
+    one.end("elsewhere", RECONNECT, WELL, "ok", 1)
     assert one.done == 2
     assert dict(one.counts()) == {"reattached": 22, "killed": 2, "hosts failed": 1}
 
@@ -53,16 +53,16 @@ def test_hosts_done_in_a_roll():
 def test_hosts_done_in_a_look():
     one = Progress("Look", 3, [3], 5, 0.0)
     one.begin_batch(["a", "b", "c"], 0)
-    one.end("a", PROBE, {"summary": {"tasks": 5, "at_risk": 1}}, "ok")
-    one.end("b", PROBE, {}, "unreachable")
-    one.end("c", PROBE, {}, "skipped")
+    one.end("a", PROBE, {"summary": {"tasks": 5, "at_risk": 1}}, "ok", 1)
+    one.end("b", PROBE, {}, "unreachable", 1)
+    one.end("c", PROBE, {}, "skipped", 1)
     assert one.done == 2 and dict(one.counts()) == {"tasks": 5, "at risk": 1, "hosts unreachable": 1}
 
 
 def test_a_play_of_other_tasks_ends_with_its_batch():
     one = rolling((1, 1))
     one.begin_batch(["a"], 0)
-    one.end("a", "ansible.builtin.command", {}, "ok")
+    one.end("a", "ansible.builtin.command", {}, "ok", 1)
     assert one.done == 0
     one.finish()
     assert one.done == 1
@@ -74,7 +74,9 @@ def test_time_left():
     assert one.left(10) is None, "nothing is known yet"
     one.begin_batch(["b", "c"], 30)
     assert one.left(30) == 90, "one round took 30 s, three are left"
-    one.end("b", RECONNECT, WELL, "ok")
+    assert one.left(40) == 80, "it counts down"
+    assert one.left(500) is None, "it is overdue, and nobody knows"
+    one.end("b", RECONNECT, WELL, "ok", 45)
     assert one.left(45) == 75
     one.begin_batch(["d", "e", "f", "g"], 60)
     assert one.left(60) == 60
@@ -90,12 +92,12 @@ def test_duration(seconds, told):
 def test_line_says_everything():
     one = rolling()
     one.begin_batch(["a"], 0)
-    one.end("a", RECONNECT, WELL, "ok")
+    one.end("a", RECONNECT, WELL, "ok", 1)
     one.begin_batch(["b", "c"], 30)
     for host in ("b", "c\x1b[2J", "d", "e"):
         one.begin(host, "Restart", 31)
     assert line(one, 40) == (
-        "Roll: 1 of 7 hosts, batch 2 of 3, 8 reattached, 40 s passed, about 2 min 00 s left; "
+        "Roll: 1 of 7 hosts, batch 2 of 3, 8 reattached, 40 s passed, about 1 min 20 s left; "
         "now: b Restart (9 s), c\\x1b[2J Restart (9 s), d Restart (9 s) and 1 more"
     )
 
@@ -117,7 +119,7 @@ def drawn(progress, width=80):
 def test_drawing():
     one = rolling((1, 40))
     one.begin_batch(["a"], 0)
-    one.end("a", RECONNECT, LOST, "ok")
+    one.end("a", RECONNECT, LOST, "ok", 1)
     one.begin_batch(["h{0}".format(number) for number in range(40)], 30)
     for number in range(9):
         one.begin("[red]h{0}[/red]\x1b[2J".format(number), "Restart " + "x" * 200, 31)
