@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+# What runs on the controller is plain Python too.
+sys.path.append(os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)[0])
 pytest.register_assert_rewrite("play", "world", "rolls", "upgrades")
 
 import play  # noqa: E402  # after the path that leads to it
