@@ -177,6 +177,44 @@ def test_rules_are_judged_where_the_host_answered(fleet, hosts, looked, tmp_path
     assert "document" not in result
 
 
+PREFLIGHT = """
+- name: Look before a roll
+  hosts: all
+  gather_facts: false
+  become: true
+  tasks:
+    - name: Forecast and judge
+      ansible.builtin.include_role:
+        name: shimops.containerd.rolling_restart
+        tasks_from: preflight
+"""
+
+
+def test_the_preflight_of_a_roll_refuses_by_the_same_rules(fleet, hosts, looked, tmp_path):
+    """Each host is refused with the rule's id, its title and what to do; no restart is begun."""
+    pack, book = tmp_path / "ours.yml", tmp_path / "preflight.yml"
+    pack.write_text(OURS)
+    book.write_text(PREFLIGHT)
+    extra = {"rolling_restart_run_dir": str(tmp_path), "rolling_restart_run_id": "look"}
+    done = play.book(fleet, book, "-e", json.dumps({**extra, "rolling_restart_packs": [str(pack)]}))
+    assert done.returncode == 0
+    refusals = {
+        "1.6": "rule shim-hung: A shim with a running container does not answer: default/hung1; Find out why",
+        "1.7": "rule restart-orphans: A restart would orphan this container: default/orphan1 (",
+        # What kill1 and drop2 need is mended first, so the pack of one's own is next.
+        "2.1": "rule no-plain-containers: A container outside of Kubernetes: default/",
+    }
+    for line, host in hosts.items():
+        document = json.loads((tmp_path / f"look/documents/{host.name}.json").read_text())
+        assert document["state"] == "refused" and refusals[line] in document["message"], document["message"]
+    # A wrong pack ends the play before any host is looked at.
+    pack.write_text(OURS.replace("bundles[?live", "bundles[?alive"))
+    extra["rolling_restart_run_id"] = "wrong"
+    done = play.book(fleet, book, "-e", json.dumps({**extra, "rolling_restart_packs": [str(pack)]}))
+    assert done.returncode == 2 and "its query names 'alive', which is not there" in done.stdout
+    assert not (tmp_path / "wrong").exists()
+
+
 def test_every_leak_goes_with_its_command_and_nothing_else_does(fleet, hosts, looked):
     """The commands that the documents tell are run; then there is nothing left to tell, and every task lives on."""
     documents = looked["nightly"]
