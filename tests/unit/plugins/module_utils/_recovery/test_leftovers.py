@@ -85,7 +85,7 @@ def test_an_empty_rootfs_or_one_that_is_a_link_is_in_nobody_s_way(tmp_path):
 
 
 def test_interrupted_removals(tmp_path):
-    first = a_place(tmp_path, ".gone", {"rootfs/file": "x"})
+    first = a_place(tmp_path, ".gone away", {"rootfs/file": "x"})
     second = a_place(tmp_path, ".plain1", {"config.json": "{}"})
     a_place(tmp_path, "plain1")
     scene = a_host(tmp_path, live=["plain1"])
