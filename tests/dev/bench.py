@@ -3,18 +3,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Benchmarks: each script of tests/bench on its own, its output as it comes."""
 
+from collections.abc import Sequence
+
 from dev import lab_command, place, process
+from dev.errors import DevError
 
 SCRIPTS = place.ROOT / "tests" / "bench"
 
 
-def bench() -> int:
-    """Run the scripts one after another; the first status that is not 0 is the status of all."""
+def bench(names: Sequence[str] = ()) -> int:
+    """Run the scripts of these names, or all, one after another; the first status that is not 0 is that of all."""
     scripts = sorted(path for path in SCRIPTS.glob("*.py") if not path.name.startswith("_"))
     if not scripts:
         print(f"No benchmarks yet: {SCRIPTS.relative_to(place.ROOT)}/ has no scripts.")
+    for name in names:
+        if name not in (known := [script.stem for script in scripts]):
+            raise DevError(f"No benchmark is called {name!r}; there are: {', '.join(known)}.")
     worst = 0
     for script in scripts:
+        if names and script.stem not in names:
+            continue
         print(f"== {script.stem}", flush=True)
         python, env = lab_command.argv([])[0], lab_command.environment()
         worst = worst or process.run([python, script], env=env, cwd=place.ROOT)

@@ -34,7 +34,7 @@ def _gates(which: str) -> Callable[[list[str]], int]:
 def _units(words: list[str]) -> int:
     from dev import gate, gates
 
-    return gate.run_all(gates.of_cores("units", words), place.new_log_dir("units"))
+    return gate.run_all([[gates.of_cores("units", words)]], place.new_log_dir("units"))
 
 
 def _demo(words: list[str]) -> int:
@@ -57,7 +57,7 @@ def _integration(words: list[str]) -> int:
 def _bench(words: list[str]) -> int:
     from dev import bench
 
-    return bench.bench()
+    return bench.bench(words)
 
 
 def _lab(words: list[str]) -> int:
@@ -78,7 +78,7 @@ COMMANDS = {
     "lint": Command("[GATE...]", "the gates that start no host: format, lint, structure, sanity", _gates("LINT")),
     "units": Command("[ARGS]", "unit tests on each ansible-core; ARGS go to ansible-test units", _units),
     "integration": Command("[ARGS]", "the tests on real containerd; ARGS go to pytest", _integration, root=True),
-    "bench": Command("", "the benchmarks", _bench, root=True),
+    "bench": Command("[NAME...]", "the benchmarks", _bench, root=True),
     "lab": Command("up|down|ls|shell|fault ...", "a fleet of real containerd hosts on this machine", _lab, root=True),
     "play": Command("ARGS", "ansible-playbook with this checkout as shimops.containerd", _play),
 }

@@ -3,8 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A gate: one question that the tree must answer well; and the run of all of them."""
 
+import contextlib
+import multiprocessing
+import os
+import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,13 +70,68 @@ def run_one(gate: Gate, log: Path) -> Result:
     return Result(gate.name, result, note, time.monotonic() - start)
 
 
-def run_all(gates: Iterable[Gate], log_dir: Path) -> int:
+#: Gates that run one after another; lanes that run at the same time; stages that wait for one another.
+Lane = Sequence[Gate]
+Stage = Sequence[Lane]
+
+
+def run_all(stages: Sequence[Stage], log_dir: Path) -> int:
     """Run every gate, print what is worth reading, and return the exit status."""
+    results: list[Result] = []
+    for stage in stages:
+        lanes = [_logged(lane, log_dir) for lane in stage]
+        results += _one_lane(lanes[0]) if len(lanes) == 1 else _together(lanes)
+    report.summary(results, log_dir)
+    return int(any(result.result == "failed" for result in results))
+
+
+def _logged(lane: Lane, log_dir: Path) -> list[tuple[Gate, Path]]:
+    return [(gate, log_dir / f"{report.slug(gate.name)}.log") for gate in lane]
+
+
+def _one_lane(lane: list[tuple[Gate, Path]], tell: Callable[[Result], None] = lambda _result: None) -> list[Result]:
     results = []
-    for number, gate in enumerate(gates, 1):
-        log = log_dir / f"{number:02d}-{report.slug(gate.name)}.log"
+    for gate, log in lane:
         report.begin(gate.name)
         results.append(run_one(gate, log))
         report.end(results[-1], log)
-    report.summary(results, log_dir)
-    return int(any(result.result == "failed" for result in results))
+        tell(results[-1])
+    return results
+
+
+def _together(lanes: list[list[tuple[Gate, Path]]]) -> list[Result]:
+    """Run each lane in a process of its own; a lane that dies fails the gates it did not get to."""
+    fork = multiprocessing.get_context("fork")
+    running = []
+    for lane in lanes:
+        ours, theirs = fork.Pipe(duplex=False)
+        # What a result cannot carry over is the gate itself, which holds functions.
+        child = fork.Process(target=_one_lane, args=(lane, lambda one, end=theirs: end.send(_plain(one))))
+        child.start()
+        theirs.close()
+        running.append((lane, child, ours))
+    try:
+        return [result for lane, child, ours in running for result in _collected(lane, child, ours)]
+    except BaseException:
+        with process.undisturbed():
+            for _lane, child, _ours in running:
+                if child.is_alive():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(child.pid, signal.SIGTERM)
+            for _lane, child, _ours in running:
+                child.join()
+        raise
+
+
+def _plain(result: Result) -> tuple[str, str, str, float]:
+    return (result.gate, result.result, result.note, result.seconds)
+
+
+def _collected(lane: list[tuple[Gate, Path]], child: multiprocessing.Process, ours: object) -> list[Result]:
+    results = []
+    with contextlib.suppress(EOFError):
+        for _gate in lane:
+            results.append(Result(*ours.recv()))
+    child.join()
+    missing = lane[len(results) :]
+    return results + [Result(gate.name, "failed", "its lane ended before its result", 0.0) for gate, _log in missing]

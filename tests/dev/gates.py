@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 
-from dev import ansible_test_gates, lab_gates, static_gates
+from dev import ansible_test_gates, artifact_gates, browser_gates, lab_gates, static_gates
 from dev.errors import DevError
 from dev.gate import Gate
 
@@ -13,25 +13,47 @@ STATIC = [
     Gate("ruff", static_gates.ruff),
     Gate("structure", static_gates.structure),
     Gate("changelog", static_gates.changelog),
+    Gate("docs", static_gates.docs),
     Gate("build and install", static_gates.artifact),
+    Gate("galaxy-importer", static_gates.importer),
     Gate("ansible-lint", static_gates.ansible_lint),
 ]
 
 
-def of_cores(kind: str, arguments: Sequence[str] = ()) -> list[Gate]:
+def of_cores(
+    kind: str, arguments: Sequence[str] = (), cores: Sequence[str] = tuple(ansible_test_gates.CORES)
+) -> list[Gate]:
     """Return the gates of ansible-test of one kind, one per ansible-core."""
     make = {"sanity": ansible_test_gates.sanity, "units": ansible_test_gates.units}[kind]
-    return [Gate(f"{kind}, ansible-core {core}", make(core, arguments)) for core in ansible_test_gates.CORES]
+    return [Gate(f"{kind}, ansible-core {core}", make(core, arguments)) for core in cores]
 
 
-LINT = [*STATIC, *of_cores("sanity")]
-LAB = [Gate("lab integration", lab_gates.integration), Gate("lab roll", lab_gates.roll)]
-ALL = [*LINT, *of_cores("units"), *LAB]
+def _lane(core: str) -> list[Gate]:
+    """Return what one ansible-core is asked for: both take their time, and neither starts a host."""
+    return [*of_cores("sanity", cores=[core]), *of_cores("units", cores=[core])]
 
 
-def chosen(gates: list[Gate], words: Sequence[str]) -> list[Gate]:
-    """Return the gates whose names begin with one of the words; all of them if there are no words."""
+BROWSER = [Gate("browser", browser_gates.page)]
+LINT = [[STATIC], [of_cores("sanity", cores=[core]) for core in ansible_test_gates.CORES]]
+# The lab comes last and alone: real daemons under load tell of the load.
+LAB = [
+    [
+        [
+            Gate("lab integration", lab_gates.integration),
+            Gate("lab roll", lab_gates.roll),
+            Gate("lab artifact", artifact_gates.run),
+        ]
+    ]
+]
+ALL = [[STATIC], [BROWSER], [_lane(core) for core in ansible_test_gates.CORES], *LAB]
+
+
+def chosen(stages: list[list[list[Gate]]], words: Sequence[str]) -> list[list[list[Gate]]]:
+    """Return the gates whose names begin with one of the words, in their stages; all if there are no words."""
+    names = [gate.name for stage in stages for lane in stage for gate in lane]
     for word in words:
-        if not any(gate.name.startswith(word) for gate in gates):
-            raise DevError(f"No gate is called {word!r}; there are: {'; '.join(gate.name for gate in gates)}.")
-    return [gate for gate in gates if not words or gate.name.startswith(tuple(words))]
+        if not any(name.startswith(word) for name in names):
+            raise DevError(f"No gate is called {word!r}; there are: {'; '.join(names)}.")
+    wanted = tuple(words) or ("",)
+    kept = [[[gate for gate in lane if gate.name.startswith(wanted)] for lane in stage] for stage in stages]
+    return [lanes for stage in kept if (lanes := [lane for lane in stage if lane])]

@@ -24,14 +24,12 @@ def begin(name: str) -> None:
 
 
 def end(result: Result, log: Path) -> None:
-    """Print how it went; the whole log if it failed."""
-    if result.result == "failed" and log.exists():
-        print(log.read_text(errors="replace").rstrip())
+    """Print how it went, in one piece since lanes share the terminal; the whole log if it failed."""
     first, *rest = result.note.splitlines() or [""]
-    print(f"   {result.result} in {result.seconds:.0f} s{': ' + first if first else ''}")
-    for line in rest:
-        print(f"     {line}")
-    print(flush=True)
+    said = [log.read_text(errors="replace").rstrip()] if result.result == "failed" and log.exists() else []
+    said.append(f"   {result.gate}: {result.result} in {result.seconds:.0f} s{': ' + first if first else ''}")
+    said += [f"     {line}" for line in rest]
+    print("\n".join(said), end="\n\n", flush=True)
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

@@ -5,6 +5,7 @@
 
 import os
 import re
+from pathlib import Path
 
 from dev import checkout, machine, place, venvs
 from dev.errors import GateFailed
@@ -46,23 +47,66 @@ def changelog(desk: Desk) -> str:
     return "fragments are sound"
 
 
+def docs(desk: Desk) -> str:
+    """The documentation of plugins and roles, and every reference in it."""
+    bin_dir = venvs.tools()
+    with checkout.copy() as copy:
+        env = {**machine.clean_env(bin_dir), "ANSIBLE_HOME": str(copy.parents[2] / "ansible-home"), "NO_COLOR": "1"}
+        env["ANSIBLE_COLLECTIONS_PATH"] = str(copy.parents[2])
+        lint = [bin_dir / "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck"]
+        # References are to this collection and to ansible-core: the others are not installed here.
+        desk.run(
+            [*lint, "--validate-collection-refs=self", "--disallow-unknown-collection-refs", copy], cwd=copy, env=env
+        )
+    return "every reference leads somewhere"
+
+
+def importer(desk: Desk) -> str:
+    """What Galaxy itself checks when a collection is published."""
+    bin_dir = venvs.importer()
+    with place.scratch() as empty, checkout.copy() as copy:
+        env = {**machine.clean_env(bin_dir), "HOME": str(empty), "ANSIBLE_HOME": str(empty / "home"), "NO_COLOR": "1"}
+        tarball = built(desk, copy, empty, bin_dir)
+        desk.run([bin_dir / "python", "-m", "galaxy_importer.main", tarball], cwd=empty, env=env)
+        if complaints := re.findall(r"^(?:ERROR|WARNING): .*$", desk.text(), re.MULTILINE):
+            raise GateFailed(f"galaxy-importer says: {'; '.join(complaints[:5])}")
+    return "accepted without a warning"
+
+
+def built(desk: Desk, copy: Path, where: Path, bin_dir: Path) -> Path:
+    """Build the artifact of a copy of the checkout; give the tarball."""
+    env = {**machine.clean_env(bin_dir), "ANSIBLE_HOME": str(where / "home"), "HOME": str(where), "NO_COLOR": "1"}
+    desk.run([bin_dir / "ansible-galaxy", "collection", "build", "--output-path", where, copy], cwd=where, env=env)
+    (tarball,) = where.glob("*.tar.gz")
+    return tarball
+
+
+def installed(desk: Desk, tarball: Path, where: Path, bin_dir: Path) -> Path:
+    """Install the artifact below a place where nothing else is; give the collection's directory."""
+    env = {**machine.clean_env(bin_dir), "ANSIBLE_HOME": str(where / "home"), "HOME": str(where), "NO_COLOR": "1"}
+    target = where / "collections"
+    desk.run(
+        [bin_dir / "ansible-galaxy", "collection", "install", "--offline", tarball, "-p", target], cwd=where, env=env
+    )
+    return target / "ansible_collections" / place.NAMESPACE / place.NAME
+
+
 def artifact(desk: Desk) -> str:
     """The collection builds, installs in an empty place, and is complete there."""
     bin_dir = venvs.core219()
     with place.scratch() as empty, checkout.copy() as copy:
+        tarball = built(desk, copy, empty, bin_dir)
+        there = installed(desk, tarball, empty, bin_dir)
         env = {**machine.clean_env(bin_dir), "ANSIBLE_HOME": str(empty / "home"), "HOME": str(empty), "NO_COLOR": "1"}
-        galaxy = [bin_dir / "ansible-galaxy", "collection"]
-        desk.run([*galaxy, "build", "--output-path", empty, copy], cwd=empty, env=env)
-        (tarball,) = empty.glob("*.tar.gz")
-        desk.run([*galaxy, "install", "--offline", tarball, "-p", empty / "collections"], cwd=empty, env=env)
         env["ANSIBLE_COLLECTIONS_PATH"] = str(empty / "collections")
-        installed = empty / "collections" / "ansible_collections" / place.NAMESPACE / place.NAME
-        needless = sorted(entry.name for entry in installed.iterdir() if entry.name in {"tests", "dev", ".ci"})
+        needless = sorted(entry.name for entry in there.iterdir() if entry.name in {"tests", "dev", ".ci"})
         if needless:
             raise GateFailed(f"The artifact carries {', '.join(needless)}")
-        for module in sorted((installed / "plugins" / "modules").glob("*.py")):
+        for module in sorted((there / "plugins" / "modules").glob("*.py")):
             desk.run([bin_dir / "ansible-doc", f"{place.FQCN}.{module.stem}"], cwd=empty, env=env)
-        for playbook in sorted((installed / "playbooks").glob("*.yml")):
+        for role in sorted(path.name for path in (there / "roles").iterdir()):
+            desk.run([bin_dir / "ansible-doc", "-t", "role", f"{place.FQCN}.{role}"], cwd=empty, env=env)
+        for playbook in sorted((there / "playbooks").glob("*.yml")):
             argv = [bin_dir / "ansible-playbook", "--syntax-check", "-i", os.devnull, f"{place.FQCN}.{playbook.stem}"]
             desk.run(argv, cwd=empty, env=env)
         return f"{tarball.name}, {tarball.stat().st_size // 1024} KiB"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from dev import checkout, origins, place
+from dev import checkout, origins, place, role_rules
 
 HEADER = (
     "# Copyright (c) 2026 the shimops.containerd authors",
@@ -115,7 +115,27 @@ def homeless() -> Iterator[str]:
                 yield f"{name}:{number}: names {match.group()!r}"
 
 
-CHECKS: tuple[Callable[[], Iterator[str]], ...] = (action_group, tested, short, staged, headed, homeless)
+def of_roles() -> Iterator[str]:
+    """Roles and playbooks: see role_rules.py."""
+    for rule in (role_rules.variables, role_rules.gated):
+        yield from rule(texts())
+
+
+def explained() -> Iterator[str]:
+    """Whoever is refused finds out what to do."""
+    return role_rules.explained(texts())
+
+
+CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
+    action_group,
+    tested,
+    short,
+    staged,
+    headed,
+    homeless,
+    of_roles,
+    explained,
+)
 
 
 def main() -> int:

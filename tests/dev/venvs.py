@@ -32,15 +32,32 @@ CORE219 = Venv(
         "jmespath>=1.0",
         "protobuf>=4.21",
         "grpcio>=1.50",
+        "kubernetes>=24.2",
         "pytest>=8",
         "PyYAML",
         "jsonschema>=4",
+        "rich>=13",
     ),
 )
 CORE221 = Venv("core221", ("ansible-core>=2.21,<2.22", "jmespath>=1.0", "protobuf>=4.21", "pytest>=8"))
 TOOLS = Venv(
     "tools",
-    ("ruff>=0.17,<0.18", "ansible-lint>=26,<27", "ansible-core>=2.19,<2.20", "antsibull-changelog>=0.30", "jmespath"),
+    (
+        "ruff>=0.17,<0.18",
+        "ansible-lint>=26,<27",
+        "ansible-core>=2.19,<2.20",
+        "antsibull-changelog>=0.30",
+        "antsibull-docs>=2.28,<3",
+        "jmespath",
+    ),
+)
+# On its own: it pins versions that the other tools cannot live with.
+IMPORTER = Venv("importer", ("galaxy-importer>=0.4.44,<0.5", "ansible-core>=2.19,<2.20", "jmespath"))
+
+
+BROWSER = Venv(
+    "browser",
+    ("ansible-core>=2.19,<2.20", "jmespath>=1.0", "pytest>=8", "selenium>=4.20,<5", "axe-core-python", "pypdf>=5"),
 )
 
 
@@ -52,6 +69,16 @@ def core219() -> Path:
 def tools() -> Path:
     """Return the bin directory of the environment with the linters."""
     return _ready(TOOLS, pythons.oldest((3, 11), (3, 14)))
+
+
+def importer() -> Path:
+    """Return the bin directory of the environment with galaxy-importer."""
+    return _ready(IMPORTER, pythons.oldest((3, 11), (3, 14)))
+
+
+def browser() -> Path:
+    """Return the bin directory of the environment that drives a browser."""
+    return _ready(BROWSER, pythons.oldest((3, 11), (3, 14)))
 
 
 def core221() -> Path:

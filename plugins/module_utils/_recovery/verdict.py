@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+import typing
 from typing import Dict, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.vigil import Exit
+
+if typing.TYPE_CHECKING:
+    # vigil needs the ledger, and the ledger this file.
+    from ansible_collections.shimops.containerd.plugins.module_utils._recovery.vigil import Exit
 
 #: In the order people want to read them: what is well, then what is not.
 VERDICTS = ("reattached", "exited", "new", "unproven", "orphaned", "duplicated", "restarted", "killed")

@@ -1,0 +1,61 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of roles and playbooks that no linter knows: what is said three times is the same three times."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+_GATE = "shimops.containerd.fleet_gate"
+# The rows of bundles that every release loads.
+_WELL = {"A1", "A2", "A3"}
+
+
+def variables(texts: Mapping[Path, str]) -> Iterator[str]:
+    """A role's defaults, its argument specs and the table of its README name the same variables and defaults."""
+    for role in sorted({name.parts[1] for name in texts if name.parts[0] == "roles"}):
+        home = Path("roles", role)
+        specs = yaml.safe_load(texts[home / "meta" / "argument_specs.yml"])["argument_specs"]
+        options = {name: option for spec in specs.values() for name, option in (spec.get("options") or {}).items()}
+        defaults = yaml.safe_load(texts.get(home / "defaults" / "main.yml", "")) or {}
+        for name in sorted(defaults.keys() - options.keys()):
+            yield f"{home}: {name} has a default and is not in the argument specs"
+        for name, option in sorted(options.items()):
+            if option.get("default") != defaults.get(name):
+                told, real = option.get("default"), defaults.get(name)
+                yield f"{home}: {name} is {told!r} in the argument specs and {real!r} in the defaults"
+        readme = texts.get(home / "README.md", "")
+        listed = set(re.findall(rf"^\| `({role}_\w+)`", readme, re.MULTILINE))
+        for name in sorted(listed ^ {name for name in options if name.startswith(f"{role}_")}):
+            where = "is in the table of the README alone" if name in listed else "is not in the table of the README"
+            yield f"{home}: {name} {where}"
+
+
+def gated(texts: Mapping[Path, str]) -> Iterator[str]:
+    """Every play with batches asks the gate before it does anything else."""
+    for name, text in texts.items():
+        if name.parts[0] != "playbooks" or name.suffix != ".yml":
+            continue
+        for play in yaml.safe_load(text):
+            if "serial" not in play:
+                continue
+            first = next(iter(play.get("pre_tasks", [])), {})
+            included = first.get("ansible.builtin.include_role") or first.get("ansible.builtin.import_role") or {}
+            if included.get("name") != _GATE:
+                yield f"{name}: the play {play['name']!r} has batches, and {_GATE} is not its first pre-task"
+
+
+def explained(texts: Mapping[Path, str]) -> Iterator[str]:
+    """Every row and hazard that can refuse a host has a section in docs/after-a-refusal.md."""
+    page = texts.get(Path("docs/after-a-refusal.md"), "")
+    headings = set(re.findall(r"^### ([\w, ]+):", page, re.MULTILINE))
+    known = {word.strip() for heading in headings for word in heading.split(",")}
+    for name, text in sorted(texts.items()):
+        if name.parent != Path("plugins/module_utils/_recovery") or name.suffix != ".py":
+            continue
+        ids = set(re.findall(r'"([A-HX]\d{1,2})"', text)) | set(re.findall(r'\bHazard\(\s*"(\w+)"', text))
+        for one in sorted(ids - known - _WELL):
+            yield f"{name}: {one} has no section in docs/after-a-refusal.md"
