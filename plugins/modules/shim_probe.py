@@ -168,7 +168,9 @@ hazards:
   type: list
   elements: dict
 refusal:
-  description: Why a restart is to be refused, in one sentence; empty when containerd runs and no task is at risk.
+  description:
+    - Why a restart is to be refused, in one sentence. Empty when containerd runs, no task is at risk, and no stop file
+      holds the host.
   returned: always
   type: str
 rollback:
@@ -282,8 +284,9 @@ def one_look(options):
 
 
 def refusal(here, view):
-    """Why a restart is to be refused: there is no containerd to restart, or a task at risk."""
+    """Why a restart is to be refused: the host is held, there is no containerd to restart, or a task at risk."""
     try:
+        preflight.require_no_hold()
         preflight.require_running(here)
     except ShimError as error:
         return str(error)
