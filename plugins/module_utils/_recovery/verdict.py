@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import typing
 from typing import Dict, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ctr import Task
