@@ -7,6 +7,8 @@ from differential.conditions import SOCKETS, Condition, bundle, parameters, scri
 
 GOOD = parameters()
 REFUSES = {"Delete": 2}
+#: containerd 1.7 and later ask Pids, without a time-out.
+NEWER = ("1.7", "2.1")
 
 SOCKET = (
     scripted("D1", "socket missing", manner="nothing"),
@@ -45,7 +47,13 @@ ANSWERS = (
     scripted("E8", "task created, not started", answers={"State": {"status": 1}}),
     scripted("E8b", "task paused", answers={"State": {"status": 4}}),
     scripted("E9", "Connect names no task", answers={"Connect": {"shim_pid": 1}}),
-    scripted("E10", "closes the connection at Pids", answers={"Pids": "close"}, either=("killed", "reaped")),
+    scripted("E10", "closes the connection at Pids", answers={"Pids": "close"},
+             race=("killed", "reaped"), racing=NEWER),
+    scripted("E7", "never answers Pids", answers={"Pids": "held"}, hangs=NEWER, release="Pids"),
+    scripted("E11", "answers Pids with garbage", answers={"Pids": "garbage"}, hangs=NEWER, release="Pids"),
+    scripted("E11b", "answers Pids with a header of 4 GiB", answers={"Pids": "huge"}, hangs=NEWER, release="Pids"),
+    scripted("E11c", "answers Pids on another stream", answers={"Pids": "other_stream"}, hangs=NEWER, release="Pids"),
+
 )
 
 CONDITIONS = SOCKET + ANSWERS

@@ -35,6 +35,7 @@ class Column:
 def run(stage, origin, target, conditions):
     """Run one column on a host."""
     column = Column(origin, target)
+    conditions = [condition for condition in conditions if target not in condition.hangs]
     stage.reset(origin)
     keys = prepare(stage, origin, conditions)
     every = [key for found in keys.values() for key in found]
@@ -50,8 +51,9 @@ def run(stage, origin, target, conditions):
     seen = settle(stage, every, foretold["rows"])
     column.journal = stage.journal()
     for condition in conditions:
+        race = condition.race if target in condition.racing else frozenset()
         column.judgements[condition.name] = [
-            compare.judge(foretold["rows"].get(key), seen[key], condition.either) for key in keys[condition.name]
+            compare.judge(foretold["rows"].get(key), seen[key], race) for key in keys[condition.name]
         ]
     return column
 

@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from differential.stage import NAMESPACE, SHIM
 
@@ -19,8 +19,10 @@ class Condition:
 
     ``entries`` are made by the agent. A real one has ``begin(host, name)``, which makes containers of containerd's own
     and gives their (namespace, id), and may have ``break_(host, keys)``, done to them when all are there.
-    ``records`` are ids that get a container record, with the runtime's name. ``either`` names a race: outcomes that
-    containerd is known to choose from by chance.
+    ``records`` are ids that get a container record, with the runtime's name; ``sandboxes`` get one in the sandbox store.
+    ``race`` are outcomes that the releases ``racing`` choose from by chance. Into the releases ``hangs`` it needs a
+    restart of its own, because that does not end before ``release`` is done: to a FIFO of that name, or to the shim,
+    once it was asked for that method.
     """
 
     name: str
@@ -30,8 +32,10 @@ class Condition:
     break_: Callable | None = None
     records: tuple = ()
     sandboxes: tuple = ()
-    either: frozenset = field(default_factory=frozenset)
-    origins: tuple = ()
+    race: frozenset = frozenset()
+    racing: tuple = ()
+    hangs: tuple = ()
+    release: str = ""
 
     @property
     def keys(self):
@@ -45,7 +49,8 @@ def parameters(version=2, protocol="ttrpc", address="{address}", **more):
 
 
 def scripted(name, says, *, bootstrap=None, address="{address}", runtime=SHIM, serves="v2", manner="listens", at=None,
-             answers=None, files=None, either=(), record=None, sandbox=False, bundle_id=None, **told):
+             answers=None, files=None, race=(), racing=(), hangs=(), release="", record=None, sandbox=False, bundle_id=None,
+             **told):
     """A condition of one bundle with a scripted shim.
 
     ``bootstrap``, ``address`` and ``runtime`` are the texts of bootstrap.json, address and shim-binary-path: None for no
@@ -55,7 +60,7 @@ def scripted(name, says, *, bootstrap=None, address="{address}", runtime=SHIM, s
     entry = bundle(identifier, bootstrap, address, runtime, serves, manner, at, answers, files, **told)
     records = ((NAMESPACE, identifier, record),) if record else ()
     sandboxes = ((NAMESPACE, identifier),) if sandbox else ()
-    return Condition(name, says, (entry,), records=records, sandboxes=sandboxes, either=frozenset(either))
+    return Condition(name, says, (entry,), None, None, records, sandboxes, frozenset(race), racing, hangs, release)
 
 
 def bundle(identifier, bootstrap=None, address="{address}", runtime=SHIM, serves="v2", manner="listens", at=None,

@@ -32,6 +32,8 @@ RUNTIMES = (
              record=RUNTIME),
     scripted("F8b", "shim-binary-path is a directory, no record", runtime={"directory": {}}),
     scripted("F8c", "shim-binary-path is a link to a good file", runtime={"link": "kept"}, files={"kept": SHIM}),
+    scripted("F11", "shim-binary-path is a FIFO", runtime={"fifo": True}, hangs=("1.6", "1.7", "2.1"),
+             release="shim-binary-path"),
     scripted("F9", "options.json and runtime malformed, shim healthy", files={"options.json": "{", "runtime": "\0"}),
 )
 
@@ -62,6 +64,10 @@ ENTRIES = (
     scripted("H10b", "log is a link to nowhere", bootstrap=GOOD, files={"log": {"link": "/nowhere/at/all"}}),
     scripted("H10c", "log is a link to a FIFO", bootstrap=GOOD, files={"log": {"link": "kept"}, "kept": {"fifo": True}}),
     scripted("H11", "no config.json", bootstrap=GOOD, files={"config.json": None}),
+    scripted("H11b", "config.json is a FIFO", bootstrap=GOOD, files={"config.json": {"fifo": True}}),
+    # Sorted behind all others of its kind: it is healthy, and its restart hangs on one of those before.
+    scripted("X1", "healthy, on a host whose start hangs", bootstrap=GOOD, bundle_id="zz-healthy",
+             hangs=("1.6", "1.7", "2.1")),
 )
 
 CONDITIONS = RUNTIMES + CLEANING + ENTRIES

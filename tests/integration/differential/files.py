@@ -19,7 +19,7 @@ HEALTHY = (
     scripted("A6b", "address only, shim speaks v3 alone", serves="v3"),
     scripted("A7", "gRPC shim, JSON version 2, plain path",
              bootstrap=parameters(2, "grpc", "{socket}"), address=parameters(2, "grpc", "{socket}"), serves="grpc"),
-    scripted("A8", "gRPC shim, JSON version 3, plain path", either=("killed", "reattached"),
+    scripted("A8", "gRPC shim, JSON version 3, plain path", race=("killed", "reattached"), racing=("2.1",),
              bootstrap=parameters(3, "grpc", "{socket}"), address=parameters(3, "grpc", "{socket}"), serves="grpc"),
     scripted("A9", "shim-binary-path and no container record"),
     scripted("A10", "workload of a 2.x sandbox, container record", bootstrap=V3, address=None, runtime=None, serves="v3",
@@ -40,7 +40,7 @@ DAMAGED = (
     scripted("B3", "white space alone", bootstrap=" \n\t"),
     scripted("B3b", "null", bootstrap="null"),
     scripted("B4", "a directory", bootstrap={"directory": {}}),
-    scripted("B4b", "100 MB of nothing", bootstrap={"size": 100 << 20}),
+    scripted("B4b", "1 MB of NUL bytes", bootstrap={"size": 1 << 20}),
     scripted("B4c", "a socket", bootstrap={"socket": True}),
     scripted("B5", "mode 0000", bootstrap={"text": GOOD, "mode": 0}),
     scripted("B6", "unknown keys", bootstrap=parameters(2, capabilities=[0], more={"a": 1})),
@@ -88,7 +88,15 @@ MISSING = (
     scripted("C7b", "a plain path, which ttrpc takes for an abstract name", address="{socket}"),
     scripted("C9", "address is a link to a good file", address={"link": "kept"}, files={"kept": "{address}"}),
     scripted("C9b", "address is a directory", address={"directory": {}}),
-    scripted("C9c", "address is 100 MB of nothing", address={"size": 100 << 20}),
+    scripted("C9c", "address is 1 MB of NUL bytes", address={"size": 1 << 20}),
 )
 
-CONDITIONS = HEALTHY + DAMAGED + MISSING
+ALL = ("1.6", "1.7", "2.1")
+FIFOS = (
+    scripted("B20", "a FIFO", bootstrap={"fifo": True}, hangs=("2.1",), release="bootstrap.json"),
+    scripted("C10", "address is a FIFO", address={"fifo": True}, hangs=ALL, release="address"),
+    scripted("C10b", "address is a FIFO, and a good bootstrap.json", bootstrap=GOOD, address={"fifo": True},
+             hangs=("1.6", "1.7"), release="address"),
+)
+
+CONDITIONS = HEALTHY + DAMAGED + MISSING + FIFOS

@@ -6,6 +6,7 @@
 import contextlib
 import io
 import json
+import select
 import subprocess
 import tarfile
 from pathlib import Path
@@ -24,6 +25,8 @@ COLLECTION = "ansible_collections/shimops/containerd"
 #: The scripted shim's binary: as a path, and where containerd finds it for the runtime ``io.containerd.scripted.v1``.
 SHIM = "/usr/local/bin/containerd-shim-scripted-v1"
 NAMESPACE = "differ"
+# No single thing that the agent does takes so long, however busy the machine.
+PATIENCE = 400
 #: The releases that the lab's release lines stand for.
 VERSIONS = {"1.6": "1.6.20", "1.7": "1.7.24", "2.1": "2.1.9"}
 
@@ -93,9 +96,10 @@ class Stage:
     def ask(self, what, **words):
         """Let the agent do something; what it answers."""
         print(json.dumps({"do": what, **words}), file=self._agent.stdin, flush=True)
-        line = self._agent.stdout.readline()
+        ready, _none, _nothing = select.select([self._agent.stdout], [], [], PATIENCE)
+        line = self._agent.stdout.readline() if ready else None
         if not line:
-            raise LabError(f"{self.host.name}: the agent ended while it did {what}.")
+            raise LabError(f"{self.host.name}: the agent ended, or never did: {what}.")
         answer = json.loads(line)
         if "failed" in answer:
             raise LabError(f"{self.host.name}: {what}: {answer['failed']}")

@@ -34,7 +34,7 @@ def text(conditions, columns):
     """The whole table, legend and counts."""
     rows = [("", *(column.name for column in columns), "condition")]
     for condition in conditions:
-        cells = [cell(column.judgements[condition.name]) if condition.name in column.judgements else "" for column in columns]
+        cells = [cell(column.judgements[condition.name]) if column.judgements.get(condition.name) else "" for column in columns]
         rows.append((condition.name, *cells, condition.says))
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip() for row in rows]

@@ -27,6 +27,7 @@ class Agent:
         self._shims = {}
         self._before = {}
         self._made = set()
+        self._fifos = {}
         bundles.clear()
         os.makedirs(f"{bundles.HERE}/s")
 
@@ -74,7 +75,8 @@ class Agent:
                 "started": bundles.started(pid),
                 "calls": len(shim.calls()) if shim else 0,
                 "deletes": deletes.get((namespace, identifier), 0),
-                "address": _address(namespace, identifier),
+                # Of our own entries we know it, and what stands there may be a FIFO.
+                "address": None if (namespace, identifier) in self._made else _address(namespace, identifier),
             }
         return sum(one["started"] is not None for one in self._before.values())
 
@@ -114,9 +116,15 @@ class Agent:
         """Let a shim answer what it held back."""
         self._shims[namespace, id].release()
 
-    def do_read_by(self, path, patience):
-        """Wait until a FIFO has a reader, and let it go; whether there was one."""
-        return bundles.reader(path, patience)
+    def do_waits(self, path, patience):
+        """Wait until a FIFO has a reader, and keep it waiting; whether there is one."""
+        self._fifos[path] = bundles.wait_for_reader(path, patience)
+        return self._fifos[path] is not None
+
+    def do_let_go(self, path):
+        """Let the reader of a FIFO find its end."""
+        if self._fifos.get(path):
+            os.close(self._fifos.pop(path))
 
     def do_probe(self, options):
         """The module's result."""

@@ -145,16 +145,17 @@ def listens(address):
     return True
 
 
-def reader(path, patience):
-    """Wait until somebody has opened a FIFO to read from it; whether it happened. Afterwards that reader is let go."""
+def wait_for_reader(path, patience):
+    """A FIFO opened to write to it, once somebody has opened it to read from it; None if nobody does.
+
+    For as long as it stays open the reader waits.
+    """
     end = time.monotonic() + patience
     while time.monotonic() < end:
-        try:
-            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
-            return True
-        except OSError:
-            time.sleep(0.05)
-    return False
+        with contextlib.suppress(OSError):
+            return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        time.sleep(0.05)
+    return None
 
 
 def clear():

@@ -53,6 +53,7 @@ class Shim:
         self._told = told
         self._held = threading.Event()
         self._calls = []
+        self._servers = []
         self._lock = threading.Lock()
         # Kept for as long as this process lives: its end ends the shims.
         self._kept = contextlib.ExitStack()
@@ -64,8 +65,12 @@ class Shim:
             return list(self._calls)
 
     def release(self):
-        """Answer what was held back with ``held``."""
+        """Answer what was held back with ``held``; hang up on those who wait for an answer that they will not get."""
         self._held.set()
+        if "held" not in self._told["says"].values():
+            for server in self._servers:
+                for connection in list(server.connections):
+                    connection.close()
 
     def _start(self, manner, place):
         if manner == "nothing":
@@ -80,7 +85,7 @@ class Shim:
                 for version in self._told["serves"].split():
                     for method in METHODS:
                         shim.on(SERVICES[version], method, self._answer)
-                self._kept.enter_context(shim)
+                self._servers.append(self._kept.enter_context(shim))
             return
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(_name(place))
