@@ -27,9 +27,13 @@ attributes:
     details: Nothing is changed.
 options:
   target_version:
-    description: The release to forecast for. V(running), V(installed), or a release such as V(2.1.9).
-    type: str
-    default: installed
+    description:
+      - The releases to forecast for. Each is V(running), V(installed), or a release such as V(2.1.9).
+      - Every shim is asked once, however many releases are named. The first one is what RV(shims) and RV(summary)
+        speak of; RV(targets) has all of them.
+    type: list
+    elements: str
+    default: [installed]
   wanted:
     description: Wait until every bundle's outcome is one of these.
     type: list
@@ -63,6 +67,10 @@ EXAMPLES = r"""
   register: upgrade
   failed_when: upgrade.summary.at_risk > 0
 
+- name: Before an upgrade, what would the way there and the way back lose
+  shimops.containerd.shim_probe:
+    target_version: [2.1.9, running]
+
 - name: Wait until every shim would be found again
   shimops.containerd.shim_probe:
     wanted: [reattached]
@@ -92,10 +100,26 @@ shims:
       task: kept
       task_pid: 430
 summary:
-  description: Exact counts of bundles, live tasks, tasks at risk and outcomes, and how many rows were left out.
+  description:
+    - Exact counts of bundles, live tasks, tasks at risk, those of them that M(shimops.containerd.shim_migrate) can
+      rescue, and outcomes, and how many rows were left out.
   returned: always
   type: dict
-  sample: {"at_risk": 0, "bundles": 8, "outcomes": {"reattached": 8}, "tasks": 8, "truncated": 0}
+  sample: {"at_risk": 0, "bundles": 8, "outcomes": {"reattached": 8}, "rescuable": 0, "tasks": 8, "truncated": 0}
+targets:
+  description: The forecast for each release of O(target_version), in counts, with its own refusal.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - at_risk: 0
+      outcomes: {"reattached": 8}
+      refusal: ""
+      release_class: V20b
+      release_class_sure: true
+      rescuable: 0
+      start_estimate: 0.16
+      target: 2.1.9
 release:
   description: Running, installed and target release, and the target's release class.
   returned: always
@@ -121,10 +145,13 @@ refusal:
   type: str
 rollback:
   description:
-    - Whether a way back to containerd 1.x is V(open), V(closing) or V(closed), and the containers that close it.
+    - Whether the way back to an older release is V(open), V(closing) (what is started from now on closes it) or
+      V(closed), the containers that close it, and the release it leads to.
+    - That is the oldest of those that run, are installed or are forecast for; where they recover shims alike, the
+      last release of the line before.
   returned: always
   type: dict
-  sample: {"class": "open", "containers": []}
+  sample: {"class": "closing", "containers": [], "to": "1.7.34"}
 elapsed:
   description: Seconds the module took.
   returned: always
@@ -137,6 +164,9 @@ from ansible_collections.shimops.containerd.plugins.module_utils._module import 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon, preflight, report
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook, target
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import candidates
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rollback import destination, rollback
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.surroundings import observe
 
 
 def probe(options, check_mode):
@@ -168,17 +198,22 @@ def one_look(options):
     """The whole route once, with every row."""
     deadline = Deadline(options["timeout"])
     here = daemon.only(daemon.find(options, deadline))
-    classes = target(here, options["target_version"])[1].candidates
+    wanted = list(dict.fromkeys(options["target_version"])) or ["installed"]
+    versions = [here.running, here.installed] + [target(here, one)[0] for one in wanted]
+    classes = candidates(versions + [destination(versions)])
     cases = look(here, options, deadline, classes, options["pids"])
-    view = outlook(here, cases, options["target_version"])
+    around = observe(here, cases)
+    views = [outlook(here, cases, one, around) for one in wanted]
+    first = views[0]
     return {
-        "shims": [report.shim_row(case, one) for case, one in view.forecasts],
-        "summary": report.forecast_summary(view.forecasts),
-        "release": report.release(here, view),
-        "start_estimate": view.start_estimate,
-        "hazards": [hazard._asdict() for hazard in view.hazards],
-        "rollback": report.rollback(here, cases),
-        "refusal": refusal(here, view),
+        "shims": [report.shim_row(case, one) for case, one in first.forecasts],
+        "summary": report.forecast_summary(first.forecasts),
+        "release": report.release(here, first),
+        "start_estimate": first.start_estimate,
+        "hazards": [hazard.told() for hazard in first.hazards],
+        "rollback": rollback(versions, cases, here.load_timeout).told(),
+        "refusal": refusal(here, first),
+        "targets": [report.target(view) for view in views],
     }
 
 
@@ -196,7 +231,7 @@ def main():
     execute(
         probe,
         {
-            "target_version": {"type": "str", "default": "installed"},
+            "target_version": {"type": "list", "elements": "str", "default": ["installed"]},
             "wanted": {"type": "list", "elements": "str", "choices": list(OUTCOMES)},
             "wait_timeout": {"type": "float", "default": 0},
             "sleep": {"type": "float", "default": 2},

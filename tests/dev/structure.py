@@ -29,6 +29,7 @@ ALONE = {
 }
 # The stages that only compute: they know neither files nor processes nor clocks.
 PURE = ("bootstrap", "endpoint", "forecast", "plan", "hazards", "verdict", "releases", "case", "layouts", "report")
+PURE += ("gojson", "rescuable", "rollback")
 IMPURE = ("os", "socket", "subprocess", "shutil", "signal", "threading")
 MODULES = Path("plugins/modules")
 

@@ -52,7 +52,8 @@ class Answers(NamedTuple):
     ``failure`` is (rule, reason) when no usable answer came, ``asked`` false when that says nothing of the shim;
     ``pids`` is None unless the shim listed them, with ``pids_failure`` (code, reason) when it should have and did not:
     the code is None for silence, DEADLINE_EXCEEDED when there was too little time to call it that, and UNAVAILABLE
-    when the connection broke. ``elapsed`` in seconds.
+    when the connection broke. ``state_code`` is the status State ended with, None when it was not asked.
+    ``elapsed`` in seconds.
     """
 
     connect: Dict[str, Reply]
@@ -65,6 +66,7 @@ class Answers(NamedTuple):
     failure: Optional[Tuple[str, str]]
     elapsed: float
     asked: bool
+    state_code: Optional[int] = None
 
     def brief(self) -> str:
         """The answers in one line for people: ``v3: Unimplemented, v2: ok``."""
@@ -112,6 +114,7 @@ class _Conversation:
         if not service:
             return
         state = self._call(service, "State", messages.encode("StateRequest", id=self._question.id), clock)
+        self.answers = self.answers._replace(state_code=state.code)
         if state.code == OK:
             number = messages.decode("StateResponse", state.payload).status
             self.answers = self.answers._replace(status=task_status_name(number))

@@ -5,152 +5,185 @@
 """Bootstrap: how each release restores a shim's connection parameters from a bundle. Pure. Internal to the collection.
 
 Source: recovery-spec 2.1; loadShim@v1.6.39, parseStartResponse@v1.7.34, restoreBootstrapParams and
-readBootstrapParams@v2.1.9. Rules carry the row of recovery-spec 10.2 they come from.
+readBootstrapParams@v2.1.9, parseStartResponse@v2.3.4. Rules carry the row of recovery-spec 10.2 they come from.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from typing import NamedTuple, Tuple, Union
+from typing import NamedTuple, Optional, Tuple, Union
 
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import bootstrap_result, gojson
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle, File
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least
 
-# What else could name a socket; containerd would dial any other text as an abstract name, which nobody listens on.
-_LIKE_AN_ADDRESS = re.compile(r"^[\w./:@-]+\n?$")
-_KEYS = {"version": int, "address": str, "protocol": str}
-# Beyond it Go's parser and those of the Pythons give up at different depths.
-_DEEPEST = 200
-# The protocol field of a BootstrapResult in protobuf's own encoding.
-_BINARY = re.compile(rb"\x1a(?:\x05ttrpc|\x04grpc)", re.IGNORECASE)
+_FIELDS = {"version": gojson.Integer(64), "address": gojson.STRING, "protocol": gojson.STRING}
+# From 2.3 on the file is a BootstrapResult.
+_NEWER_FIELDS = dict(_FIELDS, version=gojson.Integer(32), capabilities=gojson.INTEGERS, metadata=gojson.STRINGS)
+# What Go's unicode.IsSpace holds for white space; Python's strip() takes more.
+_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+_NO_FILE = {
+    "directory": ("B4", "killed", "{0} is a directory"),
+    "socket": ("B4", "killed", "{0} is a socket"),
+    "unreadable": ("B4", "killed", "{0} cannot be read"),
+    # os.ReadFile waits for somebody to write.
+    "fifo": ("X1", "hangs", "{0} is a FIFO, and containerd would wait for ever to read it"),
+}
 
 
 class Params(NamedTuple):
-    """What containerd would dial with. ``source`` names the file it comes from."""
+    """What containerd would dial with. ``source`` names the file it comes from, ``dialer`` is ``1.x`` or ``2.x``.
+
+    ``address`` has each byte that is no UTF-8 as a surrogate escape. ``doubt`` is (row, reason) where the text is
+    hardly an address: to blame when nobody listens on it.
+    """
 
     version: int
     address: str
     protocol: str
     source: str
-    migrates: bool
+    migrates: bool = False
+    dialer: str = "2.x"
+    doubt: Optional[Tuple[str, str]] = None
 
 
 class Unusable(NamedTuple):
-    """Why containerd cannot restore parameters: ``rule`` is the row, ``sure`` is false where we cannot tell."""
+    """Why containerd cannot restore parameters: ``rule`` is the row, ``outcome`` what comes of it."""
 
     rule: str
     reason: str
-    sure: bool
+    outcome: str = "killed"
 
 
 def restore(bundle: Bundle, release_class: str) -> Union[Params, Unusable]:
     """The parameters that a containerd of this class would read from the bundle, or why it cannot."""
+    if at_least(release_class, "V20a"):
+        if _missing(bundle.bootstrap_json):
+            found = _address(bundle.address)
+            return found._replace(migrates=True) if isinstance(found, Params) else found
+        return _start_response(bundle.bootstrap_json, "bootstrap.json", release_class)
+    if _missing(bundle.address) and not _missing(bundle.bootstrap_json):
+        return Unusable("A3", "it was started by containerd 2.x, whose bootstrap.json 1.x does not read")
     if release_class == "V16":
-        return _address(bundle.address, "address")
-    if release_class == "V17":
-        return _start_response(bundle.address, "address", release_class)
-    if bundle.bootstrap_json.kind == "absent":
-        found = _address(bundle.address, "address")
-        return found._replace(migrates=True) if isinstance(found, Params) else found
-    return _start_response(bundle.bootstrap_json, "bootstrap.json", release_class)
+        found = _address(bundle.address)
+    else:
+        found = _start_response(bundle.address, "address", release_class)
+    return found._replace(dialer="1.x") if isinstance(found, Params) else found
 
 
 def best(bundle: Bundle) -> Union[Params, Unusable]:
     """The parameters of whichever file is usable, for asking the shim itself whatever the release."""
     found = restore(bundle, "V22")
-    if isinstance(found, Params):
+    if isinstance(found, Params) and not found.doubt:
         return found
     older = restore(bundle, "V17")
-    return older if isinstance(older, Params) else found
+    return older if isinstance(older, Params) and not older.doubt else found
 
 
-def _readable(file: File, source: str) -> Union[None, Unusable]:
+def _missing(file: File) -> bool:
+    """os.Stat says ENOENT: of a link that leads nowhere as well (row B17)."""
+    return file.kind in ("absent", "dangling")
+
+
+def _unread(file: File, source: str) -> Optional[Unusable]:
+    """Why the content of a file is not known."""
     if file.kind == "file":
         return None
-    if file.kind == "absent":
-        return Unusable("C2", "there is neither bootstrap.json nor address", True)
-    if file.kind == "directory":
-        return Unusable("B4", source + " is a directory", True)
-    # containerd follows links and waits for FIFOs; we do neither, so we cannot say what it would read.
-    return Unusable("B4", "{0} is not a plain file ({1})".format(source, file.kind.replace("_", " ")), False)
+    if _missing(file):
+        return Unusable("C2", "there is neither bootstrap.json nor address")
+    rule, outcome, reason = _NO_FILE.get(file.kind, ("B4", "unknown", "{0} is not read by us ({1})"))
+    return Unusable(rule, reason.format(source, file.kind.replace("_", " ")), outcome)
 
 
-def _address(file: File, source: str) -> Union[Params, Unusable]:
+def _address(file: File) -> Union[Params, Unusable]:
     """``address`` as raw text, nothing trimmed (loadShim@v1.6.39; the migration of restoreBootstrapParams)."""
-    unusable = _readable(file, source)
-    if unusable:
-        return unusable
+    if file.kind == "too_large":
+        return Unusable("B1", "address is no address but many bytes of something else")
+    unread = _unread(file, "address")
+    if unread:
+        return unread
     if not file.data:
-        return Unusable("C3", source + " is empty", True)
-    return Params(2, file.text(), "ttrpc", source, False)
+        return Unusable("C3", "address is empty")
+    return _raw(file, "address", gojson.unmarshal(file.data, _FIELDS))
 
 
 def _start_response(file: File, source: str, release_class: str) -> Union[Params, Unusable]:
     """parseStartResponse: JSON of version 2 or more, else the whole content is a ttrpc address."""
-    unusable = _readable(file, source)
-    if unusable:
-        return unusable
+    if file.kind == "too_large":
+        return _too_large(file, source)
+    unread = _unread(file, source)
+    if unread:
+        return unread
     if source == "address" and not file.data:
-        return Unusable("C3", "address is empty", True)
-    newest = 2 if release_class == "V17" else 3
-    parsed, sure = _go_json(file.data)
-    if parsed is None or parsed["version"] < 2:
-        if at_least(release_class, "V23a") and _BINARY.search(file.data):
-            return Unusable("B16", source + " seems to be protobuf, which containerd 2.3 reads and we do not", False)
-        text = file.text()
-        if at_least(release_class, "V23b"):
-            text = text.strip()
-        if not sure:
-            return Unusable("B1", source + " holds JSON that containerd may read otherwise than we do", False)
-        if parsed is None and not text.strip():
-            return Unusable("B2", source + " is empty", True)
-        if parsed is not None:
-            return Unusable("B11", "{0} has version {1}".format(source, parsed["version"]), True)
-        if not _LIKE_AN_ADDRESS.match(text):
-            return Unusable("B1", source + " holds neither bootstrap parameters nor an address", True)
-        return Params(2, text, "ttrpc", source, False)
-    if parsed["version"] > newest:
-        return Unusable("B13", "{0} has version {1}, newer than it can speak".format(source, parsed["version"]), True)
+        return Unusable("C3", "address is empty")
+    newer = at_least(release_class, "V23a")
+    if newer:
+        result = bootstrap_result.decode(file.data)
+        if result is not None:
+            return _binary(result, source, file.data)
+    parsed = gojson.unmarshal(file.data, _NEWER_FIELDS if newer else _FIELDS)
+    if isinstance(parsed, gojson.Invalid) or parsed["version"] < 2:
+        raw = _raw(file, source, parsed)
+        if isinstance(raw, Params) and at_least(release_class, "V23b"):
+            return _trimmed(raw)
+        return raw
+    if parsed["version"] > (2 if release_class == "V17" else 3):
+        rule = "C6" if source == "address" else "B13"
+        return Unusable(rule, "{0} has version {1}, newer than it can speak".format(source, parsed["version"]))
     protocol = parsed["protocol"].lower()
     if protocol not in ("ttrpc", "grpc"):
-        return Unusable("B8" if protocol else "B9", "{0} has protocol {1!r}".format(source, parsed["protocol"]), True)
-    return Params(parsed["version"], parsed["address"], protocol, source, False)
+        return Unusable("B8" if protocol else "B9", "{0} has protocol {1!r}".format(source, parsed["protocol"][:20]))
+    return Params(parsed["version"], parsed["address"], protocol, source)
 
 
-def _go_json(data: bytes) -> Tuple[Union[None, dict], bool]:
-    """The three keys as Go's encoding/json reads them, or None; and whether we are sure of that reading."""
-    if data.count(b"{") + data.count(b"[") > _DEEPEST:
-        return None, False
-    try:
-        pairs = json.loads(data.decode("utf-8"), object_pairs_hook=tuple, parse_constant=_refuse)
-    except ValueError:
-        return None, not data.lstrip().startswith(b"{") or _plainly_broken(data)
-    if not isinstance(pairs, tuple):
-        return None, True
-    values = {"version": 0, "address": "", "protocol": ""}
-    for key, value in pairs:
-        name = key.lower()
-        if name not in values or value is None:
-            continue
-        # A number with a fraction or in quotes is an error for an int field; True is an int only to Python.
-        if not isinstance(value, _KEYS[name]) or isinstance(value, bool):
-            return None, True
-        values[name] = _go_text(value) if isinstance(value, str) else value
-    if not -(2**31) <= values["version"] < 2**31:
-        return None, True
-    return values, True
+def _too_large(file: File, source: str) -> Unusable:
+    """Only its beginning is known: enough when that begins no object, for then the whole of it is the address."""
+    head = file.data.lstrip(b" \t\r\n")
+    if head and not head.startswith(b"{"):
+        return Unusable("B1", "{0} is no JSON but many bytes of something else".format(source))
+    return Unusable("B1", "{0} is larger than we read".format(source), "unknown")
 
 
-def _go_text(text: str) -> str:
-    """A string with U+FFFD for each half of a broken surrogate pair, as Go has it."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _binary(result: bootstrap_result.Result, source: str, data: bytes) -> Union[Params, Unusable]:
+    """What protobuf made of the file is taken as it is, version included (2.3 and later)."""
+    protocol = result.protocol.lower()
+    if not data:
+        return Unusable("B2", source + " is empty")
+    if not data.strip(b" \t\r\n"):
+        return Unusable("B3", source + " holds only white space")
+    if protocol not in ("ttrpc", "grpc"):
+        return Unusable("B16", "{0} is protobuf with protocol {1!r}".format(source, result.protocol[:20]))
+    if result.version not in (2, 3):
+        return Unusable("B16", "{0} is protobuf with version {1}".format(source, result.version))
+    return Params(result.version, result.address, protocol, source)
 
 
-def _plainly_broken(data: bytes) -> bool:
-    """Whether broken text is plain ASCII, where Python's and Go's parsers agree that it is broken."""
-    return all(byte < 0x80 for byte in data)
+def _raw(file: File, source: str, parsed: Union[dict, gojson.Invalid]) -> Union[Params, Unusable]:
+    """The whole content is the address."""
+    text = file.data.decode("utf-8", "surrogateescape")
+    if not text:
+        return Unusable("B2", source + " is empty")
+    return Params(2, text, "ttrpc", source, doubt=_doubt(file.data, source, parsed))
 
 
-def _refuse(constant: str):
-    raise ValueError(constant)
+def _trimmed(raw: Params) -> Params:
+    text = raw.address.strip(_SPACE)
+    return raw._replace(address=text, doubt=None if text != raw.address and "://" in text else raw.doubt)
+
+
+def _doubt(data: bytes, source: str, parsed: Union[dict, gojson.Invalid]) -> Optional[Tuple[str, str]]:
+    """Why bytes that are taken for an address are hardly one."""
+    words = data.strip()
+    if not words:
+        return ("B3", source + " holds only white space")
+    if isinstance(parsed, gojson.Invalid):
+        if parsed.kind == "trailing" or words[:1] in (b"{", b"["):
+            rule = "B7" if parsed.kind == "trailing" else "B12" if "version" in parsed.reason else "B1"
+            return (rule, "{0} holds no bootstrap parameters: {1}".format(source, parsed.reason))
+        if words != data:
+            return ("C4" if source == "address" else "B15", source + " has white space around the address")
+        if b"://" in data or source == "address":
+            return None
+        return ("B1", source + " holds neither bootstrap parameters nor an address")
+    if source == "address":
+        return ("C6" if parsed["version"] > 2 else "C5", "address holds JSON, which is not looked into")
+    return ("B3" if words == b"null" else "B11", "{0} has version {1}".format(source, parsed["version"]))

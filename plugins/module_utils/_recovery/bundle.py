@@ -14,7 +14,7 @@ import errno
 import json
 import os
 import stat
-from typing import Dict, NamedTuple, Optional
+from typing import Container, Dict, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
@@ -22,6 +22,20 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan 
 
 # Larger than any file containerd or a shim writes there; config.json carries the whole OCI spec.
 _SMALL, _SPEC = 64 * 1024, 4 * 1024 * 1024
+
+# So much of what is larger.
+_HEAD = 1024
+# What containerd is told as well; any other error is ours alone.
+_KINDS = {errno.ENOENT: "absent"}
+_KINDS.update(dict.fromkeys((errno.EIO, errno.ESTALE, errno.EACCES, errno.EPERM, errno.ELOOP), "unreadable"))
+_TESTS = (
+    ("file", stat.S_ISREG),
+    ("directory", stat.S_ISDIR),
+    ("fifo", stat.S_ISFIFO),
+    ("socket", stat.S_ISSOCK),
+    ("device", stat.S_ISCHR),
+    ("device", stat.S_ISBLK),
+)
 
 _CRI = "io.kubernetes.cri."
 _POD_ANNOTATIONS = {
@@ -36,7 +50,11 @@ _GROUP_ANNOTATIONS = ("io.containerd.runc.v2.group", _CRI + "sandbox-id")
 
 
 class File(NamedTuple):
-    """One file of a bundle. ``kind``: absent, file, link, directory, fifo, other, too_large, unreadable."""
+    """One file of a bundle. ``kind``: absent, file, directory, fifo, socket, device, too_large, unreadable, untold.
+
+    A link is not read, but what is at its end is named: ``dangling`` for nothing, ``link`` for a file. Of what is too
+    large the beginning is kept.
+    """
 
     kind: str
     data: bytes
@@ -61,7 +79,10 @@ class Pod(NamedTuple):
 
 
 class Bundle(NamedTuple):
-    """What one bundle directory says. ``problem`` is why it could not be read, or None."""
+    """What one bundle directory says. ``problem`` is why it could not be read, or None.
+
+    ``stuck`` is (row, reason) when containerd could not remove the bundle, or None.
+    """
 
     namespace: str
     id: str
@@ -77,6 +98,9 @@ class Bundle(NamedTuple):
     pod: Optional[Pod]
     group: str
     init: Optional[Process]
+    options_json: File = ABSENT
+    runtime: File = ABSENT
+    stuck: Optional[Tuple[str, str]] = None
 
     @property
     def role(self) -> str:
@@ -86,8 +110,11 @@ class Bundle(NamedTuple):
         return "workload" if self.sandbox or (self.pod and self.pod.kind == "container") else "plain"
 
 
-def read(entry: Entry) -> Bundle:
-    """Read one bundle. Never raises: what cannot be read is said in ``problem`` or in the file's kind."""
+def read(entry: Entry, mounted: Container[str] = ()) -> Bundle:
+    """Read one bundle. Never raises: what cannot be read is said in ``problem`` or in the file's kind.
+
+    :param mounted: the mount points of the host.
+    """
     try:
         directory = os.open(entry.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:
@@ -108,10 +135,13 @@ def read(entry: Entry) -> Bundle:
             address=read_file(directory, "address", _SMALL),
             shim_binary_path=read_file(directory, "shim-binary-path", _SMALL),
             sandbox=sandbox.text().strip() or None,
-            log_kind=_log_kind(directory),
+            log_kind=kind_of(directory, "log"),
             pod=pod if pod.kind else None,
             group=next((annotations[key] for key in _GROUP_ANNOTATIONS if annotations.get(key)), entry.id),
             init=_init(read_file(directory, "init.pid", _SMALL)),
+            options_json=read_file(directory, "options.json", _SMALL),
+            runtime=read_file(directory, "runtime", _SMALL),
+            stuck=_stuck(directory, entry, mounted),
         )
     except OSError as error:
         return _unreadable(entry, os.strerror(error.errno))
@@ -121,42 +151,66 @@ def read(entry: Entry) -> Bundle:
 
 def read_file(directory: int, name: str, limit: int) -> File:
     """One file of an open directory; what is not a plain file within the limit is named, not read."""
+    kind = kind_of(directory, name)
+    if kind != "file":
+        return ABSENT if kind == "absent" else File(kind, b"")
     try:
+        # What was a file a moment ago may be a link or a FIFO by now.
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     except OSError as error:
-        if error.errno == errno.ENOENT:
-            return ABSENT
-        if error.errno == errno.ELOOP:
-            return File("link", b"")
-        return File("other" if error.errno == errno.ENXIO else "unreadable", b"")
+        return File(_KINDS.get(error.errno, "untold"), b"")
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            return File(_kind(status.st_mode), b"")
-        if status.st_size > limit:
-            return File("too_large", b"")
+            return File("untold", b"")
         with os.fdopen(os.dup(handle), "rb") as stream:
-            return File("file", stream.read(limit + 1)[: limit + 1])
-    except OSError:
-        return File("unreadable", b"")
+            data = stream.read(limit + 1)
+        return File("too_large", data[:_HEAD]) if len(data) > limit else File("file", data)
+    except OSError as error:
+        return File(_KINDS.get(error.errno, "untold"), b"")
     finally:
         os.close(handle)
 
 
-def _kind(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "directory"
-    return "fifo" if stat.S_ISFIFO(mode) else "other"
-
-
-def _log_kind(directory: int) -> str:
+def kind_of(directory: int, name: str) -> str:
+    """The kind of one entry of an open directory, told without opening it; a link is what it leads to."""
     try:
-        mode = os.stat("log", dir_fd=directory, follow_symlinks=False).st_mode
+        mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+    except OSError as error:
+        return _KINDS.get(error.errno, "untold")
+    if not stat.S_ISLNK(mode):
+        return _kind(mode)
+    try:
+        found = _kind(os.stat(name, dir_fd=directory).st_mode)
+    except OSError as error:
+        return "dangling" if error.errno == errno.ENOENT else _KINDS.get(error.errno, "untold")
+    return "link" if found == "file" else found
+
+
+def _kind(mode: int) -> str:
+    for kind, test in _TESTS:
+        if test(mode):
+            return kind
+    return "untold"
+
+
+def _stuck(directory: int, entry: Entry, mounted: Container[str]) -> Optional[Tuple[str, str]]:
+    """Why Bundle.Delete would stop half-way: rootfs is removed only when empty, and renames need room (rows G)."""
+    if os.path.lexists(os.path.join(os.path.dirname(entry.path), "." + entry.id)):
+        return "G5", "beside it stands .{0}, so its bundle cannot be removed".format(entry.id[:32])
+    # Nothing is asked of a mount: that of a dead server would never answer.
+    if os.path.join(os.path.realpath(entry.path), "rootfs") in mounted or kind_of(directory, "rootfs") != "directory":
+        return None
+    try:
+        rootfs = os.open("rootfs", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
     except OSError:
-        return "absent"
-    if stat.S_ISLNK(mode):
-        return "link"
-    return "file" if stat.S_ISREG(mode) else _kind(mode)
+        return None
+    try:
+        if os.listdir(rootfs):
+            return "G3", "its rootfs is not mounted and not empty, so its bundle cannot be removed"
+    finally:
+        os.close(rootfs)
+    return None
 
 
 def _annotations(spec: File) -> Dict[str, str]:

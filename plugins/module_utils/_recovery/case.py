@@ -19,7 +19,10 @@ class Case(NamedTuple):
 
     ``bundle`` is None for an entry that is no bundle. ``has_record``, ``runtime_resolves`` and
     ``in_sandbox_store`` are None when nobody could say. ``answers`` is keyed by endpoint. ``runtime`` is the path in
-    the bundle, or the name in its container record.
+    the bundle, or the name in its container record; ``runtime_path`` the file it leads to, which the package of the
+    installed release ``shipped_by`` brought, or nobody knows who; ``shim_runs`` whether it can be executed.
+    ``writable`` and ``nodev`` speak of the bundle's file system, ``mounts_db`` of containerd's own file beside the
+    bundles, ``cwd`` of containerd.
     """
 
     entry: Entry
@@ -29,6 +32,13 @@ class Case(NamedTuple):
     in_sandbox_store: Optional[bool]
     answers: Dict[Endpoint, Answers]
     runtime: Optional[str] = None
+    runtime_path: Optional[str] = None
+    shipped_by: Optional[str] = None
+    shim_runs: Optional[bool] = None
+    writable: Optional[bool] = None
+    nodev: Optional[bool] = None
+    mounts_db: bool = True
+    cwd: str = "/"
 
     @property
     def best_answers(self) -> Optional[Answers]:

@@ -30,7 +30,10 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unix_
 
 
 class Daemon(NamedTuple):
-    """One containerd of a host, running or not. ``load_timeout`` in seconds."""
+    """One containerd of a host, running or not. ``load_timeout`` in seconds.
+
+    Its directories are those it uses now; ``configured`` is what its next start would read.
+    """
 
     layout: str
     unit_name: str
@@ -43,6 +46,7 @@ class Daemon(NamedTuple):
     running: Optional[str]
     installed: Optional[str]
     load_timeout: float
+    configured: Optional[Configuration] = None
 
     def ctr(self) -> Ctr:
         """The client that belongs to this daemon."""
@@ -107,15 +111,34 @@ def _on_this_host(deadline: Deadline) -> List[_Place]:
         path = processes.executable(pid)
         if not path or os.path.basename(path) != "containerd" or processes.namespaces(pid) != ours:
             continue
-        used = configuration.effective("/proc/{0}/exe".format(pid), processes.arguments(pid)[1:], deadline)
+        settings = configuration.effective("/proc/{0}/exe".format(pid), processes.arguments(pid)[1:], deadline)
+        used = _in_use(pid, settings)
         if used.state_dir and used.state_dir not in found:
             name = named_by(used.state_dir, used.root_dir)
             layout = Layout(_units(name, pid), used.state_dir, used.root_dir, used.address)
-            found[used.state_dir] = _Place(name, layout, used)
+            found[used.state_dir] = _Place(name, layout, settings)
     for name, layout in LAYOUTS.items():
         if layout.state_dir not in found and os.path.isdir(os.path.join(layout.state_dir, TASK_DIRECTORY)):
             found[layout.state_dir] = _Place(name, layout)
     return list(found.values())
+
+
+def _in_use(pid: int, settings: Configuration) -> Configuration:
+    """The settings with the directories that a process has files open in: its configuration may have changed since."""
+    state_dir, root_dir = settings.state_dir, settings.root_dir
+    for path in processes.open_files(pid):
+        above, found, below = path.partition("/" + TASK_DIRECTORY + "/")
+        if found and below.endswith("/log"):
+            state_dir = _same_or(state_dir, above)
+        above, found, _below = path.partition("/io.containerd.metadata.v1.bolt/meta.db")
+        if found:
+            root_dir = _same_or(root_dir, above)
+    return settings._replace(state_dir=state_dir, root_dir=root_dir)
+
+
+def _same_or(named: Optional[str], real: str) -> str:
+    """The name that is known for a directory, when it is one of it."""
+    return named if named and os.path.realpath(named) == real else real
 
 
 def _units(name: str, pid: int):
@@ -146,8 +169,10 @@ def _observe(place: _Place, unit_name: Optional[str], deadline: Deadline) -> Dae
         running = installed = _version("/proc/{0}/exe".format(process.pid), deadline)
     if path and not (process and _same_file(path, process.pid)):
         installed = _version(path, deadline)
-    if path and not settings:
-        settings = configuration.effective(path, arguments, deadline)
+    # The next start has the arguments of the unit, which may have changed since this one.
+    changed = unit and process and unit.main_pid == process.pid and unit.arguments != arguments
+    if path and (changed or not settings):
+        settings = configuration.effective(path, unit.arguments if changed else arguments, deadline)
     return Daemon(
         layout=name,
         unit_name=unit.name if unit else names[0],
@@ -160,6 +185,7 @@ def _observe(place: _Place, unit_name: Optional[str], deadline: Deadline) -> Dae
         running=running,
         installed=installed,
         load_timeout=settings.load_timeout if settings else configuration.DEFAULT_LOAD_TIMEOUT,
+        configured=settings,
     )
 
 

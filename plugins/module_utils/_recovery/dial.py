@@ -25,7 +25,7 @@ class NotConnected(ShimError):
     """A socket could not be reached; ``rule`` is the row of recovery-spec 10.2."""
 
     def __init__(self, endpoint: Endpoint, rule: str, reason: str):
-        super().__init__("dial", endpoint.name, reason)
+        super().__init__("dial", endpoint.shown(), reason)
         self.rule = rule
         self.reason = reason
 
@@ -35,7 +35,7 @@ def dial(endpoint: Endpoint, deadline: Deadline) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(max(0.01, deadline.remaining()))
     try:
-        connection.connect("\0" + endpoint.name if endpoint.kind == "abstract" else endpoint.name)
+        connection.connect(endpoint.raw())
     except OSError as error:
         connection.close()
         rule, reason = _REASONS.get(error.errno, ("D5", os.strerror(error.errno) if error.errno else "timed out"))

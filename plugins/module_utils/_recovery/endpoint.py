@@ -18,39 +18,78 @@ _LONGEST = 107
 
 
 class Endpoint(NamedTuple):
-    """Where a shim is dialled: ``kind`` is ``unix`` (a path) or ``abstract`` (a name); ``protocol`` ttrpc or grpc."""
+    """Where a shim is dialled: ``kind`` is ``unix`` (a path) or ``abstract`` (a name); ``protocol`` ttrpc or grpc.
+
+    ``name`` has each byte that is no UTF-8 as a surrogate escape.
+    """
 
     kind: str
     name: str
     protocol: str
 
+    def raw(self) -> bytes:
+        """The address as the kernel gets it."""
+        name = self.name.encode("utf-8", "surrogateescape")
+        return b"\0" + name if self.kind == "abstract" else name
+
+    def shown(self) -> str:
+        """The name as people can read it."""
+        return self.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
 
 class Nowhere(NamedTuple):
-    """Why an address leads nowhere; ``sure`` is false where it may lead somewhere that we cannot go."""
+    """Why an address leads nowhere; ``outcome`` is ``unknown`` where it may lead somewhere that we cannot go."""
 
     rule: str
     reason: str
-    sure: bool
+    outcome: str = "killed"
 
 
-def resolve(params: Params) -> Union[Endpoint, Nowhere]:
-    """The endpoint of bootstrap parameters, or why containerd cannot dial it."""
+def resolve(params: Params, cwd: str = "/") -> Union[Endpoint, Nowhere]:
+    """The endpoint of bootstrap parameters, or why containerd cannot dial it.
+
+    :param cwd: containerd's working directory, where a path begins that has no slash before it.
+    """
+    found = _place(params, cwd)
+    if isinstance(found, Nowhere) and params.doubt and found.outcome == "killed":
+        return Nowhere(*params.doubt)
+    return found
+
+
+def _place(params: Params, cwd: str) -> Union[Endpoint, Nowhere]:
     scheme, separator, rest = params.address.partition("://")
     if params.protocol == "grpc":
         # A gRPC address must be a plain path: containerd dials the raw string first.
         if separator or not params.address.startswith("/"):
-            return Nowhere("B19", "a gRPC address has to be a plain path", True)
-        return _checked("unix", params.address, "grpc")
-    if not separator:
-        return _checked("abstract", params.address, "ttrpc") if params.address else Nowhere("C3", "no address", True)
-    if scheme == "unix":
-        return _checked("unix", rest, "ttrpc")
+            return Nowhere("B19", "a gRPC address has to be a plain path")
+        return _path(params.address, "grpc", cwd)
+    if scheme == "unix" and separator:
+        return _path(rest, "ttrpc", cwd)
+    # 1.x takes any other text for an abstract name, 2.x only one without a scheme.
+    if not separator or params.dialer == "1.x":
+        return _named(params.address, "ttrpc") if params.address else Nowhere("C3", "no address")
     if scheme in ("vsock", "hvsock"):
-        return Nowhere("B18", "{0} addresses are not asked".format(scheme), False)
-    return Nowhere("B18", "the address has an unknown scheme ({0})".format(scheme[:20]), True)
+        return Nowhere("B18", "{0} addresses are not asked".format(scheme), "unknown")
+    return Nowhere("B18", "the address has an unknown scheme ({0})".format(ascii(scheme[:20])))
 
 
-def _checked(kind: str, name: str, protocol: str) -> Union[Endpoint, Nowhere]:
-    if "\0" in name or len(name.encode("utf-8")) > _LONGEST:
-        return Nowhere("D1", "the address is no possible socket name", True)
-    return Endpoint(kind, name, protocol)
+def _path(path: str, protocol: str, cwd: str) -> Union[Endpoint, Nowhere]:
+    """A path as Go and the kernel take it: ``@`` and NUL begin an abstract name, and a NUL ends a path."""
+    if path[:1] in ("@", "\0"):
+        return _named(path[1:], protocol)
+    if _length(path) > _LONGEST:
+        return Nowhere("D1", "the address is too long for a socket")
+    name = path.partition("\0")[0]
+    if not name:
+        return Nowhere("D1", "the address names no socket")
+    return Endpoint("unix", name if name.startswith("/") else cwd.rstrip("/") + "/" + name, protocol)
+
+
+def _named(name: str, protocol: str) -> Union[Endpoint, Nowhere]:
+    if not name or _length(name) > _LONGEST - 1:
+        return Nowhere("D1", "the address is no possible name of a socket")
+    return Endpoint("abstract", name, protocol)
+
+
+def _length(text: str) -> int:
+    return len(text.encode("utf-8", "surrogateescape"))

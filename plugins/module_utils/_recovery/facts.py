@@ -27,7 +27,9 @@ def instance(daemon: Daemon, options: dict, deadline: Deadline) -> dict:
     name = release.name if release else "V22"
     read = [case for case in cases if case.bundle]
     restored = [restore(case.bundle, name) for case in read]
-    places = [resolve(params) if isinstance(params, Params) else params for params in restored]
+    places = [
+        resolve(params, case.cwd) if isinstance(params, Params) else params for case, params in zip(read, restored)
+    ]
     found = _shims({place.name for place in places if isinstance(place, Endpoint)})
     rows = [_row(case, params, place, found) for case, params, place in zip(read, restored, places)]
     return {
@@ -58,7 +60,7 @@ def _row(case: Case, params, place, found: Dict[str, Shim]) -> dict:
         "id": bundle.id,
         "role": bundle.role,
         "pod": pod_names(bundle.pod),
-        "endpoint": place.name if isinstance(place, Endpoint) else None,
+        "endpoint": place.shown() if isinstance(place, Endpoint) else None,
         "endpoint_source": params.source if isinstance(params, Params) else None,
         "endpoint_version": params.version if isinstance(params, Params) else None,
         "group": bundle.group,

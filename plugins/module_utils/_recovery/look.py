@@ -12,7 +12,14 @@ from typing import Container, Dict, Iterable, List, NamedTuple, Optional, Set, T
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import bundle as bundles
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import hazards, releases, runtime
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
+    hazards,
+    mounts,
+    processes,
+    releases,
+    runtime,
+    state,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Question, ask
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, best, restore
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
@@ -26,8 +33,10 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forec
     start_estimate,
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.hazards import Hazard
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.load import Load
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import ReleaseClass
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import scan
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.surroundings import Surroundings, observe
 
 
 class Outlook(NamedTuple):
@@ -88,49 +97,64 @@ def look(
     """
     entries = scan(daemon.state_dir, options.get("namespaces"), options.get("ids"))
     entries = [entry for entry in entries if (entry.namespace, entry.id) not in known]
-    read = {entry: bundles.read(entry) for entry in entries if entry.kind == "bundle"}
+    mounted = mounts.points()
+    read = {entry: bundles.read(entry, mounted) for entry in entries if entry.kind == "bundle"}
+    cwd = processes.working_directory(daemon.process.pid) if daemon.process else None
     questions = {}
     for entry, bundle in read.items() if asked else ():
-        for endpoint in endpoints(bundle, classes):
+        for endpoint in endpoints(bundle, classes, cwd or "/"):
             questions[(entry, endpoint)] = Question(entry.namespace, entry.id, endpoint)
     answers = ask(questions, deadline, options["shim_timeout"], pids)
     by_entry = {}
     for (entry, endpoint), said in answers.items():
         by_entry.setdefault(entry, {})[endpoint] = said
+    forgotten = daemon.process is not None and state.metadata_problem(daemon) == "missing"
     records = _records(daemon, read.values(), deadline)
+    if forgotten:
+        # What the running containerd still knows, the next one will not.
+        records = {name: {} for name in records}
     suspects = {entry.namespace for (entry, _endpoint), said in answers.items() if said.service and not said.pids}
-    stores = _sandbox_stores(daemon, suspects, deadline)
+    stores = {name: set() for name in suspects} if forgotten else _sandbox_stores(daemon, suspects, deadline)
+    place = state.look_at(daemon, sum(1 for one in read.values() if one.bootstrap_json.kind != "file"))
+    blank = Case(None, None, None, None, None, {}, cwd=cwd or "/", **place._asdict())
     return [
-        Case(
-            entry=entry,
-            bundle=read.get(entry),
-            has_record=_has_record(read.get(entry), records),
-            runtime_resolves=_resolves(_runtime_name(read.get(entry), records), daemon),
-            in_sandbox_store=_in_store(entry.id, stores.get(entry.namespace)),
-            answers=by_entry.get(entry, {}),
-            runtime=_runtime_name(read.get(entry), records),
+        _with_runtime(
+            blank._replace(
+                entry=entry,
+                bundle=read.get(entry),
+                has_record=_has_record(read.get(entry), records),
+                in_sandbox_store=_in_store(entry.id, stores.get(entry.namespace)),
+                answers=by_entry.get(entry, {}),
+            ),
+            records,
+            daemon,
         )
         for entry in entries
     ]
 
 
-def endpoints(bundle: Bundle, classes: Iterable[str]) -> Set[Endpoint]:
+def endpoints(bundle: Bundle, classes: Iterable[str], cwd: str = "/") -> Set[Endpoint]:
     """Where containerds of these classes would dial, and where the shim is found anyway."""
     found = set()
     for params in [restore(bundle, name) for name in classes] + [best(bundle)]:
-        place = resolve(params) if isinstance(params, Params) else None
+        place = resolve(params, cwd) if isinstance(params, Params) else None
         if isinstance(place, Endpoint):
             found.add(place)
+    if "V16" in classes:
+        found |= {one._replace(name=one.name + "\0") for one in found if one.kind == "abstract"}
     return found
 
 
-def outlook(daemon: Daemon, cases: List[Case], wanted: str) -> Outlook:
-    """The forecast for every entry and for the host as a whole."""
+def outlook(daemon: Daemon, cases: List[Case], wanted: str, around: Optional[Surroundings] = None) -> Outlook:
+    """The forecast for every entry and for the host as a whole.
+
+    :param around: what was observed of the host already, where several releases are forecast for.
+    """
     version, release = target(daemon, wanted)
     timeout = daemon.load_timeout
     pairs = [(case, forecast(case, release, timeout)) for case in cases]
     estimate = start_estimate(tuple(pair[1].delay for pair in pairs), release, os.cpu_count() or 1)
-    found = hazards.of_unit(daemon.unit, estimate)
+    found = hazards.of_host(around or observe(daemon, cases), release.name, estimate)
     stuck = [case for case, one in pairs if one.outcome == "hangs"]
     if stuck:
         reason = "containerd's start hangs on {0}/{1}".format(stuck[0].entry.namespace, stuck[0].entry.id)
@@ -145,8 +169,8 @@ def _overruled(case: Case, one: Forecast, found: List[Hazard], timeout: float) -
     if not case.live or one.task != "kept":
         return one
     for hazard in found:
-        if hazard.outcome:
-            return judge(case, hazard.outcome, hazard.id, hazard.reason, one.delay, timeout)
+        if hazard.outcome and (hazard.namespaces is None or case.entry.namespace in hazard.namespaces):
+            return judge(case, Load(hazard.outcome, hazard.id, hazard.reason, one.delay), timeout)
     return one
 
 
@@ -174,15 +198,24 @@ def _has_record(bundle: Optional[Bundle], records: Dict[str, Optional[Dict[str, 
     return None if known is None else bundle.id in known
 
 
-def _runtime_name(bundle: Optional[Bundle], records: Dict[str, Optional[Dict[str, str]]]) -> Optional[str]:
-    if bundle is None:
-        return None
-    # Nothing is trimmed: a trailing newline makes the path one that does not exist (row F2).
-    return bundle.shim_binary_path.text() or (records.get(bundle.namespace) or {}).get(bundle.id)
-
-
-def _resolves(name: Optional[str], daemon: Daemon) -> Optional[bool]:
-    return runtime.resolves(name, daemon) if name else None
+def _with_runtime(case: Case, records: Dict[str, Optional[Dict[str, str]]], daemon: Daemon) -> Case:
+    """What is known of the shim binary. Nothing is trimmed: a newline at the end makes another path (row F2)."""
+    if case.bundle is None:
+        return case
+    recorded = (records.get(case.bundle.namespace) or {}).get(case.bundle.id)
+    name = case.bundle.shim_binary_path.data or (recorded or "").encode("utf-8")
+    if not name:
+        return case
+    binary = runtime.find(name, daemon)
+    installed = releases.classify(daemon.installed)
+    packaged = installed and binary.path and os.path.dirname(binary.path) == os.path.dirname(daemon.executable or "")
+    return case._replace(
+        runtime=name.decode("utf-8", "replace"),
+        runtime_resolves=None if not binary.known else binary.path is not None,
+        runtime_path=binary.path,
+        shipped_by=installed.name if packaged and releases.ships(installed.name, binary.path) else None,
+        shim_runs=runtime.runs(binary.path),
+    )
 
 
 def _in_store(identifier: str, store: Optional[Set[str]]) -> Optional[bool]:

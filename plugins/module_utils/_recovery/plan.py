@@ -77,7 +77,7 @@ def _unproven(case: Case) -> Optional[str]:
     """
     # Where 2.x will dial, not where 1.7 does: an address that is JSON leads only 1.7 anywhere (row C5).
     params, init = restore(case.bundle, "V20a"), case.bundle.init
-    said = case.answers.get(resolve(params)) if isinstance(params, Params) else None
+    said = case.answers.get(resolve(params, case.cwd)) if isinstance(params, Params) else None
     if said is None:
         return "its address leads to no socket"
     if said.failure:

@@ -10,7 +10,7 @@ Source: recovery-spec 0.1, read from every tag of containerd and checked by runn
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional, Tuple
+from typing import Iterable, NamedTuple, Optional, Tuple
 
 CLASSES = ("V16", "V17", "V20a", "V20b", "V22", "V23a", "V23b", "V23c")
 
@@ -26,6 +26,10 @@ _TABLE = (
     ((2, 3), 0, 3, "V23a"),
     ((2, 3), 4, 4, "V23b"),
 )
+
+# The shims in the packages of each line: 2.0 dropped those of the older runtimes (recovery-spec 2.3).
+_SHIMS_1_X = ("containerd-shim", "containerd-shim-runc-v1", "containerd-shim-runc-v2")
+_SHIMS_2_X = ("containerd-shim-runc-v2",)
 
 _VERSION = re.compile(r"^v?(\d+)\.(\d+)\.(\d+)(.*)$")
 # Debian's rebuilds were run and behave as the release they name; any other suffix is a vendor's build.
@@ -60,6 +64,12 @@ def classify(version: Optional[str]) -> Optional[ReleaseClass]:
     return ReleaseClass(name, False, _with_neighbours(name))
 
 
+def candidates(versions: Iterable[Optional[str]]) -> Tuple[str, ...]:
+    """Every class whose outcome counts for one of these versions, in order; what is no version is passed over."""
+    found = {name for one in map(classify, versions) if one for name in one.candidates}
+    return tuple(name for name in CLASSES if name in found)
+
+
 def plain(version: str) -> str:
     """A version without the marks of Debian's rebuilds, be it containerd's own word or that of the package.
 
@@ -68,9 +78,32 @@ def plain(version: str) -> str:
     return _DEBIAN.sub("", version).lstrip("v")
 
 
+def number(version: str) -> Tuple[int, int, int]:
+    """Major, minor and patch of a version that ``classify`` knows, for putting releases in order."""
+    return tuple(int(part) for part in _VERSION.match(plain(version)).groups()[:3])
+
+
+def line_before(version: str) -> Optional[str]:
+    """The newest release of the line before, where shims were started otherwise; None before 1.7."""
+    name = classify(version).name
+    if name == "V16":
+        return None
+    return "{0}.{1}.{2}".format(*_newest("V16" if name == "V17" else "V17"))
+
+
+def _newest(name: str) -> Tuple[int, int, int]:
+    return max(line + (last,) for line, _first, last, known in _TABLE if known == name)
+
+
 def at_least(name: str, other: str) -> bool:
     """Whether class ``name`` is ``other`` or a later one."""
     return CLASSES.index(name) >= CLASSES.index(other)
+
+
+def ships(name: str, path: str) -> bool:
+    """Whether the packages of a class bring the shim binary at that path."""
+    shims = _SHIMS_2_X if at_least(name, "V20a") else _SHIMS_1_X
+    return path.rpartition("/")[2] in shims
 
 
 def _with_neighbours(name: str) -> Tuple[str, ...]:

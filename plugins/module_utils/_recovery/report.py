@@ -14,11 +14,13 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemo
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES, Forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ledger import pod_names
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import Outlook
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least, classify
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescuable import rescuable
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD, VERDICTS
 
 #: Bytes of JSON that a host's result may take when no more detail is asked for; Ansible adds the arguments to it.
 SMALL = 1400
+# Characters of a target's refusal where the result would be too large with the whole of it.
+_SENTENCE = 120
 
 
 def shim_row(case: Case, one: Forecast) -> dict:
@@ -52,6 +54,7 @@ def forecast_summary(pairs: Iterable[Tuple[Case, Forecast]]) -> dict:
         "bundles": sum(1 for case, _one in pairs if case.bundle),
         "tasks": sum(1 for case, _one in pairs if case.live),
         "at_risk": sum(1 for _case, one in pairs if one.at_risk),
+        "rescuable": sum(1 for case, one in pairs if rescuable(case, one)),
         "outcomes": {name: count for name, count in outcomes.items() if count},
     }
 
@@ -83,13 +86,19 @@ def release(daemon: Daemon, view: Optional[Outlook]) -> dict:
     }
 
 
-def rollback(daemon: Daemon, cases: List[Case]) -> dict:
-    """Whether the way back to containerd 1.x is open: it is closed by tasks that 1.x would kill (recovery-spec 2.3)."""
-    closing = [case for case in cases if case.live and case.bundle and case.bundle.address.kind == "absent"]
-    running, installed = classify(daemon.running), classify(daemon.installed)
-    newer = any(one and at_least(one.name, "V20a") for one in (running, installed))
-    state = "closed" if closing else "closing" if newer else "open"
-    return {"class": state, "containers": ["/".join((case.entry.namespace, case.entry.id)) for case in closing]}
+def target(view: Outlook) -> dict:
+    """One entry of ``targets``: the forecast for one release, in counts."""
+    counts = forecast_summary(view.forecasts)
+    return {
+        "target": view.version,
+        "release_class": view.release.name,
+        "release_class_sure": view.release.sure,
+        "at_risk": counts["at_risk"],
+        "rescuable": counts["rescuable"],
+        "outcomes": counts["outcomes"],
+        "start_estimate": view.start_estimate,
+        "refusal": refusal(view),
+    }
 
 
 def select(rows: List[dict], detail: str, wrong) -> List[dict]:
@@ -103,9 +112,13 @@ def fit(result: dict, detail: str) -> dict:
     With detail ``problems`` or ``full`` nothing is left out.
     """
     result["summary"]["truncated"] = 0
-    lists = _lists(result) if detail == "summary" else []
+    # What was asked for is answered: of the targets none is left out.
+    lists = _lists({key: result[key] for key in result if key != "targets"}) if detail == "summary" else []
     lengths = [[len(json.dumps(row)) for row in one] for one in lists]
     surplus = len(json.dumps(result)) - SMALL
+    for one in result.get("targets", ()) if detail == "summary" and surplus > 0 else ():
+        surplus -= max(0, len(one["refusal"]) - _SENTENCE)
+        one["refusal"] = _shortened(one["refusal"])
     while surplus > 0 and any(lists):
         longest = max(range(len(lists)), key=lambda place: sum(lengths[place]))
         lists[longest].pop()
@@ -115,6 +128,10 @@ def fit(result: dict, detail: str) -> dict:
         result["summary"]["truncated"] += 1
         surplus += len(str(result["summary"]["truncated"]))
     return result
+
+
+def _shortened(sentence: str) -> str:
+    return sentence if len(sentence) <= _SENTENCE else sentence[: _SENTENCE - 3] + "..."
 
 
 def _lists(value: object) -> List[list]:

@@ -4,33 +4,64 @@
 
 """Runtime: which shim binary containerd would use for a bundle, and whether it exists. Internal to the collection.
 
-Source: LoadBundle and resolveRuntimePath, recovery-spec 1.3 steps 5 and 6.
+Source: LoadBundle, resolveRuntimePath and BinaryName, recovery-spec 1.3 steps 5 and 6.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
 
 
-def resolves(runtime: str, daemon: Daemon) -> Optional[bool]:
-    """Whether a runtime (a path or a name such as ``io.containerd.runc.v2``) leads to a file for this daemon.
+class Binary(NamedTuple):
+    """Where a runtime leads: ``path`` is None when there is no file, ``known`` False when that cannot be told."""
 
-    None when the daemon does not run, so that its PATH is not known.
+    known: bool
+    path: Optional[str] = None
+
+
+def find(runtime: bytes, daemon: Daemon) -> Binary:
+    """The shim binary of a runtime: a path, or a name such as ``io.containerd.runc.v2``.
+
+    A name cannot be told when the daemon does not run, so that its PATH is not known.
     """
-    if os.path.isabs(runtime):
-        return os.path.exists(runtime)
-    # BinaryName@v2.1.9: the last two parts of a dotted name.
-    parts = runtime.split(".")
-    if len(parts) < 2 or not parts[0] or "/" in runtime:
-        return False
+    name = os.fsdecode(runtime)
+    if name.startswith("/"):
+        return Binary(True, name if _exists(name) else None)
+    parts = name.split(".")
+    if len(parts) < 2 or not parts[0] or "/" in name:
+        return Binary(True)
     binary = "containerd-shim-{0}-{1}".format(*parts[-2:])
     if daemon.process is None:
+        return Binary(False)
+    here = os.path.join(processes.working_directory(daemon.process.pid) or "/", binary)
+    if _exists(here):
+        return Binary(True, here)
+    for place in (processes.search_path(daemon.process.pid) or "").split(":"):
+        path = os.path.join(place, binary)
+        if place and os.path.isfile(path) and os.access(path, os.X_OK):
+            return Binary(True, path)
+    beside = os.path.join(os.path.dirname(daemon.executable or ""), binary)
+    return Binary(True, beside if _exists(beside) else None)
+
+
+def runs(path: Optional[str]) -> Optional[bool]:
+    """Whether a shim binary can be executed, by its mode and by the mount it lies on; None when there is none."""
+    if path is None:
         return None
-    path = processes.search_path(daemon.process.pid) or ""
-    places = [processes.working_directory(daemon.process.pid) or "/"] + path.split(":")
-    places.append(os.path.dirname(daemon.executable or ""))
-    return any(os.access(os.path.join(place, binary), os.X_OK) for place in places if place)
+    try:
+        noexec = os.statvfs(path).f_flag & os.ST_NOEXEC
+    except OSError:
+        return None
+    return os.path.isfile(path) and os.access(path, os.X_OK) and not noexec
+
+
+def _exists(path: str) -> bool:
+    """os.Stat of containerd: existence is enough, and a NUL is an error."""
+    try:
+        return os.path.exists(path)
+    except ValueError:
+        return False

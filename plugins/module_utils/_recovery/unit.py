@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import List, NamedTuple, Optional
+from typing import List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -26,7 +26,15 @@ _PROPERTIES = (
     "InvocationID",
     "ExecStart",
     "DropInPaths",
+    "TasksMax",
+    "TasksCurrent",
+    "RuntimeDirectory",
+    "RuntimeDirectoryPreserve",
+    "ExecStop",
+    "ExecStopPost",
 )
+# What a stop or a restart of a unit does to the others: UNIT_ATOM_PROPAGATE_STOP of systemd.
+_STOPS = ("RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "PropagatesStopTo")
 # Where systemd looks for drop-ins (systemd.unit(5)).
 _DIRECTORIES = (
     "/etc/systemd/system.control",
@@ -41,7 +49,10 @@ _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 864
 
 
 class Unit(NamedTuple):
-    """The properties of a loaded unit that decide what a restart does. Times in seconds."""
+    """The properties of a loaded unit that decide what a restart does. Times in seconds.
+
+    ``tasks_max`` is None where there is no limit; ``stop_commands`` are those of ExecStop and ExecStopPost.
+    """
 
     name: str
     active_state: str
@@ -55,6 +66,11 @@ class Unit(NamedTuple):
     exec_start: Optional[str]
     arguments: List[str]
     drop_ins: List[str]
+    tasks_max: Optional[int] = None
+    tasks_current: Optional[int] = None
+    runtime_directories: Tuple[str, ...] = ()
+    runtime_directories_kept: bool = True
+    stop_commands: Tuple[str, ...] = ()
 
 
 def look_up(name: str, deadline: Deadline) -> Optional[Unit]:
@@ -64,7 +80,7 @@ def look_up(name: str, deadline: Deadline) -> Optional[Unit]:
     """
     answer = command.run(["systemctl", "show", "--property=" + ",".join(_PROPERTIES), "--", name], deadline)
     if answer.code is None:
-        raise ShimError("daemon", "systemctl", "did not answer in time", "look at the state of systemd on the host")
+        raise _silent()
     values = dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
     if answer.code != 0 or values.get("LoadState") != "loaded":
         return None
@@ -83,7 +99,45 @@ def look_up(name: str, deadline: Deadline) -> Optional[Unit]:
         exec_start=path,
         arguments=arguments,
         drop_ins=drop_ins,
+        tasks_max=_limit(values.get("TasksMax", "")),
+        tasks_current=_limit(values.get("TasksCurrent", "")),
+        runtime_directories=tuple("/run/" + name for name in values.get("RuntimeDirectory", "").split()),
+        runtime_directories_kept=values.get("RuntimeDirectoryPreserve", "no") != "no",
+        # These come once per command.
+        stop_commands=tuple(re.findall(r"^ExecStop(?:Post)?=\{ path=(\S+) ", answer.stdout, re.MULTILINE)),
     )
+
+
+def stops_with(name: str, deadline: Deadline) -> List[str]:
+    """The active services that a restart of a unit stops as well, and those that stop with them, in order.
+
+    Raises ShimError when systemd does not answer in time.
+    """
+    known, fresh, active = {name}, [name], []
+    while fresh:
+        argv = ["systemctl", "show", "--property=Id,ActiveState," + ",".join(_STOPS), "--"] + fresh
+        answer = command.run(argv, deadline)
+        if answer.code is None:
+            raise _silent()
+        fresh = []
+        for text in answer.stdout.split("\n\n"):
+            values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+            if values.get("Id") != name and values.get("ActiveState") not in (None, "inactive", "failed"):
+                active.append(values.get("Id", ""))
+            for other in [one for key in _STOPS for one in values.get(key, "").split()]:
+                if other not in known:
+                    known.add(other)
+                    fresh.append(other)
+    return sorted(one for one in active if one.endswith(".service"))
+
+
+def _silent() -> ShimError:
+    return ShimError("daemon", "systemctl", "did not answer in time", "look at the state of systemd on the host")
+
+
+def _limit(text: str) -> Optional[int]:
+    """A number of tasks; None for no limit, which older systemds print as the largest number there is."""
+    return int(text) if text.isdigit() and int(text) < 2**64 - 1 else None
 
 
 def _drop_ins_differ(name: str, loaded: List[str]) -> bool:

@@ -54,10 +54,25 @@ def test_a_forecast(run_module, tmp_path):
         "A1",
     )
     assert (stale["id"], stale["outcome"], stale["task"], stale["at_risk"]) == ("stale", "killed", "gone_before", False)
-    counts = {"bundles": 2, "tasks": 1, "at_risk": 0, "outcomes": {"reattached": 1, "killed": 1}, "truncated": 0}
+    counts = {"bundles": 2, "tasks": 1, "at_risk": 0, "rescuable": 0, "truncated": 0}
+    counts["outcomes"] = {"reattached": 1, "killed": 1}
     assert result["summary"] == counts
     assert result["release"]["release_class"] == "V17" and result["release"]["release_class_sure"] is True
+    assert result["rollback"] == {"class": "open", "to": "1.6.39", "containers": []}
     assert len(json.dumps(result)) < 4096
+
+
+@needs_root
+def test_one_look_serves_several_targets(run_module, tmp_path):
+    with a_living_shim() as shim:
+        root = a_state_dir(tmp_path, a_living_bundle(shim), ("default", "new", {"bootstrap.json": "{}"}))
+        result, status = run_module(shim_probe, target_version=["2.1.9", "1.7.24", "2.1.9"], **where(root))
+        asked = len(shim.requests)
+        run_module(shim_probe, target_version=["1.7.24"], **where(root))
+    assert status == 0 and len(shim.requests) == 2 * asked
+    assert [one["target"] for one in result["targets"]] == ["2.1.9", "1.7.24"]
+    assert [one["release_class"] for one in result["targets"]] == ["V20b", "V17"]
+    assert result["release"]["target"] == "2.1.9" and result["rollback"]["to"] == "1.7.24"
 
 
 @needs_root

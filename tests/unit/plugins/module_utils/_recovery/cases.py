@@ -84,7 +84,16 @@ def said(serves="v2", code=0, **fields):
     return Answers(connect, **values)
 
 
-def a_case(bundle, world, release_class, kind="bundle", has_record=True, runtime_resolves=True, in_sandbox_store=False):
+def a_case(
+    bundle,
+    world,
+    release_class,
+    kind="bundle",
+    has_record=True,
+    runtime_resolves=True,
+    in_sandbox_store=False,
+    **fields,
+):
     """The case of a bundle as the stages before the forecast would give it.
 
     :param world: what is heard from each endpoint; there is nothing behind others.
@@ -100,6 +109,7 @@ def a_case(bundle, world, release_class, kind="bundle", has_record=True, runtime
         runtime_resolves=runtime_resolves,
         in_sandbox_store=in_sandbox_store,
         answers=heard,
+        **fields,
     )
 
 

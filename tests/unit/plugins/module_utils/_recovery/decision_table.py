@@ -60,13 +60,20 @@ OLD = a_bundle(None, ADDRESS)
 NEW2 = a_bundle(parameters(2), ADDRESS)
 NEW3 = a_bundle(parameters(3), None)
 WORKLOAD = a_bundle(parameters(3), None, None, sandbox="5c2c94f3", pod=POD)
+BAD_OPTIONS = OLD._replace(options_json=File("file", b'{"binary_name":'), runtime=File("file", b"runc"))
+NO_RUNTIME = OLD._replace(options_json=File("file", b"{}"))
+STUCK = OLD._replace(stuck=("G3", "why"))
 DEAD = a_bundle(None, ADDRESS, init=None)
 STOPPED = {"status": "stopped", "pids": [], "task_pid": 430}
 NEVER = {"status": None, "pids": None, "pids_failure": (5, "NotFound"), "task_pid": 0, "shim_pid": 411}
+STRANGER = dict(NEVER, state_code=5)
 BROKEN_PIDS = {"pids": None, "pids_failure": (2, 'Unknown (exec: "runc")')}
 NO_PIDS = {"pids": None, "pids_failure": (None, "no answer to Pids")}
 IN_STORE = {"in_sandbox_store": True}
 NO_RECORD = {"has_record": False}
+FULL = {"writable": False}
+CANNOT_RUN = {"shim_runs": False}
+RUNC = {"runtime_path": SHIM}
 NO_BINARY = {"runtime_resolves": False}
 
 
@@ -76,58 +83,49 @@ def damaged(content):
 
 
 NOT_READ = "containerd reads what this points at or waits for it; we do neither, so we do not know"
-BLIND = "we are not told why it cannot be read, nor whether containerd can"
+PROTOBUF = b"\x08\x02\x12\x59" + ADDRESS.encode() + b"\x1a\x05ttrpc"
 
 ROWS = (
     # A: healthy
     Row("A1", "address only", OLD, V2, "RRRRRRRR"),
     Row("A2", "bootstrap.json of version 2 and address", NEW2, V2, "RRRRRRRR", rules="A1 A2"),
-    Row("A3", "bootstrap.json of version 3, no address", NEW3, V3, "KKRRRRRR", rules="A3 C2"),
+    Row("A3", "bootstrap.json of version 3, no address", NEW3, V3, "KKRRRRRR", rules="A3"),
     Row("A4", "the same and an address by hand", damaged(parameters(3)), V3, "KKRRRRRR", rules="A3 A6"),
     Row("A5", "version 3, the shim serves v2", damaged(parameters(3)), V2, "RRKRRRRR", rules="A1 A3 A5"),
     Row("A6", "version 2, the shim serves v3", NEW2, V3, "KKKKKKKK"),
     Row("A6", "address only, the shim serves v3", OLD, V3, "KKKKKKKK"),
     Row("A9", "no container record", OLD, V2, "RRRRRRRR", NO_RECORD, rules="A1"),
-    Row("A10", "a workload in a 2.x sandbox", WORKLOAD, V3, "KKRRRRRR", rules="A3 C2"),
+    Row("A10", "a workload in a 2.x sandbox", WORKLOAD, V3, "KKRRRRRR", rules="A3 A10"),
     Row("A11", "the same, no container record", WORKLOAD, V3, "DDDDDDDD", NO_RECORD),
     Row("A11", "no shim-binary-path, no record", a_bundle(None, ADDRESS, None), V2, "DDDDDDDD", NO_RECORD),
     # B: bootstrap.json damaged, address good
     Row("B1", "malformed JSON", damaged('{"version":2,'), V2, "RRKKKKKK", rules="A1 B1"),
     Row("B2", "zero-length", damaged(""), V2, "RRKKKKKK", rules="A1 B2"),
-    Row("B3", "white space", damaged(" \n"), V2, "RRKKKKKK", rules="A1 B2"),
-    Row("B3", "null", damaged("null"), V2, "RRKKKKKK", rules="A1 D2"),
+    Row("B3", "white space", damaged(" \n"), V2, "RRKKKKKK", rules="A1 B3"),
+    Row("B3", "null", damaged("null"), V2, "RRKKKKKK", rules="A1 B3"),
     Row("B4", "a directory", damaged(File("directory", b"")), V2, "RRKKKKKK", rules="A1 B4"),
-    Row(
-        "B4", "unreadable", damaged(File("unreadable", b"")), V2, "RRUUUUUU", rules="A1 B4", spec="RRKKKKKK", why=BLIND
-    ),
+    Row("B4", "a socket", damaged(File("socket", b"")), V2, "RRKKKKKK", rules="A1 B4"),
+    Row("B4", "unreadable", damaged(File("unreadable", b"")), V2, "RRKKKKKK", rules="A1 B4"),
     Row("B5", "mode 0000 to root", damaged(parameters(2)), V2, "RRRRRRRR", rules="A1 A2"),
     Row("B6", "more keys", damaged(parameters(2)[:-1] + ',"more":1}'), V2, "RRRRRRRR", rules="A1 A2"),
     Row("B6", "a newline at the end", damaged(parameters(2) + "\n"), V2, "RRRRRRRR", rules="A1 A2"),
-    Row("B7", "junk at the end", damaged(parameters(2) + "junk"), V2, "RRKKKKKK", rules="A1 B1"),
+    Row("B7", "junk at the end", damaged(parameters(2) + "junk"), V2, "RRKKKKKK", rules="A1 B7"),
     Row("B8", "protocol unknown", damaged(parameters(2, "http")), V2, "RRKKKKKK", rules="A1 B8"),
     Row("B9", "protocol empty", damaged(parameters(2, "")), V2, "RRKKKKKK", rules="A1 B9"),
     Row("B10", "protocol TTRPC", damaged(parameters(2, "TTRPC")), V2, "RRRRRRRR", rules="A1 A2"),
     Row("B11", "version 0", damaged(parameters(0)), V2, "RRKKKKKK", rules="A1 B11"),
     Row("B11", "version 1", damaged(parameters(1)), V2, "RRKKKKKK", rules="A1 B11"),
     Row("B11", "no version", damaged('{"address":"' + ADDRESS + '"}'), V2, "RRKKKKKK", rules="A1 B11"),
-    Row("B12", "version a string", damaged(parameters('"2"')), V2, "RRKKKKKK", rules="A1 B1"),
-    Row("B12", "version a float", damaged(parameters("2.0")), V2, "RRKKKKKK", rules="A1 B1"),
+    Row("B12", "version a string", damaged(parameters('"2"')), V2, "RRKKKKKK", rules="A1 B12"),
+    Row("B12", "version a float", damaged(parameters("2.0")), V2, "RRKKKKKK", rules="A1 B12"),
     Row("B13", "version 4", damaged(parameters(4)), V2, "RRKKKKKK", rules="A1 B13"),
     Row("B14", "a raw address", damaged(ADDRESS), V2, "RRRRRRRR", rules="A1 A2"),
-    Row("B15", "a raw address and a newline", damaged(ADDRESS + "\n"), V2, "RRKKKKRR", rules="A1 A2 D1"),
-    Row(
-        "B16",
-        "protobuf",
-        damaged(b"\x08\x02\x12\x59" + ADDRESS.encode() + b"\x1a\x05ttrpc"),
-        V2,
-        "RRKKKUUU",
-        rules="A1 B1 B16",
-        spec="RRKKKRRR",
-        why="nobody but a test writes it; it is not worth a second decoder",
-    ),
+    Row("B15", "a raw address and a newline", damaged(ADDRESS + "\n"), V2, "RRKKKKRR", rules="A1 A2 B15"),
+    Row("B16", "protobuf", damaged(PROTOBUF), V2, "RRKKKRRR", rules="A1 A2 B1 B18"),
+    Row("B17", "a dangling link", damaged(File("dangling", b"")), V2, "RRRRRRRR", rules="A1"),
     Row(
         "B17",
-        "a dangling link",
+        "a link to a file",
         damaged(File("link", b"")),
         V2,
         "RRUUUUUU",
@@ -141,18 +139,32 @@ ROWS = (
     Row("C1", "address good", OLD, V2, "RRRRRRRR", rules="A1"),
     Row("C2", "no address", a_bundle(None, None), V2, "KKKKKKKK"),
     Row("C3", "address empty", a_bundle(None, ""), V2, "KKKKKKKK"),
-    Row("C4", "address with a newline", a_bundle(None, ADDRESS + "\n"), V2, "KKKKKKKK", rules="D1"),
-    Row("C5", "address is JSON of version 2", a_bundle(None, parameters(2)), V2, "KRKKKKKK", rules="A1 B18"),
-    Row("C6", "address is JSON of version 3", a_bundle(None, parameters(3)), V3, "KKKKKKKK", rules="B13 B18"),
+    Row("C4", "address with a newline", a_bundle(None, ADDRESS + "\n"), V2, "KKKKKKKK", rules="C4"),
+    Row("C5", "address is JSON of version 2", a_bundle(None, parameters(2)), V2, "KRKKKKKK", rules="A1 C5"),
+    Row("C6", "address is JSON of version 3", a_bundle(None, parameters(3)), V3, "KKKKKKKK", rules="C6"),
     Row(
         "C7",
         "an abstract name",
         a_bundle(None, "shim"),
         V2,
-        "RRRRRRRR",
-        rules="A1",
+        "URRRRRRR",
+        rules="A1 C7",
+        spec="RRRRRRRR",
+        why="1.6 dials one of two names, by the Go it was built with: recovery-spec 3",
         world={Endpoint("abstract", "shim", "ttrpc"): V2},
     ),
+    Row(
+        "C7",
+        "an abstract name and its twin",
+        a_bundle(None, "shim"),
+        V2,
+        "RRRRRRRR",
+        rules="A1",
+        world={Endpoint("abstract", name, "ttrpc"): V2 for name in ("shim", "shim\0")},
+    ),
+    Row("C7", "an abstract name, and nobody there", a_bundle(None, "shim"), None, "KKKKKKKK", rules="D2"),
+    Row("C8", "bootstrap.json cannot be written", OLD, V2, "RRKKKKKK", FULL, rules="A1 C8"),
+    Row("C8", "the same, and no mounts.db yet", OLD, V2, "RRKKPPPP", dict(FULL, mounts_db=False), rules="A1 C8"),
     # D: the socket
     Row("D1", "missing", OLD, silent("D1"), "KKKKKKKK"),
     Row("D2", "nobody listens", OLD, silent("D2"), "KKKKKKKK"),
@@ -162,7 +174,11 @@ ROWS = (
     Row("D6", "Connect fails", OLD, said("v2", code=13, pids=None), "KKKKKKKK"),
     Row("D6", "Connect says NotFound", NEW2, said("v2", code=5, pids=None), "KKKKKKKK"),
     Row("D7", "no version is served", OLD, said("", pids=None), "KKKKKKKK"),
-    Row("D7", "no version is served, bootstrap 3", NEW3, said("", pids=None), "KKKKKKKK", rules="C2 D7"),
+    Row("D7", "no version is served, bootstrap 3", NEW3, said("", pids=None), "KKKKKKKK", rules="A3 D7"),
+    Row("D9", "another shim, which knows no such task", OLD, said("v2", **STRANGER), "RLLLLLLL"),
+    Row("D9", "the same, in the sandbox store", OLD, said("v2", **STRANGER), "RRRRRRRR", IN_STORE),
+    Row("D9", "the same, and Pids fails", OLD, said("v2", **dict(STRANGER, **BROKEN_PIDS)), "RLLLLLRR"),
+    Row("D9", "another shim, which answers for its own", OLD, said("v2", task_pid=9, pids=[9]), "RRRRRRRR"),
     # E: the shim answers Connect
     Row("E1", "never created or deleted", DEAD, said("v2", **NEVER), "RLLLLLLL", rules="A1 E1"),
     Row("E2", "exited, not deleted", OLD, said("v2", **STOPPED), "RLLLLLLL", rules="A1 E2"),
@@ -202,10 +218,12 @@ ROWS = (
     Row("E8", "created, not started", OLD, said("v2", status="created"), "RRRRRRRR", rules="A1"),
     # F: the runtime
     Row("F1", "its binary is gone", OLD, V2, "DDDDDDDD", NO_BINARY),
-    Row("F2", "a newline after its path", a_bundle(None, ADDRESS, SHIM + "\n"), V2, "DDDDDDDD", NO_BINARY, rules="F1"),
+    Row("F2", "a newline after its path", a_bundle(None, ADDRESS, SHIM + "\n"), V2, "DDDDDDDD", NO_BINARY, rules="F2"),
     Row("F3", "no shim-binary-path, resolvable", a_bundle(None, ADDRESS, None), V2, "RRRRRRRR", rules="A1"),
     Row("F3", "shim-binary-path empty, resolvable", a_bundle(None, ADDRESS, ""), V2, "RRRRRRRR", rules="A1"),
     Row("F4", "no shim-binary-path, not resolvable", a_bundle(None, ADDRESS, None), V2, "DDDDDDDD", NO_BINARY),
+    Row("F5", "it cannot be executed", OLD, V2, "RRRRRRRR", CANNOT_RUN, rules="A1"),
+    Row("F6", "the same, the shim is dead", OLD, silent("D2"), "BBDDDDDD", CANNOT_RUN),
     Row(
         "F7",
         "shim-binary-path has a name",
@@ -224,6 +242,16 @@ ROWS = (
         NO_RECORD,
         rules="A11",
     ),
+    Row(
+        "F9", "options.json is damaged", OLD._replace(options_json=File("file", b"{")), V2, "RRRRRRRR", RUNC, rules="A1"
+    ),
+    Row("F10", "the same, the shim is dead", BAD_OPTIONS, silent("D2"), "BBDDDDDD", RUNC),
+    Row("F10", "no runtime, the shim is dead", NO_RUNTIME, silent("D2"), "BBKKKKKK", RUNC, rules="F10 D2"),
+    # G: the removal itself
+    Row("G3", "rootfs is not empty", STUCK, silent("D2"), "BBBBBBBB", rules="G3"),
+    Row("G3", "the same, no binary", STUCK, V2, "BBBBBBBB", NO_BINARY, rules="G3"),
+    Row("G3", "the same, it answers", STUCK, V2, "RRRRRRRR", rules="A1"),
+    Row("G5", "beside it stands .id", STUCK._replace(stuck=("G5", "why")), silent("D2"), "BBBBBBBB"),
     # H: entries and files
     Row("H1", "hidden", None, None, "SSSSSSSS", {"kind": "hidden"}),
     Row("H2", "a link", None, None, "SSSSSSSS", {"kind": "link"}),
@@ -236,7 +264,22 @@ ROWS = (
     Row("H9", "no log", a_bundle(None, ADDRESS, log_kind="absent"), V2, "RRRRRRRR", rules="A1"),
     Row("H9", "log a file", a_bundle(None, ADDRESS, log_kind="file"), V2, "RRRRRRRR", rules="A1"),
     Row("H10", "log a directory", a_bundle(None, ADDRESS, log_kind="directory"), V2, "KKKKKKKK"),
-    Row("H10", "log a link", a_bundle(None, ADDRESS, log_kind="link"), V2, "UUUUUUUU", spec="KKKKKKKK", why=NOT_READ),
+    Row("H9", "log a device", a_bundle(None, ADDRESS, log_kind="device"), V2, "RRRRRRRR", {"nodev": False}, rules="A1"),
+    Row(
+        "H10",
+        "log a device, mounted nodev",
+        a_bundle(None, ADDRESS, log_kind="device"),
+        V2,
+        "KKKKKKKK",
+        {"nodev": True},
+    ),
+    Row("H10", "log a link that leads nowhere", a_bundle(None, ADDRESS, log_kind="dangling"), V2, "KKKKKKKK"),
+    Row("H10", "log a socket", a_bundle(None, ADDRESS, log_kind="socket"), V2, "KKKKKKKK"),
+    Row("H10", "no log, and no room for one", a_bundle(None, ADDRESS, log_kind="absent"), V2, "KKKKKKKK", FULL),
+    # X: what recovery-spec does not have
+    Row("X1", "bootstrap.json is a FIFO", damaged(File("fifo", b"")), V2, "RRHHHHHH", rules="A1 X1"),
+    Row("X1", "address is a FIFO", a_bundle(None, File("fifo", b"")), V2, "HHHHHHHH"),
+    Row("X1", "shim-binary-path is a FIFO", a_bundle(None, ADDRESS, File("fifo", b"")), V2, "HHHHHHHH"),
 )
 
 GRPC = Endpoint("unix", SOCKET, "grpc")
@@ -248,7 +291,7 @@ GRPC_ROWS = (
         a_bundle(parameters(2, "grpc", SOCKET), parameters(2, "grpc", SOCKET)),
         None,
         "KRKKKKKK",
-        rules="A1 A7 D1",
+        rules="A1 A7 C5",
         world={GRPC: OVER_GRPC},
     ),
     Row(
@@ -257,7 +300,7 @@ GRPC_ROWS = (
         a_bundle(parameters(3, "grpc", SOCKET), parameters(3, "grpc", SOCKET)),
         None,
         "KKKKRRRR",
-        rules="A3 A8 B13 D1",
+        rules="A3 A8 C6",
         world={GRPC: OVER_GRPC},
     ),
 )

@@ -107,10 +107,20 @@ def test_a_fifo_is_named_and_not_waited_for(place, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("where", ["/etc/passwd", "nowhere", "."])
-def test_a_link_is_named_and_not_followed(place, name, where):
+@pytest.mark.parametrize(
+    "where, kind",
+    [("/etc/passwd", "link"), ("nowhere", "dangling"), (".", "directory"), ("/dev/null", "device"), ("fifo", "fifo")],
+)
+def test_a_link_is_not_followed_but_what_is_at_its_end_is_named(place, name, where, kind):
+    os.mkfifo(str(place / "fifo"))
     (place / name).symlink_to(where)
-    assert field(place, name) == File("link", b"")
+    assert field(place, name) == File(kind, b"")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_link_to_itself_is_read_by_nobody(place, name):
+    (place / name).symlink_to(name)
+    assert field(place, name) == File("unreadable", b"")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -127,7 +137,7 @@ def test_a_socket_is_named(tmp_path, monkeypatch, name):
     with socket.socket(socket.AF_UNIX) as server:
         # A short name: socket addresses cannot be long.
         server.bind("default/plain1/" + name)
-        assert field(place, name) == File("other", b"")
+        assert field(place, name) == File("socket", b"")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -135,10 +145,10 @@ def test_sizes_are_limited(place, name):
     (place / name).write_bytes(64 * 1024 * b"x")
     assert field(place, name) == File("file", 64 * 1024 * b"x")
     (place / name).write_bytes((64 * 1024 + 1) * b"x")
-    assert field(place, name) == File("too_large", b"")
+    assert field(place, name) == File("too_large", 1024 * b"x")
     # Sparse: a file that was read would not fit into memory.
     os.truncate(str(place / name), 1 << 40)
-    assert field(place, name) == File("too_large", b"")
+    assert field(place, name) == File("too_large", 1024 * b"x")
 
 
 def read_of_this_process(name, limit):
@@ -151,7 +161,7 @@ def read_of_this_process(name, limit):
 
 def test_a_file_that_hides_its_size_is_read_no_further_than_the_limit():
     assert os.stat("/proc/self/maps").st_size == 0
-    assert len(read_of_this_process("maps", 100).data) == 101
+    assert read_of_this_process("maps", 100).kind == "too_large"
 
 
 def test_what_fails_while_it_is_read_is_named():
@@ -211,7 +221,9 @@ def test_a_bundle_that_may_not_be_read(place):
     [
         (lambda path: path.write_text("x"), "file"),
         (lambda path: path.mkdir(), "directory"),
-        (lambda path: path.symlink_to("nowhere"), "link"),
+        (lambda path: path.symlink_to("nowhere"), "dangling"),
+        (lambda path: path.symlink_to("address"), "link"),
+        (lambda path: path.symlink_to("/dev/null"), "device"),
         (lambda path: os.mkfifo(str(path)), "fifo"),
         (lambda path: None, "absent"),
     ],

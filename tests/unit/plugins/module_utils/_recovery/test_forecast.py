@@ -13,6 +13,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forec
     judge,
     start_estimate,
 )
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.load import Load
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import (
     CLASSES,
     ReleaseClass,
@@ -59,7 +60,8 @@ def told(heard, name="V20b", bundle=OLD, load_timeout=5.0, **known):
         # V20b V22 V23a: all hang.
         ("2.2.99", said("v2", pids=None, pids_failure=(None, "")), OLD, "hangs"),
         # V23a V23b V23c: unknown is worse than reattached, and better than a kill that is sure.
-        ("2.4.0", said("v2"), a_bundle(b"\x08\x02\x12\x01x\x1a\x05ttrpc", ADDRESS), "unknown"),
+        ("2.4.0", said("v2"), a_bundle(File("device", b""), ADDRESS), "unknown"),
+        # V20b V22 V23a: only the last reads protobuf.
         ("2.2.99", said("v2"), a_bundle(b"\x08\x02\x12\x01x\x1a\x05ttrpc", ADDRESS), "killed"),
     ],
 )
@@ -116,10 +118,21 @@ def test_vsock_is_not_asked_and_so_unknown_to_2_x():
     assert told(None, "V20b", bundle).outcome == "unknown"
 
 
-@pytest.mark.parametrize("kind", ["fifo", "link", "other", "too_large"])
-def test_a_shim_binary_path_that_is_no_file_is_unknown(kind):
+@pytest.mark.parametrize(
+    "kind, outcome, rule",
+    [
+        ("link", "unknown", "F8"),
+        ("device", "unknown", "F8"),
+        ("untold", "unknown", "F8"),
+        ("fifo", "hangs", "X1"),
+        ("too_large", "dropped", "F1"),
+        ("dangling", "reattached", "A1"),
+        ("socket", "reattached", "A1"),
+    ],
+)
+def test_a_shim_binary_path_that_is_no_file(kind, outcome, rule):
     found = told(said("v2"), bundle=a_bundle(None, ADDRESS, File(kind, b"")))
-    assert (found.outcome, found.rule) == ("unknown", "F8")
+    assert (found.outcome, found.rule) == (outcome, rule)
 
 
 def test_one_version_that_was_never_answered_is_unknown_to_the_class_that_asks_it():
@@ -160,7 +173,7 @@ def test_what_the_client_does_with_a_task_that_is_kept(status, pod, client, at_r
 def test_a_task_that_had_exited_is_never_at_risk():
     for outcome in ("killed", "orphaned", "hangs", "unknown", "reaped"):
         case = a_case(OLD, {HERE: said("v2", status="stopped")}, "V17")
-        found = judge(case, outcome, "X", "why", 0.0, 5.0)
+        found = judge(case, Load(outcome, "X", "why"), 5.0)
         assert (found.task, found.at_risk, found.outcome) == ("gone_before", False, outcome)
 
 

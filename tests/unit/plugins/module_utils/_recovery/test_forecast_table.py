@@ -34,8 +34,8 @@ def test_row(row, name):
     assert found.rule in (row.rules or row.id).split(), found
     assert found.reason and found.reason[0].islower() and not found.reason.endswith("."), found
     if case.live:
-        assert found.at_risk == (expected != "reattached")
-        assert (found.task == "kept") == (expected == "reattached")
+        lost = expected != "reattached" or row.id == "D9"
+        assert found.at_risk == lost and (found.task == "kept") == (not lost)
     else:
         assert (found.task, found.at_risk) == ("gone_before", False)
 
@@ -48,16 +48,12 @@ def test_where_the_forecast_differs_from_the_table_it_is_more_careful_and_says_w
         assert told_cell in (spec_cell, worse[spec_cell] if spec_cell in worse else None)
 
 
-def test_the_table_has_every_row_that_was_promised():
-    promised = ["A1", "A2", "A3", "A4", "A5", "A6", "A9", "A10", "A11"]
-    for letter, last in (("B", 15), ("C", 7), ("D", 7), ("E", 8), ("F", 4), ("H", 10)):
+def test_the_table_has_every_row_that_can_be_seen_from_outside():
+    promised = []
+    for letter, last in (("A", 11), ("B", 19), ("C", 8), ("D", 9), ("E", 8), ("F", 10), ("G", 5), ("H", 10), ("X", 1)):
         promised += [letter + str(number) for number in range(1, last + 1)]
-    assert set(promised) <= {row.id for row in ROWS}
-    assert set(WORDS.values()) == set(OUTCOMES)
+    # A mode is nothing to root, and who keeps a mount busy or how long a delete takes cannot be seen.
+    unseen = {"D8", "G1", "G2", "G4"}
+    assert set(promised) - unseen == {row.id for row in EVERY}
+    assert {WORDS[cell] for row in EVERY for cell in row.cells} == set(WORDS.values()) == set(OUTCOMES)
     assert {len(row.cells) for row in EVERY} == {8}
-
-
-def test_which_outcomes_no_row_leads_to():
-    # What keeps a bundle undeleted (G), and a full state directory (C8), is not looked at.
-    reached = {WORDS[cell] for row in EVERY for cell in row.cells}
-    assert set(OUTCOMES) - reached == {"retained", "runtime_absent"}

@@ -27,7 +27,8 @@ grpc = pytest.importorskip("grpc", reason="grpcio is not installed here")
 
 from ansible_collections.shimops.containerd.tests.unit.support.grpc_shim import GrpcShim  # noqa: E402
 
-ALIVE = {"Connect": {"shim_pid": 7, "task_pid": 8}, "State": {"status": 2}, "Pids": {"processes": [{"pid": 8}]}}
+ME = os.getpid()
+ALIVE = {"Connect": {"shim_pid": 7, "task_pid": ME}, "State": {"status": 2}, "Pids": {"processes": [{"pid": ME}]}}
 # Version 3 in both files: rows A7 and A8 of recovery-spec 10.2, with the worst of where releases race.
 EXPECTED = {"V16": "killed", "V17": "killed", "V20a": "killed", "V20b": "killed"}
 
@@ -53,7 +54,7 @@ def case(path):
 def test_grpc_shim_is_asked():
     with GrpcShim(**ALIVE) as shim:
         said = asked(shim.path)
-    assert (said.service, said.shim_pid, said.task_pid, said.status, said.pids) == ("v3", 7, 8, "running", [8])
+    assert (said.service, said.shim_pid, said.task_pid, said.status, said.pids) == ("v3", 7, ME, "running", [ME])
     assert said.failure is None
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command, unit
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.hazards import of_unit
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.hazards import of_host
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.surroundings import Surroundings
 from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery import captured
 
 
@@ -25,8 +26,24 @@ def loaded(monkeypatch, tmp_path):
     return load
 
 
+def of_unit(one, estimate=0.0):
+    return of_host(Surroundings(unit=one, state_dir="/run/containerd"), "V17", estimate)
+
+
 def found(one, estimate=0.0):
-    return [(hazard.id, hazard.outcome) for hazard in of_unit(one, estimate)]
+    return told(of_unit(one, estimate))
+
+
+def told(hazards):
+    for hazard in hazards:
+        assert set(hazard.told()) == {"id", "outcome", "reason", "remedy"}
+        for sentence in (hazard.reason, hazard.remedy):
+            assert sentence and not sentence.endswith(".") and "\n" not in sentence
+    return [(hazard.id, hazard.outcome) for hazard in hazards]
+
+
+def around(release_class="V17", **values):
+    return of_host(Surroundings(**values), release_class, 0.0)
 
 
 @pytest.mark.parametrize("release", captured.RELEASES)
@@ -70,3 +87,90 @@ def test_all_hazards_are_told(loaded):
 
 def test_without_a_unit_there_is_nothing_to_tell():
     assert of_unit(None, 1e6) == []
+
+
+# What systemd removes, runs and counts when the unit stops
+
+
+@pytest.mark.parametrize(
+    "directories, kept, state_dir, ids",
+    [
+        (("/run/containerd",), False, "/run/containerd", ["runtime_directory"]),
+        (("/run/containerd",), True, "/run/containerd", []),
+        # The sockets are there whatever the state directory is.
+        (("/run/other", "/run/containerd"), False, "/data/state", ["runtime_directory"]),
+        (("/run/k3s",), False, "/run/k3s/containerd", ["runtime_directory"]),
+        (("/run/k3",), False, "/run/k3s/containerd", []),
+        (("/run/containerd/other",), False, "/run/containerd", []),
+        ((), False, "/run/containerd", []),
+    ],
+)
+def test_a_runtime_directory_that_is_not_preserved(loaded, directories, kept, state_dir, ids):
+    one = loaded("2.1.9", "systemctl-show")._replace(runtime_directories=directories, runtime_directories_kept=kept)
+    hazards = of_host(Surroundings(unit=one, state_dir=state_dir), "V20b", 0.0)
+    assert told(hazards) == [(name, "dropped") for name in ids]
+
+
+def test_what_is_run_at_the_stop_is_not_known(loaded):
+    one = loaded("2.1.9", "systemctl-show")._replace(stop_commands=("/bin/sh", "/bin/true"))
+    assert found(one) == [("stop_command", "unknown")]
+    assert "/bin/sh" in of_unit(one)[0].reason
+
+
+@pytest.mark.parametrize(
+    "limit, current, outcome", [(1000, 100, None), (132, 100, None), (131, 100, "unknown"), (50, 100, "unknown")]
+)
+def test_a_limit_of_tasks(loaded, limit, current, outcome):
+    one = loaded("2.1.9", "systemctl-show")._replace(tasks_max=limit, tasks_current=current)
+    assert found(one) == [("tasks_max", outcome)]
+    # Where systemd does not count, we do.
+    one = one._replace(tasks_current=None)
+    hazards = of_host(Surroundings(unit=one, threads=current), "V17", 0.0)
+    assert told(hazards) == [("tasks_max", outcome)]
+
+
+# Services that stop too
+
+
+@pytest.mark.parametrize(
+    "services, live_restore, expected",
+    [
+        ((), False, []),
+        (("kubelet.service",), False, [None]),
+        (("docker.service",), False, ["killed"]),
+        (("docker.service",), True, [None]),
+        (("docker.service", "kubelet.service", "mine.service"), True, [None, None, "unknown"]),
+    ],
+)
+def test_services_that_stop_with_it(services, live_restore, expected):
+    hazards = around(stops_with=services, live_restore=live_restore)
+    assert told(hazards) == [("stops_with", outcome) for outcome in expected]
+    assert [hazard.reason.split()[0] for hazard in hazards] == list(services)
+
+
+def test_docker_stops_only_its_own():
+    (hazard,) = around(stops_with=("docker.service",))
+    assert hazard.namespaces == ("moby", "plugins.moby") and "live-restore" in hazard.remedy
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    "release_class, values, expected",
+    [
+        ("V17", {"metadata": "missing"}, [("metadata_missing", "orphaned")]),
+        ("V17", {"metadata": "damaged"}, [("metadata_damaged", "runtime_absent")]),
+        ("V17", {"moved": (("/run/a", "/run/b"),)}, [("directory_moved", "orphaned")]),
+        ("V20b", {"full": True, "mounts_db": False}, [("state_full", None)]),
+        ("V22", {"full": True, "mounts_db": False}, [("state_full", "runtime_absent")]),
+        ("V22", {"full": True, "mounts_db": True}, [("state_full", None)]),
+        ("V17", {"without_runc": ("default/a",)}, [("runc_missing", None)]),
+        ("V16", {"without_runc": ("default/a",), "pids_asked": False}, [("runc_missing", None)]),
+        ("V17", {"without_runc": ("default/a",), "pids_asked": False}, [("runc_missing", "orphaned")]),
+        ("V23a", {"without_runc": ("default/a",), "pids_asked": False}, [("runc_missing", "orphaned")]),
+        ("V23b", {"without_runc": ("default/a",), "pids_asked": False}, [("runc_missing", None)]),
+    ],
+)
+def test_files(release_class, values, expected):
+    assert told(around(release_class, **values)) == expected

@@ -21,7 +21,6 @@ from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._rec
     a_bundle,
     a_case,
     a_daemon,
-    parameters,
     said,
     silent,
 )
@@ -154,9 +153,10 @@ def test_the_summary_of_a_forecast_counts_exactly():
     hidden = a_case(None, {}, "V17", kind="hidden")
     pairs = [pair(said("v2")), pair(said("v2")), pair(silent("D2")), pair(silent("D2"), init=None)]
     pairs.append((hidden, forecast(hidden, V17, 5.0)))
-    expected = {"bundles": 4, "tasks": 3, "at_risk": 1, "outcomes": {"reattached": 2, "killed": 2, "skipped": 1}}
+    expected = {"bundles": 4, "tasks": 3, "at_risk": 1, "rescuable": 0}
+    expected["outcomes"] = {"reattached": 2, "killed": 2, "skipped": 1}
     assert report.forecast_summary(iter(pairs)) == expected
-    assert report.forecast_summary([]) == {"bundles": 0, "tasks": 0, "at_risk": 0, "outcomes": {}}
+    assert report.forecast_summary([]) == {"bundles": 0, "tasks": 0, "at_risk": 0, "rescuable": 0, "outcomes": {}}
 
 
 def test_the_summary_of_verdicts_has_every_word():
@@ -213,25 +213,27 @@ def test_releases():
     assert set(report.release(a_daemon(), None).values()) == {"1.7.24", None}
 
 
-@pytest.mark.parametrize(
-    "running, installed, bundle, word",
-    [
-        ("1.7.24", "1.7.24", a_bundle(None, ADDRESS), "open"),
-        ("1.7.24", "2.1.9", a_bundle(None, ADDRESS), "closing"),
-        ("2.1.9", "2.1.9", a_bundle(parameters(2), ADDRESS), "closing"),
-        ("2.1.9", "2.1.9", a_bundle(parameters(3), None), "closed"),
-        # What 1.x made and 2.x never ran: nothing closes the way back but a task.
-        (None, "1.6.20", a_bundle(None, ADDRESS), "open"),
-        ("2.1.9", "2.1.9", a_bundle(parameters(3), None, init=None), "closing"),
-    ],
-)
-def test_the_way_back(running, installed, bundle, word):
-    heard = said("v3") if bundle.address.kind == "absent" and bundle.init else silent("D2")
-    case = a_case(bundle, {HERE: heard}, "V20b")
-    found = report.rollback(
-        a_daemon(running=running, installed=installed), [case, a_case(None, {}, "V17", kind="link")]
-    )
-    assert found == {"class": word, "containers": ["default/plain1"] if word == "closed" else []}
+def test_a_target_is_its_forecast_in_counts():
+    found = report.target(an_outlook(pair(said("v2")), pair(silent("D2", "the shim is dead"))))
+    assert found == {
+        "target": "2.1.9",
+        "release_class": "V20b",
+        "release_class_sure": True,
+        "at_risk": 1,
+        "rescuable": 0,
+        "outcomes": {"reattached": 1, "killed": 1},
+        "start_estimate": 0.0,
+        "refusal": report.refusal(an_outlook(pair(said("v2")), pair(silent("D2", "the shim is dead")))),
+    }
+
+
+def test_targets_are_never_left_out_only_their_sentences_are_shortened():
+    targets = [dict(report.target(an_outlook()), refusal="x" * 500) for _number in range(2)]
+    result = report.fit({"shims": rows(40), "targets": targets, "summary": {}}, "summary")
+    assert size(result) <= report.SMALL and len(result["targets"]) == 2 and result["shims"]
+    assert {len(one["refusal"]) for one in result["targets"]} == {120}
+    assert result["targets"][0]["refusal"].endswith("x...")
+    assert size(dict(result, shims=result["shims"] + rows(1))) > report.SMALL
 
 
 def test_a_forecast_is_what_these_tests_take_it_for():

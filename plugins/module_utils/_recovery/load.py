@@ -1,0 +1,190 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Load: how containerd's load of one live-looking bundle ends: restore, dial, Connect, Pids. Pure. Internal.
+
+Source: loadShim and loadShims, recovery-spec 1.4, 4.2, 5 and 6; rules are rows of recovery-spec 10.2.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import (
+    DEADLINE_EXCEEDED,
+    NOT_FOUND,
+    OK,
+    UNAVAILABLE,
+    UNIMPLEMENTED,
+    Answers,
+)
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, Unusable, restore
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint, Nowhere, resolve
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least
+
+# Seconds containerd takes to load one healthy bundle: 12.4 s were measured for 300 pods (containerd issue 12142).
+_USUAL_DELAY = 0.02
+_NOBODY = ("D1", "D2")
+
+
+class Load(NamedTuple):
+    """How the load of one bundle ends. ``task`` is what becomes of a live task where the outcome does not tell it."""
+
+    outcome: str
+    rule: str
+    reason: str
+    delay: float = 0.0
+    task: Optional[str] = None
+
+
+def failed(rule: str, reason: str, outcome: str = "killed", delay: float = 0.0) -> Load:
+    """A failed load: containerd runs the shim's delete, which kills the container (recovery-spec 1.3 and 1.5)."""
+    return Load(outcome, rule, reason, delay)
+
+
+def shim(case: Case, name: str, load_timeout: float) -> Load:
+    """loadShim: restore parameters, dial, Connect, Pids."""
+    params = restore(case.bundle, name)
+    if isinstance(params, Unusable):
+        return failed(params.rule, params.reason, params.outcome)
+    if params.migrates and case.writable is False:
+        return failed("C8", "bootstrap.json cannot be written: the file system of the bundle is full or read-only")
+    place = resolve(params, case.cwd)
+    if isinstance(place, Nowhere):
+        return failed(place.rule, place.reason, place.outcome)
+    found = _asked(case, params, place, name, load_timeout)
+    if name == "V16" and place.kind == "abstract":
+        # Built with an older Go it dials a name with a NUL at its end, and nobody tells which Go it was.
+        other = _asked(case, params, place._replace(name=place.name + "\0"), name, load_timeout)
+        if other.outcome != found.outcome:
+            return Load("unknown", "C7", "how 1.6 dials an abstract name depends on the Go it was built with")
+    return found
+
+
+def _asked(case: Case, params: Params, place: Endpoint, name: str, load_timeout: float) -> Load:
+    said = case.answers.get(place)
+    if said is None:
+        return Load("unknown", "D3", "the shim was not asked")
+    if said.failure:
+        rule, reason = params.doubt if params.doubt and said.failure[0] in _NOBODY else said.failure
+        delay = load_timeout if rule in ("D3", "D4") else 0.0
+        return failed(rule, reason, "killed" if said.asked else "unknown", delay)
+    refusal = _connect(params, said, name)
+    if refusal:
+        return refusal
+    good = Load("reattached", _healthy(case, params, said), "its shim answers", _delay(said, load_timeout))
+    foreign = _foreign(case, said)
+    if name == "V16":
+        return good._replace(rule="D9", reason=foreign, task="unmanaged") if foreign else good
+    found = _pids(case, said, name, load_timeout, good)
+    if not foreign:
+        return found
+    if found.outcome == "reattached":
+        return found._replace(rule="D9", reason=foreign, task="unmanaged")
+    if found.rule in ("E4", "E6"):
+        # Such a shim has nothing to refuse: containerd deletes what it took for a leftover, and the container with it.
+        return Load("reaped", "D9", foreign, found.delay, "killed")
+    return found
+
+
+def _connect(params: Params, said: Answers, name: str) -> Optional[Load]:
+    """NewTaskClient and PID(): which service is asked, and whether it answers (recovery-spec 4.2 and 5)."""
+    if params.protocol == "grpc":
+        return _connect_grpc(params, said, name)
+    wanted = "v3" if params.version >= 3 else "v2"
+    code = _code(said, wanted)
+    if code == UNIMPLEMENTED and wanted == "v3" and at_least(name, "V20b"):
+        wanted, code = "v2", _code(said, "v2")
+    if code == OK:
+        return None
+    if code is None:
+        return Load("unknown", "D5", "its shim did not say whether it serves task {0}".format(wanted))
+    if code == UNIMPLEMENTED:
+        row = "A5" if params.version >= 3 else "A6"
+        if all(reply.code == UNIMPLEMENTED for reply in said.connect.values()):
+            row = "D7"
+        return failed(row, "its shim does not serve task {0}".format(wanted))
+    return failed("D6", "its shim refuses Connect: {0}".format(said.connect[wanted].text))
+
+
+def _connect_grpc(params: Params, said: Answers, name: str) -> Optional[Load]:
+    if at_least(name, "V20a") and params.version != 3:
+        return failed("A7", "containerd 2.x speaks gRPC only to version 3")
+    if _code(said, "v3") != OK:
+        return failed("D6", "its shim refuses Connect over gRPC")
+    if name in ("V20a", "V20b"):
+        # Where releases race, the worst counts (footnote 3 of recovery-spec 10.2).
+        return failed("A8", "containerd 2.0 closes gRPC shims right after loading them")
+    return None
+
+
+def _code(said: Answers, service: str) -> Optional[int]:
+    return said.connect[service].code if service in said.connect else None
+
+
+def _foreign(case: Case, said: Answers) -> str:
+    """Why the shim that answers is not the one of this task (row D9); empty when nothing says so.
+
+    Connect answers for any id, so it is compared with init.pid, which only runc's shim writes.
+    """
+    init = case.bundle.init
+    if init is None:
+        return ""
+    if said.state_code == NOT_FOUND:
+        return "its shim does not know the task, whose init process {0} runs".format(init.pid)
+    if said.task_pid and said.task_pid != init.pid:
+        return "its shim answers for process {0}, but init.pid names {1}".format(said.task_pid, init.pid)
+    return ""
+
+
+def _pids(case: Case, said: Answers, name: str, load_timeout: float, good: Load) -> Load:
+    """The check for leaked shims, 1.7 and later (recovery-spec 6.1)."""
+    if said.pids:
+        return good
+    if said.pids is None and said.pids_failure is None:
+        return good._replace(reason="its shim answers Connect; Pids was not asked")
+    code, reason = said.pids_failure or (None, "")
+    if said.pids is None and code in (DEADLINE_EXCEEDED, UNAVAILABLE):
+        return Load("unknown", "E7", "its shim answers Connect, and then: {0}".format(reason))
+    if said.pids is None and code is None:
+        if at_least(name, "V23c"):
+            return good._replace(rule="E7", reason="its shim does not answer Pids", delay=load_timeout)
+        return Load("hangs", "E7", "its shim never answers Pids, and containerd waits for ever")
+    if case.in_sandbox_store:
+        return good._replace(rule="E3", reason="its shim answers, and it is in the sandbox store")
+    missing = said.pids is not None or code == NOT_FOUND
+    if not missing and at_least(name, "V23b"):
+        return good._replace(rule="E4", reason="its shim answers Connect, and a failing Pids is forgiven")
+    if case.in_sandbox_store is None:
+        return Load("unknown", "E3", "containerd did not list its sandboxes")
+    if not case.live:
+        if code == NOT_FOUND:
+            return Load("reaped", "E1", "its shim has no such task: containerd deletes it")
+        return Load("reaped", "E2" if missing else "E5", "its task has exited: containerd deletes it")
+    if missing:
+        # Row E6: V23c races between leaving the task alone and killing it, so the worst counts.
+        outcome = "killed" if at_least(name, "V23c") else "orphaned"
+        return Load(outcome, "E6", "its shim does not know the task any more")
+    return Load("orphaned", "E4", "its shim answers Connect but cannot list processes: {0}".format(reason))
+
+
+def slow(said: Answers, load_timeout: float) -> bool:
+    """Whether a shim that answered took so long that it may not do so the next time."""
+    return said.elapsed > load_timeout / 2
+
+
+def _delay(said: Answers, load_timeout: float) -> float:
+    """What a shim that answers costs containerd's start. We ask many at once, so only a slow one's own time counts."""
+    return said.elapsed if slow(said, load_timeout) else _USUAL_DELAY
+
+
+def _healthy(case: Case, params: Params, said: Answers) -> str:
+    if params.source == "address":
+        return "A1"
+    if params.version == 2:
+        return "A2"
+    if params.protocol == "ttrpc" and _code(said, "v3") != OK:
+        return "A5"
+    return "A10" if case.bundle.sandbox and not case.bundle.shim_binary_path.data else "A3"

@@ -1,0 +1,104 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rollback: whether the way back to an older release is open, and which containers close it. Pure. Internal.
+
+It is the forecast for the older release, made for the containers that run now and for one as the newest of the named
+releases would start it.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable, List, NamedTuple, Optional, Sequence
+
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import releases
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import OK, UNIMPLEMENTED, Answers, Reply
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import ABSENT, Bundle, File
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import forecast
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import Entry
+
+
+class WayBack(NamedTuple):
+    """``state`` is open, closing (what is started from now on closes it) or closed by these containers.
+
+    ``to`` is the release the way leads back to; None where no older one is known.
+    """
+
+    state: str
+    to: Optional[str]
+    containers: List[str]
+
+    def told(self) -> dict:
+        """As the modules return it."""
+        return {"class": self.state, "to": self.to, "containers": self.containers}
+
+
+def destination(versions: Iterable[Optional[str]]) -> Optional[str]:
+    """The release a way back leads to: the oldest of these, or the newest of the major line before them.
+
+    :param versions: the releases that run, are installed, and are aimed at; None is passed over.
+    """
+    known = _known(versions)
+    if not known:
+        return None
+    oldest, newest = known[0], known[-1]
+    if releases.classify(oldest).name != releases.classify(newest).name:
+        return oldest
+    return releases.line_before(oldest)
+
+
+def rollback(versions: Sequence[Optional[str]], cases: Iterable[Case], load_timeout: float) -> WayBack:
+    """The way back from the newest of these releases.
+
+    A container closes it when the older release would lose it, and not for a reason that is as true of the newest one.
+    """
+    to = destination(versions)
+    if to is None:
+        return WayBack("open", None, [])
+    back = releases.classify(to)
+    ahead = releases.classify(_known(versions)[-1])
+    closing = []
+    for case in cases:
+        there, here = forecast(case, back, load_timeout), forecast(case, ahead, load_timeout)
+        if there.at_risk and not (here.at_risk and here.rule == there.rule):
+            closing.append("/".join((case.entry.namespace, case.entry.id)))
+    if closing:
+        return WayBack("closed", to, closing)
+    born = any(forecast(_newborn(name), back, load_timeout).at_risk for name in ahead.candidates)
+    return WayBack("closing" if born else "open", to, [])
+
+
+def _known(versions: Iterable[Optional[str]]) -> List[str]:
+    return sorted({one for one in versions if releases.classify(one)}, key=releases.number)
+
+
+def _newborn(name: str) -> Case:
+    """A container as that class starts it: which file it writes, which version its shim serves (recovery-spec 2.2)."""
+    place = Endpoint("unix", "/run/containerd/s/new", "ttrpc")
+    newer = releases.at_least(name, "V20a")
+    bootstrap = b'{"version":3,"address":"unix:///run/containerd/s/new","protocol":"ttrpc"}'
+    serves = {"v3": newer, "v2": not newer}
+    connect = {one: Reply(OK if there else UNIMPLEMENTED, "") for one, there in serves.items()}
+    entry = Entry("", "new", "", "bundle", 0.0)
+    bundle = Bundle(
+        namespace=entry.namespace,
+        id=entry.id,
+        path=entry.path,
+        changed=0.0,
+        empty=False,
+        problem=None,
+        bootstrap_json=File("file", bootstrap) if newer else ABSENT,
+        address=ABSENT if newer else File("file", b"unix:///run/containerd/s/new"),
+        shim_binary_path=File("file", b"/usr/bin/containerd-shim-runc-v2"),
+        sandbox=None,
+        log_kind="fifo",
+        pod=None,
+        group="",
+        init=Process(2, 1),
+    )
+    said = Answers(connect, "v3" if newer else "v2", 1, 2, "running", [2], None, None, 0.0, True)
+    return Case(entry, bundle, True, True, False, {place: said})

@@ -1,0 +1,123 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Surroundings: what a host has beside its bundles that decides how a restart ends. Internal to the collection."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import List, NamedTuple, Optional, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes, state
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import unit as systemd
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unit import Unit
+
+_DOCKER_SETTINGS = "/etc/docker/daemon.json"
+# One answer of systemd, which is asked for nothing but names.
+_PATIENCE = 10.0
+
+
+class Surroundings(NamedTuple):
+    """What of_host() in hazards judges.
+
+    ``stops_with`` are the active services that stop with containerd, ``live_restore`` what dockerd is told of that.
+    ``metadata`` is ``missing``, ``damaged`` or None. ``moved`` pairs a directory in use with the one the next start
+    would use. ``without_runc`` is one task (namespace/id) per shim that does not find runc, ``pids_asked`` whether the
+    shims were asked to run it. ``threads`` is how many the unit has. ``full`` says that the state directory has no
+    room; ``mounts_db`` is as in a Case.
+    """
+
+    unit: Optional[Unit] = None
+    stops_with: Tuple[str, ...] = ()
+    live_restore: bool = False
+    metadata: Optional[str] = None
+    moved: Tuple[Tuple[str, str], ...] = ()
+    without_runc: Tuple[str, ...] = ()
+    pids_asked: bool = True
+    threads: int = 0
+    full: bool = False
+    mounts_db: bool = True
+    state_dir: str = ""
+
+
+def observe(daemon: Daemon, cases: List[Case]) -> Surroundings:
+    """Look around, once for all targets.
+
+    Raises ShimError when systemd does not answer in time.
+    """
+    running = daemon.process is not None
+    stops_with = systemd.stops_with(daemon.unit_name, Deadline(_PATIENCE)) if daemon.unit else []
+    place = state.look_at(daemon, 1)
+    answers = [case.best_answers for case in cases if case.live and case.best_answers]
+    return Surroundings(
+        unit=daemon.unit,
+        stops_with=tuple(stops_with),
+        live_restore="docker.service" in stops_with and _live_restore(),
+        metadata=state.metadata_problem(daemon) if running else None,
+        moved=_moved(daemon) if running else (),
+        without_runc=tuple(_without_runc(cases)),
+        pids_asked=not answers or any(one.pids is not None or one.pids_failure for one in answers),
+        threads=_threads(daemon.unit.name) if daemon.unit and daemon.unit.tasks_max is not None else 0,
+        full=place.writable is False,
+        mounts_db=place.mounts_db,
+        state_dir=os.path.realpath(daemon.state_dir),
+    )
+
+
+def _moved(daemon: Daemon) -> Tuple[Tuple[str, str], ...]:
+    """The directories that the next start would look for elsewhere."""
+    after = daemon.configured
+    pairs = [(daemon.state_dir, after.state_dir), (daemon.root_dir, after.root_dir)] if after else []
+    return tuple((now, then) for now, then in pairs if then and os.path.realpath(now) != os.path.realpath(then))
+
+
+def _threads(unit: str) -> int:
+    """The threads of containerd and its shims, for a systemd that does not count them."""
+    return sum(processes.threads(pid) for pid in processes.named("containerd") if processes.in_unit(pid, unit))
+
+
+def _live_restore() -> bool:
+    """Whether dockerd was told to leave its containers alone when it stops."""
+    for pid in processes.named("dockerd"):
+        if {"--live-restore", "--live-restore=true"} & set(processes.arguments(pid)):
+            return True
+    try:
+        with open(_DOCKER_SETTINGS, "rb") as handle:
+            return json.loads(handle.read(1 << 20).decode("utf-8")).get("live-restore") is True
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
+
+
+def _without_runc(cases: List[Case]) -> List[str]:
+    """One live task of every shim of runc's that would not find its runc."""
+    found, seen = [], set()
+    for case in cases:
+        said = case.best_answers
+        if not case.live or not said or not said.shim_pid or said.shim_pid in seen:
+            continue
+        seen.add(said.shim_pid)
+        if "containerd-shim-runc" in (case.runtime_path or "") and not _finds(said.shim_pid, _runtime_binary(case)):
+            found.append("{0}/{1}".format(case.entry.namespace, case.entry.id))
+    return found
+
+
+def _runtime_binary(case: Case) -> str:
+    """The OCI runtime that the bundle's options name: ``binary_name`` of runc's options."""
+    try:
+        name = json.loads(case.bundle.options_json.text()).get("binary_name")
+    except (ValueError, AttributeError, RecursionError):
+        name = None
+    return name if isinstance(name, str) and name else "runc"
+
+
+def _finds(pid: int, name: str) -> bool:
+    """exec.LookPath with the PATH of that process; true where its PATH cannot be read."""
+    if "/" in name:
+        return os.path.exists(name)
+    path = processes.search_path(pid)
+    return path is None or any(os.access(os.path.join(place, name), os.X_OK) for place in path.split(":") if place)
