@@ -48,12 +48,13 @@ def run(stage, origin, target, conditions):
     began = time.monotonic()
     stage.restart()
     column.took = time.monotonic() - began
-    seen = settle(stage, every, foretold["rows"])
+    races = {key: condition.race for condition in conditions if target in condition.racing for key in condition.keys}
+    seen = settle(stage, every, foretold["rows"], races)
     column.journal = stage.journal()
     for condition in conditions:
-        race = condition.race if target in condition.racing else frozenset()
         column.judgements[condition.name] = [
-            compare.judge(foretold["rows"].get(key), seen[key], race) for key in keys[condition.name]
+            compare.judge(foretold["rows"].get(key), seen[key], races.get(key, frozenset()))
+            for key in keys[condition.name]
         ]
     return column
 
@@ -87,12 +88,13 @@ def forecast(stage, target):
     return result
 
 
-def settle(stage, keys, rows):
+def settle(stage, keys, rows, races):
     """What became of every entry: looked at until it is what was foretold, or for as long as anything could change."""
     end = time.monotonic() + PATIENCE
     while True:
         before = look(stage, keys)
-        if all(_as_foretold(rows.get(key), before[key]) for key in keys) or time.monotonic() > end:
+        judged = [compare.judge(rows.get(key), before[key], races.get(key, frozenset())) for key in keys]
+        if not any(one.verdict == "DIFFERS" for one in judged) or time.monotonic() > end:
             break
         time.sleep(0.5)
     # containerd acts on its own after its start, too: what is as foretold has to stay so.
@@ -104,7 +106,3 @@ def look(stage, keys):
     """What is true of every entry now."""
     listed = stage.tasks(NAMESPACES)
     return {(facts["namespace"], facts["id"]): compare.seen(facts, listed) for facts in stage.ask("look", keys=keys)}
-
-
-def _as_foretold(row, one):
-    return compare.judge(row, one).verdict in ("agrees", "unknown")
