@@ -25,7 +25,11 @@ def of_cores(kind: str, arguments: Sequence[str] = ()) -> list[Gate]:
 
 
 LINT = [*STATIC, *of_cores("sanity")]
-LAB = [Gate("lab integration", lab_gates.integration), Gate("lab roll", lab_gates.roll)]
+LAB = [
+    Gate("lab integration", lab_gates.integration),
+    Gate("lab roll", lab_gates.roll),
+    Gate("lab differential", lab_gates.differential),
+]
 ALL = [*LINT, *of_cores("units"), *LAB]
 
 

@@ -14,6 +14,7 @@ from dev.gate import Desk
 # A lab of their own: neither the demo's nor one that somebody has up by hand.
 LAB = "shimtest"
 TESTS = place.ROOT / "tests" / "integration" / "lab"
+DIFFERENTIAL, DIFFERENTIAL_LAB = TESTS.parent / "differential", "shimdiff"
 
 
 def pytest_argv(arguments: Sequence[str]) -> list[str]:
@@ -33,6 +34,14 @@ def integration(desk: Desk) -> str:
     counts = re.findall(r"^=+ (.* in [\d.]+s.*?) =+$", desk.text(), re.MULTILINE)
     skipped = re.findall(r"^SKIPPED .*$", desk.text(), re.MULTILINE)
     return "\n".join([*counts[-1:], *skipped])
+
+
+def differential(desk: Desk) -> str:
+    """Every forecast comes true on the real containerd."""
+    machine.require_root("The lab")
+    env = {**pytest_env(), "SHIMOPS_LAB": DIFFERENTIAL_LAB}
+    desk.run(pytest_argv(["-q", "-ra", str(DIFFERENTIAL)]), cwd=place.ROOT, env=env, timeout=2400)
+    return "\n".join(re.findall(r"^.*\d+ of \d+ (?:cells|examples) agree.*$", desk.text(), re.MULTILINE))
 
 
 def roll(desk: Desk) -> str:

@@ -26,7 +26,16 @@ class Venv:
 
 
 CORE219 = Venv(
-    "core219", ("ansible-core>=2.19,<2.20", "jmespath>=1.0", "protobuf>=4.21", "grpcio>=1.50", "pytest>=8", "PyYAML")
+    "core219",
+    (
+        "ansible-core>=2.19,<2.20",
+        "jmespath>=1.0",
+        "protobuf>=4.21",
+        "grpcio>=1.50",
+        "hypothesis>=6",
+        "pytest>=8",
+        "PyYAML",
+    ),
 )
 CORE221 = Venv("core221", ("ansible-core>=2.21,<2.22", "jmespath>=1.0", "protobuf>=4.21", "pytest>=8"))
 TOOLS = Venv(

@@ -21,10 +21,14 @@ SOCKET = (
     scripted("D6b", "Connect: Internal", answers={"Connect": 13}),
     scripted("D7", "Unimplemented on every version", bootstrap=parameters(3), serves=""),
     scripted("D8", "socket of mode 0000", socket_mode=0),
-    Condition("D9", "another shim listens there, which does not know the task", (
-        bundle("d9-other", GOOD),
-        {**bundle("d9-stray", GOOD, at=f"{SOCKETS}/d9-other"), "shim": None, "shim_of": "d9-other", "known": False},
-    )),
+    Condition(
+        "D9",
+        "another shim listens there, which does not know the task",
+        (
+            bundle("d9-other", GOOD),
+            {**bundle("d9-stray", GOOD, at=f"{SOCKETS}/d9-other"), "shim": None, "shim_of": "d9-other", "known": False},
+        ),
+    ),
     scripted("D10", "answers Connect with garbage", answers={"Connect": "garbage"}),
     scripted("D10b", "answers Connect with a header of 4 GiB", answers={"Connect": "huge"}),
     scripted("D10c", "answers Connect on another stream", answers={"Connect": "other_stream"}),
@@ -47,13 +51,13 @@ ANSWERS = (
     scripted("E8", "task created, not started", answers={"State": {"status": 1}}),
     scripted("E8b", "task paused", answers={"State": {"status": 4}}),
     scripted("E9", "Connect names no task", answers={"Connect": {"shim_pid": 1}}),
-    scripted("E10", "closes the connection at Pids", answers={"Pids": "close"},
-             race=("killed", "reaped"), racing=NEWER),
+    scripted(
+        "E10", "closes the connection at Pids", answers={"Pids": "close"}, race=("killed", "reaped"), racing=NEWER
+    ),
     scripted("E7", "never answers Pids", answers={"Pids": "held"}, hangs=NEWER, release="Pids"),
     scripted("E11", "answers Pids with garbage", answers={"Pids": "garbage"}, hangs=NEWER, release="Pids"),
     scripted("E11b", "answers Pids with a header of 4 GiB", answers={"Pids": "huge"}, hangs=NEWER, release="Pids"),
     scripted("E11c", "answers Pids on another stream", answers={"Pids": "other_stream"}, hangs=NEWER, release="Pids"),
-
 )
 
 CONDITIONS = SOCKET + ANSWERS

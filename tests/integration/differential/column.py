@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One column of the table: all conditions on one host, forecast, one restart from one release into another, compared."""
+"""One column of the table: all conditions on one host, their forecast, one restart or upgrade, and both compared."""
 
 import time
 from dataclasses import dataclass, field

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Seen:
-    """What became of one entry: the outcome, and the task's fate (``kept``, ``killed``, ``unmanaged``, ``gone_before``)."""
+    """What became of one entry: the outcome, and of its task: ``kept``, ``killed``, ``unmanaged`` or ``gone_before``."""
 
     outcome: str
     task: str
@@ -70,7 +70,7 @@ def _passed_over(facts):
 
 
 def judge(foretold, one, race=frozenset()):
-    """Compare a row of shim_probe with what was seen; ``race`` are outcomes that this release chooses from by chance."""
+    """Compare a row of shim_probe with what was seen; from the outcomes ``race`` this release chooses by chance."""
     if foretold is None:
         return Judgement("DIFFERS", {}, one, "it is not in the forecast")
     outcome = foretold["outcome"]

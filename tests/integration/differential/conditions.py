@@ -19,7 +19,7 @@ class Condition:
 
     ``entries`` are made by the agent. A real one has ``begin(host, name)``, which makes containers of containerd's own
     and gives their (namespace, id), and may have ``break_(host, keys)``, done to them when all are there.
-    ``records`` are ids that get a container record, with the runtime's name; ``sandboxes`` get one in the sandbox store.
+    ``records`` are ids that get a container record with that runtime; ``sandboxes`` get one in the sandbox store.
     ``race`` are outcomes that the releases ``racing`` choose from by chance. Into the releases ``hangs`` it needs a
     restart of its own, because that does not end before ``release`` is done: to a FIFO of that name, or to the shim,
     once it was asked for that method.
@@ -48,13 +48,31 @@ def parameters(version=2, protocol="ttrpc", address="{address}", **more):
     return json.dumps({"version": version, "address": address, "protocol": protocol, **more}, separators=(",", ":"))
 
 
-def scripted(name, says, *, bootstrap=None, address="{address}", runtime=SHIM, serves="v2", manner="listens", at=None,
-             answers=None, files=None, race=(), racing=(), hangs=(), release="", record=None, sandbox=False, bundle_id=None,
-             **told):
+def scripted(
+    name,
+    says,
+    *,
+    bootstrap=None,
+    address="{address}",
+    runtime=SHIM,
+    serves="v2",
+    manner="listens",
+    at=None,
+    answers=None,
+    files=None,
+    race=(),
+    racing=(),
+    hangs=(),
+    release="",
+    record=None,
+    sandbox=False,
+    bundle_id=None,
+    **told,
+):
     """A condition of one bundle with a scripted shim.
 
-    ``bootstrap``, ``address`` and ``runtime`` are the texts of bootstrap.json, address and shim-binary-path: None for no
-    such file, a dictionary for what is no plain file, and {address} or {socket} stand for where the shim listens.
+    ``bootstrap``, ``address`` and ``runtime`` are the texts of bootstrap.json, address and shim-binary-path: None for
+    no such file, a dictionary for what is no plain file, and {address} or {socket} stand for where the shim listens.
     """
     identifier = bundle_id or name.lower()
     entry = bundle(identifier, bootstrap, address, runtime, serves, manner, at, answers, files, **told)
@@ -63,8 +81,19 @@ def scripted(name, says, *, bootstrap=None, address="{address}", runtime=SHIM, s
     return Condition(name, says, (entry,), None, None, records, sandboxes, frozenset(race), racing, hangs, release)
 
 
-def bundle(identifier, bootstrap=None, address="{address}", runtime=SHIM, serves="v2", manner="listens", at=None,
-           answers=None, files=None, namespace=NAMESPACE, **told):
+def bundle(
+    identifier,
+    bootstrap=None,
+    address="{address}",
+    runtime=SHIM,
+    serves="v2",
+    manner="listens",
+    at=None,
+    answers=None,
+    files=None,
+    namespace=NAMESPACE,
+    **told,
+):
     """An entry that the agent makes a bundle of; a task lives in it unless ``init`` says otherwise."""
     place = at or f"{SOCKETS}/{identifier.strip('-').replace(' ', '')}"
     named = place if isinstance(place, str) else place[0]
@@ -86,7 +115,9 @@ def _content(what, words):
     if isinstance(what, bytes):
         return {"hex": what.hex()}
     if isinstance(what, dict):
-        return {key: _content(value, words)["text"] if key in ("text", "link") else value for key, value in what.items()}
+        return {
+            key: _content(value, words)["text"] if key in ("text", "link") else value for key, value in what.items()
+        }
     for word, value in words.items():
         what = what.replace(word, value)
     return {"text": what}

@@ -17,20 +17,51 @@ HEALTHY = (
     scripted("A5b", "bootstrap.json version 3, shim speaks both", bootstrap=V3, serves="v2 v3"),
     scripted("A6", "bootstrap.json version 2, shim speaks v3 alone", bootstrap=GOOD, serves="v3"),
     scripted("A6b", "address only, shim speaks v3 alone", serves="v3"),
-    scripted("A7", "gRPC shim, JSON version 2, plain path",
-             bootstrap=parameters(2, "grpc", "{socket}"), address=parameters(2, "grpc", "{socket}"), serves="grpc"),
-    scripted("A8", "gRPC shim, JSON version 3, plain path", race=("killed", "reattached"), racing=("2.1",),
-             bootstrap=parameters(3, "grpc", "{socket}"), address=parameters(3, "grpc", "{socket}"), serves="grpc"),
+    scripted(
+        "A7",
+        "gRPC shim, JSON version 2, plain path",
+        bootstrap=parameters(2, "grpc", "{socket}"),
+        address=parameters(2, "grpc", "{socket}"),
+        serves="grpc",
+    ),
+    scripted(
+        "A8",
+        "gRPC shim, JSON version 3, plain path",
+        race=("killed", "reattached"),
+        racing=("2.1",),
+        bootstrap=parameters(3, "grpc", "{socket}"),
+        address=parameters(3, "grpc", "{socket}"),
+        serves="grpc",
+    ),
     scripted("A9", "shim-binary-path and no container record"),
-    scripted("A10", "workload of a 2.x sandbox, container record", bootstrap=V3, address=None, runtime=None, serves="v3",
-             files={"sandbox": "pause"}, record=RUNTIME),
-    scripted("A11", "workload of a 2.x sandbox, no container record", bootstrap=V3, address=None, runtime=None,
-             serves="v3", files={"sandbox": "pause"}),
+    scripted(
+        "A10",
+        "workload of a 2.x sandbox, container record",
+        bootstrap=V3,
+        address=None,
+        runtime=None,
+        serves="v3",
+        files={"sandbox": "pause"},
+        record=RUNTIME,
+    ),
+    scripted(
+        "A11",
+        "workload of a 2.x sandbox, no container record",
+        bootstrap=V3,
+        address=None,
+        runtime=None,
+        serves="v3",
+        files={"sandbox": "pause"},
+    ),
     scripted("A11b", "address only, neither shim-binary-path nor container record", runtime=None),
-    Condition("A12", "two bundles of one shim", (
-        bundle("a12-first", GOOD),
-        {**bundle("a12-second", GOOD, at=f"{SOCKETS}/a12-first"), "shim": None, "shim_of": "a12-first"},
-    )),
+    Condition(
+        "A12",
+        "two bundles of one shim",
+        (
+            bundle("a12-first", GOOD),
+            {**bundle("a12-second", GOOD, at=f"{SOCKETS}/a12-first"), "shim": None, "shim_of": "a12-first"},
+        ),
+    ),
 )
 
 DAMAGED = (
@@ -46,8 +77,7 @@ DAMAGED = (
     scripted("B6", "unknown keys", bootstrap=parameters(2, capabilities=[0], more={"a": 1})),
     scripted("B6b", "keys in upper case", bootstrap='{"VERSION":2,"Address":"{address}","pROTOCOL":"ttrpc"}'),
     scripted("B6c", "trailing newline", bootstrap=GOOD + "\n"),
-    scripted("B6d", "the same key twice, the last one good",
-             bootstrap='{"address":"unix:///nowhere",' + GOOD[1:]),
+    scripted("B6d", "the same key twice, the last one good", bootstrap='{"address":"unix:///nowhere",' + GOOD[1:]),
     scripted("B6e", "the same key twice, the last one bad", bootstrap=GOOD[:-1] + ',"address":"unix:///nowhere"}'),
     scripted("B6f", "characters escaped", bootstrap=GOOD.replace("unix", "\\u0075nix")),
     scripted("B7", "trailing junk", bootstrap=GOOD + "x"),
@@ -72,8 +102,9 @@ DAMAGED = (
     scripted("B17c", "a link to an empty file", bootstrap={"link": "kept"}, files={"kept": ""}),
     scripted("B18", "address of an unknown scheme", bootstrap=parameters(2, address="tcp://127.0.0.1:1")),
     scripted("B18b", "no address", bootstrap=parameters(2, address="")),
-    scripted("B18c", "address longer than a socket's name may be",
-             bootstrap=parameters(2, address="unix:///" + "a" * 200)),
+    scripted(
+        "B18c", "address longer than a socket's name may be", bootstrap=parameters(2, address="unix:///" + "a" * 200)
+    ),
     scripted("B19", "gRPC with a unix:// prefix", bootstrap=parameters(3, "grpc"), serves="grpc"),
 )
 
@@ -95,8 +126,14 @@ ALL = ("1.6", "1.7", "2.1")
 FIFOS = (
     scripted("B20", "a FIFO", bootstrap={"fifo": True}, hangs=("2.1",), release="bootstrap.json"),
     scripted("C10", "address is a FIFO", address={"fifo": True}, hangs=ALL, release="address"),
-    scripted("C10b", "address is a FIFO, and a good bootstrap.json", bootstrap=GOOD, address={"fifo": True},
-             hangs=("1.6", "1.7"), release="address"),
+    scripted(
+        "C10b",
+        "address is a FIFO, and a good bootstrap.json",
+        bootstrap=GOOD,
+        address={"fifo": True},
+        hangs=("1.6", "1.7"),
+        release="address",
+    ),
 )
 
 CONDITIONS = HEALTHY + DAMAGED + MISSING + FIFOS

@@ -25,7 +25,9 @@ class Tried:
 def fuzz(stage, release, count, number):
     """So many examples in batches; what came of each."""
     wanted = examples(release, count, number)
-    return [one for start in range(0, len(wanted), BATCH) for one in through(stage, release, wanted[start : start + BATCH])]
+    return [
+        one for start in range(0, len(wanted), BATCH) for one in through(stage, release, wanted[start : start + BATCH])
+    ]
 
 
 def through(stage, release, batch):
@@ -39,7 +41,9 @@ def shrink(stage, release, tried):
     """The smallest example that disagrees as that one does, as far as a few rounds get."""
     for _ in range(ROUNDS):
         smaller = sorted(set(_smaller(tried.example)), key=lambda one: one.size())[:BATCH]
-        differing = [one for one in through(stage, release, smaller) if one.judgement.verdict == "DIFFERS"] if smaller else []
+        differing = (
+            [one for one in through(stage, release, smaller) if one.judgement.verdict == "DIFFERS"] if smaller else []
+        )
         if not differing:
             break
         tried = min(differing, key=lambda one: one.example.size())
@@ -70,8 +74,10 @@ def tell(release, number, tried):
     for one in sorted(tried, key=lambda one: one.example.size()):
         judgement = one.judgement
         if judgement.verdict == "DIFFERS":
-            lines.append(f"release {release} seed {number}: foretold {judgement.foretold.get('outcome')} "
-                         f"({judgement.foretold.get('rule')}: {judgement.foretold.get('reason')}), {judgement.why}")
+            lines.append(
+                f"release {release} seed {number}: foretold {judgement.foretold.get('outcome')} "
+                f"({judgement.foretold.get('rule')}: {judgement.foretold.get('reason')}), {judgement.why}"
+            )
             lines += [f"    {name} {getattr(one.example, name)!r}" for name in (*FILES, "serves")]
     return "\n".join(lines)
 
@@ -83,5 +89,7 @@ def counts(release, number, tried):
     for one in tried:
         outcomes[one.judgement.seen.outcome] = outcomes.get(one.judgement.seen.outcome, 0) + 1
     spread = ", ".join(f"{outcomes[name]} {name}" for name in sorted(outcomes))
-    return (f"{release}: {len(tried) - kinds['DIFFERS']} of {len(tried)} examples agree, {kinds['unknown']} foretold as "
-            f"unknown (seed {number}; {spread})")
+    return (
+        f"{release}: {len(tried) - kinds['DIFFERS']} of {len(tried)} examples agree, {kinds['unknown']} foretold as "
+        f"unknown (seed {number}; {spread})"
+    )

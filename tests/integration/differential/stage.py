@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A lab host as the differential test uses it: any release at any time, an agent inside, restarts of the real unit."""
 
+import concurrent.futures
 import contextlib
 import io
 import json
@@ -30,6 +31,10 @@ PATIENCE = 400
 #: The releases that the lab's release lines stand for.
 VERSIONS = {"1.6": "1.6.20", "1.7": "1.7.24", "2.1": "2.1.9"}
 
+# Debian moved the unit from /lib to /usr/lib, which are one directory on a host.
+UNPACK = """dpkg-deb --fsys-tarfile "$1" |
+tar -x -C "$2" --transform 's,^./lib/,./usr/lib/,' --wildcards ./usr/bin '*/containerd.service'
+"""
 # What the package transaction does with the files of a release: old ones go, new ones are renamed into place.
 SWAP = """
 tree=$1/$2 config=$3
@@ -61,8 +66,7 @@ class Stage:
         for release in releases:
             tree = self.host.path(f"{PLACE}/trees/{release}")
             tree.mkdir()
-            pipe = 'dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --transform "s,^./lib/,./usr/lib/," --wildcards ./usr/bin "*/containerd.service"'
-            run(["sh", "-c", pipe, "unpack", Cache().package(release), tree], f"Unpacking containerd {release}")
+            run(["sh", "-c", UNPACK, "unpack", Cache().package(release), tree], f"Unpacking containerd {release}")
         # What the host came with is what the first swap replaces.
         self.host.script('(cd "$1/trees/$2"; find . -type f) > "$1/trees/now"', PLACE, self.host.release)
 
@@ -137,6 +141,13 @@ class Stage:
         """What containerd has logged since its last start."""
         show = "journalctl -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show --value -p InvocationID containerd)"
         return self.host.run(["sh", "-c", show], check=False).stdout
+
+
+def together(work, things):
+    """``work`` on all of them at once; what it gives, in their order."""
+    things = list(things)
+    with concurrent.futures.ThreadPoolExecutor(len(things)) as pool:
+        return list(pool.map(work, things))
 
 
 def _library():

@@ -4,8 +4,15 @@
 """The table: a condition a line, a restart or an upgrade a column."""
 
 WORDS = {
-    "reattached": "R", "killed": "K", "dropped": "D", "reaped": "L", "orphaned": "O", "retained": "B", "skipped": "S",
-    "hangs": "H", "runtime_absent": "P",
+    "reattached": "R",
+    "killed": "K",
+    "dropped": "D",
+    "reaped": "L",
+    "orphaned": "O",
+    "retained": "B",
+    "skipped": "S",
+    "hangs": "H",
+    "runtime_absent": "P",
 }
 LEGEND = (
     "R reattached  K killed  D dropped  L reaped  O orphaned  B retained  S skipped  H hangs  P runtime absent",
@@ -34,7 +41,10 @@ def text(conditions, columns):
     """The whole table, legend and counts."""
     rows = [("", *(column.name for column in columns), "condition")]
     for condition in conditions:
-        cells = [cell(column.judgements[condition.name]) if column.judgements.get(condition.name) else "" for column in columns]
+        cells = [
+            cell(column.judgements[condition.name]) if column.judgements.get(condition.name) else ""
+            for column in columns
+        ]
         rows.append((condition.name, *cells, condition.says))
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip() for row in rows]
@@ -48,8 +58,13 @@ def counts(columns):
     for judgements in cells:
         verdicts = {judgement.verdict for judgement in judgements}
         kinds[
-            "differ" if "DIFFERS" in verdicts else "unknown" if "unknown" in verdicts
-            else "races" if "race" in verdicts else "agree"
+            "differ"
+            if "DIFFERS" in verdicts
+            else "unknown"
+            if "unknown" in verdicts
+            else "races"
+            if "race" in verdicts
+            else "agree"
         ] += 1
     return (
         f"{len(cells) - kinds['differ']} of {len(cells)} cells agree: "
@@ -72,7 +87,9 @@ def _tell(column, condition, one):
     facts, foretold = one.seen.facts, one.foretold
     head = f"{one.verdict} {condition.name} {column.name} ({condition.says}): {one.why}; task {one.seen.task}"
     yield head
-    yield "    foretold " + " ".join(f"{key}={foretold.get(key)!r}" for key in ("outcome", "task", "client", "at_risk", "rule", "reason", "answers"))
+    yield "    foretold " + " ".join(
+        f"{key}={foretold.get(key)!r}" for key in ("outcome", "task", "client", "at_risk", "rule", "reason", "answers")
+    )
     if one.verdict == "DIFFERS":
         yield f"    seen {facts}"
         yield from (f"    | {line}" for line in column.journal.splitlines() if facts["id"] in line)

@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The agent in the host: one request per line of JSON on standard input, one answer per line on standard output.
 
-    make     entries of the state directory, with their shims
-    record   what is true of these tasks now
-    look     what became of them since
-    held     wait until a method of a shim was called that many times more; then nothing is answered before ``release``
-    probe    the forecast, by the real module
+make     entries of the state directory, with their shims
+record   what is true of these tasks now
+look     what became of them since
+held     wait until a method of a shim was called that many times more; then nothing is answered before ``release``
+probe    the forecast, by the real module
 """
 
 import json
@@ -129,7 +129,11 @@ class Agent:
     def do_probe(self, options):
         """The module's result."""
         done = subprocess.run(
-            [sys.executable, "-m", "inside.probe"], input=json.dumps(options), capture_output=True, text=True, check=False
+            [sys.executable, "-m", "inside.probe"],
+            input=json.dumps(options),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode in (0, 1) and done.stdout.startswith("\n{"), done.stdout + done.stderr
         return json.loads(done.stdout)

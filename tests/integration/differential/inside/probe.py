@@ -7,6 +7,7 @@ import json
 import sys
 
 from ansible.module_utils.testing import patch_module_args
+
 from ansible_collections.shimops.containerd.plugins.modules import shim_probe
 
 with patch_module_args(json.load(sys.stdin)):

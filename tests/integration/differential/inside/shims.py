@@ -19,6 +19,7 @@ import threading
 
 import grpc_shim
 import scripted_shim
+
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
 
 METHODS = ("Connect", "State", "Pids", "Delete", "Shutdown")
