@@ -122,7 +122,7 @@ def stories(fleet, hosts):
             return dict.fromkeys(world.tasks(host), name)
 
         try:
-            return story.tell(fleet, hosts, make, restart_timeout=60)
+            return story.tell(fleet, hosts, make)
         finally:
             play.together(hosts.values(), lambda host: host.script(CLEAN, UNITS))
 
