@@ -97,11 +97,10 @@ def judge(case: Case, load: Load, load_timeout: float) -> Forecast:
     task = (load.task or _TASK[outcome]) if case.live else "gone_before"
     client = _client(case)
     at_risk = case.live and (task != "kept" or client != "keeps")
-    said = case.best_answers
-    if case.live and not at_risk and said and slow(said, load_timeout):
+    if case.live and not at_risk and slow(load.waited, load_timeout):
         at_risk = True
         reason = "its shim took {0:.1f} s to answer, more than half of the {1:g} s that containerd waits".format(
-            said.elapsed, load_timeout
+            load.waited, load_timeout
         )
     elif case.live and task == "kept" and client == "deletes":
         reason = "it is created but not started: CRI deletes such a task when containerd comes back"

@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import (
-    DEADLINE_EXCEEDED,
+    BROKEN,
     NOT_FOUND,
     OK,
-    UNAVAILABLE,
+    TOO_LITTLE_TIME,
     UNIMPLEMENTED,
     Answers,
 )
@@ -30,13 +30,17 @@ _NOBODY = ("D1", "D2")
 
 
 class Load(NamedTuple):
-    """How the load of one bundle ends. ``task`` is what becomes of a live task where the outcome does not tell it."""
+    """How the load of one bundle ends. ``task`` is what becomes of a live task where the outcome does not tell it.
+
+    ``waited`` is how many seconds the shim took for what a containerd of this class waits for.
+    """
 
     outcome: str
     rule: str
     reason: str
     delay: float = 0.0
     task: Optional[str] = None
+    waited: float = 0.0
 
 
 def failed(rule: str, reason: str, outcome: str = "killed", delay: float = 0.0) -> Load:
@@ -74,7 +78,10 @@ def _asked(case: Case, params: Params, place: Endpoint, name: str, load_timeout:
     refusal = _connect(params, said, name)
     if refusal:
         return refusal
-    good = Load("reattached", _healthy(case, params, said), "its shim answers", _delay(said, load_timeout))
+    # 1.6 does not ask Pids.
+    waited = said.greeted if name == "V16" else said.elapsed
+    delay = waited if slow(waited, load_timeout) else _USUAL_DELAY
+    good = Load("reattached", _healthy(case, params, said), "its shim answers", delay, waited=waited)
     foreign = _foreign(case, said)
     if name == "V16":
         return good._replace(rule="D9", reason=foreign, task="unmanaged") if foreign else good
@@ -146,7 +153,7 @@ def _pids(case: Case, said: Answers, name: str, load_timeout: float, good: Load)
     if said.pids is None and said.pids_failure is None:
         return good._replace(reason="its shim answers Connect; Pids was not asked")
     code, reason = said.pids_failure or (None, "")
-    if said.pids is None and code in (DEADLINE_EXCEEDED, UNAVAILABLE):
+    if said.pids is None and code in (TOO_LITTLE_TIME, BROKEN):
         return Load("unknown", "E7", "its shim answers Connect, and then: {0}".format(reason))
     if said.pids is None and code is None:
         if at_least(name, "V23c"):
@@ -170,14 +177,12 @@ def _pids(case: Case, said: Answers, name: str, load_timeout: float, good: Load)
     return Load("orphaned", "E4", "its shim answers Connect but cannot list processes: {0}".format(reason))
 
 
-def slow(said: Answers, load_timeout: float) -> bool:
-    """Whether a shim that answered took so long that it may not do so the next time."""
-    return said.elapsed > load_timeout / 2
+def slow(waited: float, load_timeout: float) -> bool:
+    """Whether a shim that answered took so long that it may not do so the next time.
 
-
-def _delay(said: Answers, load_timeout: float) -> float:
-    """What a shim that answers costs containerd's start. We ask many at once, so only a slow one's own time counts."""
-    return said.elapsed if slow(said, load_timeout) else _USUAL_DELAY
+    We ask many at once, so less than that says nothing of what it costs containerd's start.
+    """
+    return waited > load_timeout / 2
 
 
 def _healthy(case: Case, params: Params, said: Answers) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Seen:
-    """What became of one entry: the outcome, and of its task: ``kept``, ``killed``, ``unmanaged`` or ``gone_before``."""
+    """What became of one entry, and of its task: ``kept``, ``killed``, ``unmanaged`` or ``gone_before``."""
 
     outcome: str
     task: str
