@@ -61,12 +61,13 @@ def _stops_with(host):
 
 def _docker(host):
     """What stands for dockerd: it stops its containers when it is stopped."""
-    stop = f"ExecStop=/usr/bin/ctr -n moby task kill -s KILL moby1\n{SLEEPS}"
-    text = "[Unit]\nBindsTo=containerd.service\nAfter=containerd.service\n" + stop.replace(SLEEPS, "")
-    _service(host, "docker.service", text.replace("ExecStop", SLEEPS + "ExecStop"))
-    host.run(
-        ["ctr", "-n", "moby", "run", "-d", "--null-io", "--rootfs", recipe.ROOTFS, "moby1", "/bin/sleep", "100000"]
-    )
+    stop = "ExecStop=/usr/bin/ctr -n moby task kill -s KILL moby1\n"
+    text = "[Unit]\nBindsTo=containerd.service\nAfter=containerd.service\n" + SLEEPS + stop
+    _service(host, "docker.service", text)
+
+
+def _moby_container(host):
+    host.run(["ctr", "-n", "moby", "run", "-d", "--null-io", "--rootfs", recipe.ROOTFS, "moby1", "/bin/sleep", "9999"])
 
 
 def _live_restore(host):
@@ -108,6 +109,7 @@ OUTCOMES = {
     "metadata_missing": ("orphaned", {"unmanaged"}),
     "metadata_damaged": ("runtime_absent", {"unmanaged"}),
 }
+PREPARE = {"docker": _moby_container}
 IDS = {"docker": "stops_with"}
 WARNINGS = {"live_restore": {"stops_with", "tasks_max"}, "state_full": {"state_full"}}
 
@@ -122,7 +124,7 @@ def stories(fleet, hosts):
             return dict.fromkeys(world.tasks(host), name)
 
         try:
-            return story.tell(fleet, hosts, make)
+            return story.tell(fleet, hosts, make, PREPARE.get(name, lambda host: None))
         finally:
             play.together(hosts.values(), lambda host: host.script(CLEAN, UNITS))
 
@@ -169,7 +171,9 @@ class TestHazard:
 
     def test_gone_through_with_it_comes_as_foretold(self, seen, name, concerned):
         assert seen.after.daemon != seen.before.daemon
-        fates = {seen.fates.get(key) for key in concerned if key in seen.fates}
+        # 1.6 goes on listing a task that has ended.
+        ended = {key for key, fate in seen.fates.items() if fate.startswith("listed as None")}
+        fates = {"killed" if key in ended else fate for key, fate in seen.fates.items() if key in concerned}
         assert fates and fates <= OUTCOMES[name][1], seen.fates
         for key, fate in seen.fates.items():
             assert key in concerned or fate == "kept"
