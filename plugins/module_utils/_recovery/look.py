@@ -207,7 +207,7 @@ def _with_runtime(case: Case, records: Dict[str, Optional[Dict[str, str]]], daem
     if not name:
         return case
     binary = runtime.find(name, daemon)
-    installed = releases.classify(daemon.installed)
+    installed, running = releases.classify(daemon.installed), releases.classify(daemon.running)
     packaged = installed and binary.path and os.path.dirname(binary.path) == os.path.dirname(daemon.executable or "")
     return case._replace(
         runtime=name.decode("utf-8", "replace"),
@@ -215,7 +215,15 @@ def _with_runtime(case: Case, records: Dict[str, Optional[Dict[str, str]]], daem
         runtime_path=binary.path,
         shipped_by=installed.name if packaged and releases.ships(installed.name, binary.path) else None,
         shim_runs=runtime.runs(binary.path),
+        packaged_path=_brought(None if binary.path else runtime.packaged(name, daemon), installed),
+        runc_found=runtime.finds(case.bundle.runtime.text() or "runc", daemon),
+        stored_by=running.name if running else None,
     )
+
+
+def _brought(path: Optional[str], installed: Optional[ReleaseClass]) -> Optional[str]:
+    """A path of a package where the installed release has nothing, so that another one can bring it."""
+    return path if path and installed and not releases.ships(installed.name, path) else None
 
 
 def _in_store(identifier: str, store: Optional[Set[str]]) -> Optional[bool]:

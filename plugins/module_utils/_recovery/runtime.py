@@ -48,6 +48,24 @@ def find(runtime: bytes, daemon: Daemon) -> Binary:
     return Binary(True, beside if _exists(beside) else None)
 
 
+def packaged(runtime: bytes, daemon: Daemon) -> Optional[str]:
+    """Where a package of containerd would put the shim binary of a runtime; None for one that is no package's."""
+    path, place = os.fsdecode(runtime), os.path.dirname(daemon.executable or "")
+    if "." in path and "/" not in path:
+        path = os.path.join(place, "containerd-shim-{0}-{1}".format(*path.split(".")[-2:]))
+    return path if place and os.path.dirname(path) == place else None
+
+
+def finds(name: str, daemon: Daemon) -> Optional[bool]:
+    """Whether what containerd starts would find this program; None when its PATH is not known."""
+    if name.startswith("/"):
+        return _exists(name)
+    if daemon.process is None:
+        return None
+    places = (processes.search_path(daemon.process.pid) or "").split(":")
+    return any(place and os.access(os.path.join(place, name), os.X_OK) for place in places)
+
+
 def runs(path: Optional[str]) -> Optional[bool]:
     """Whether a shim binary can be executed, by its mode and by the mount it lies on; None when there is none."""
     if path is None:

@@ -104,5 +104,8 @@ def settle(stage, keys, rows, races):
 
 def look(stage, keys):
     """What is true of every entry now."""
-    listed = stage.tasks(NAMESPACES)
-    return {(facts["namespace"], facts["id"]): compare.seen(facts, listed) for facts in stage.ask("look", keys=keys)}
+    listed, log = stage.tasks(NAMESPACES), stage.journal()
+    return {
+        (facts["namespace"], facts["id"]): compare.seen(facts, listed, log=log)
+        for facts in stage.ask("look", keys=keys)
+    }

@@ -25,8 +25,12 @@ class Judgement:
     why: str = ""
 
 
-def seen(facts, listed, hanging=False):
-    """Put the agent's facts of one entry into words. ``listed`` is containerd's task list, or None when it has none."""
+def seen(facts, listed, hanging=False, log=""):
+    """Put the agent's facts of one entry into words.
+
+    ``listed`` is containerd's task list, or None when it has none; ``log`` what it has logged, for shims that are not
+    ours: nobody else can tell what was asked of them.
+    """
     key = facts["namespace"], facts["id"]
     # Whoever lists the tasks makes containerd ask the shim of each for its state, also when the shim has no such task.
     managed = listed is not None and (key in listed or "State" in (facts["calls"] or ()))
@@ -34,6 +38,13 @@ def seen(facts, listed, hanging=False):
     if facts["was_live"]:
         kept = listed is not None and key in listed
         task = ("kept" if kept else "unmanaged") if facts["lives"] else "killed"
+    if facts["calls"] is None:
+        lines = [line for line in log.splitlines() if f"id={key[1]} " in f"{line} "]
+        facts = {
+            **facts,
+            "leaked": any("cleaning leaked shim process" in line for line in lines),
+            "cleaned": any("cleaning up after shim disconnected" in line for line in lines),
+        }
     return Seen(_outcome(facts, listed, managed, hanging), task, {**facts, "listed": managed})
 
 
@@ -49,16 +60,17 @@ def _outcome(facts, listed, managed, hanging):
     asked, deletes = facts["calls"], facts["deletes"]
     if not asked and not deletes and _passed_over(facts):
         return "skipped"
-    refused = "Delete" in asked if asked is not None else facts["shim_listens"] and facts["lives"]
+    refused = "Delete" in asked if asked is not None else facts["leaked"]
     return "orphaned" if refused else "retained"
 
 
 def _removed(facts):
     """The bundle is gone: which of the three ways is told by what containerd asked of the shim and of its binary."""
     if facts["calls"] is None:
-        if facts["was_live"]:
-            return "dropped" if facts["lives"] else "killed"
-        return "reaped"
+        if facts["leaked"]:
+            return "reaped"
+        # The shim's delete is run, and kills, or there is nothing left of its means to kill.
+        return "killed" if facts["cleaned"] and not facts["lives"] else "dropped"
     if "Delete" in facts["calls"]:
         return "reaped"
     return "killed" if facts["deletes"] else "dropped"
