@@ -23,6 +23,6 @@ def fuzz(words: Sequence[str]) -> int:
     seed = random.randrange(1 << 32) if asked.seed is None else asked.seed
     tests = lab_gates.DIFFERENTIAL / "test_fuzz.py"
     chosen = [f"{tests}::test_examples[{release}]" for release in RELEASES if asked.release in (None, release)]
-    options = ["-q", "--examples", str(asked.count), "--fuzz-seed", str(seed)]
+    options = ["-q", "--tb=short", "--examples", str(asked.count), "--fuzz-seed", str(seed)]
     env = {**lab_gates.pytest_env(), "SHIMOPS_LAB": os.environ.get("SHIMOPS_LAB") or lab_gates.DIFFERENTIAL_LAB}
     return process.run(lab_gates.pytest_argv([*options, *chosen]), env=env, cwd=place.ROOT)

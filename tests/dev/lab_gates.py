@@ -40,7 +40,7 @@ def differential(desk: Desk) -> str:
     """Every forecast comes true on the real containerd."""
     machine.require_root("The lab")
     env = {**pytest_env(), "SHIMOPS_LAB": DIFFERENTIAL_LAB}
-    desk.run(pytest_argv(["-q", "-ra", str(DIFFERENTIAL)]), cwd=place.ROOT, env=env, timeout=2400)
+    desk.run(pytest_argv(["-q", "-ra", "--tb=short", str(DIFFERENTIAL)]), cwd=place.ROOT, env=env, timeout=2400)
     return "\n".join(re.findall(r"^.*\d+ of \d+ (?:cells|examples) agree.*$", desk.text(), re.MULTILINE))
 
 

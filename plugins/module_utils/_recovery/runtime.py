@@ -58,7 +58,7 @@ def packaged(runtime: bytes, daemon: Daemon) -> Optional[str]:
 
 def finds(name: str, daemon: Daemon) -> Optional[bool]:
     """Whether what containerd starts would find this program; None when its PATH is not known."""
-    if name.startswith("/"):
+    if name.startswith("/") or "\0" in name:
         return _exists(name)
     if daemon.process is None:
         return None

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from differential import catalogue, column, hangs, table  # after the path that leads to it
+from differential import catalogue, column, hangs, hosts, table  # after the path that leads to it
 from differential.stage import Stage, together
 from lab.fleet import Fleet
 
@@ -31,8 +31,10 @@ def stages():
     found = {host.release for host in fleet.hosts.values()}
     if not found.issuperset(catalogue.RELEASES):
         fleet.up(hosts=len(catalogue.RELEASES), releases=list(catalogue.RELEASES), plain=0, pods=0)
-    hosts = {host.release: host for host in reversed(fleet.hosts.values())}
-    ready = {release: Stage(fleet, hosts[release]) for release in catalogue.RELEASES}
+    first = {}
+    for host in fleet.hosts.values():
+        first.setdefault(host.release, host)
+    ready = {release: Stage(fleet, first[release]) for release in catalogue.RELEASES}
     try:
         together(lambda stage: stage.make_ready(catalogue.RELEASES), ready.values())
         yield ready
@@ -57,7 +59,9 @@ def columns(request, stages):
             if origin == target:
                 hung = hangs.run(stages[release], release, catalogue.CONDITIONS)
                 ran[-1].judgements.update(hung.judgements)
-                ran[-1].journal += hung.journal
+                by_host, journal = hosts.run(stages[release], release)
+                ran[-1].judgements.update(by_host)
+                ran[-1].journal += hung.journal + journal
         return ran
 
     found = {(one.origin, one.target): one for ran in together(run, catalogue.RELEASES) for one in ran}
@@ -69,7 +73,7 @@ def pytest_terminal_summary(terminalreporter, config):
     columns = config.stash.get(COLUMNS, None)
     if columns:
         terminalreporter.section("forecast and restart")
-        for line in (table.text(catalogue.CONDITIONS, columns), "", table.differences(catalogue.CONDITIONS, columns)):
+        for line in (table.text(catalogue.ROWS, columns), "", table.differences(catalogue.ROWS, columns)):
             terminalreporter.write_line(line)
         for one in columns:
             terminalreporter.write_line(
