@@ -21,12 +21,12 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.dial 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.grpc_channel import GrpcChannel, GrpcMissing
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
-from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.channel import Channel
+from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.channel import Channel, HungUp
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.status import task_status_name
 
 OK, NOT_FOUND, UNIMPLEMENTED = 0, 5, 12
 #: What no shim can have answered.
-TOO_LITTLE_TIME, BROKEN = -1, -2
+TOO_LITTLE_TIME, BROKEN, CLOSED = -1, -2, -3
 SERVICES = {"v3": "containerd.task.v3.Task", "v2": "containerd.task.v2.Task"}
 # More waiting threads than this cost more than they save.
 _AT_ONCE = 256
@@ -53,7 +53,8 @@ class Answers(NamedTuple):
     ``connect`` has a Reply per service version; ``service`` is the newest version that knows Connect;
     ``failure`` is (rule, reason) when no usable answer came, ``asked`` false when that says nothing of the shim;
     ``pids`` is None unless the shim listed them, with ``pids_failure`` (code, reason) when it should have and did not:
-    the code is None for silence, TOO_LITTLE_TIME when it cannot be called that, and BROKEN when the connection broke.
+    the code is None for silence, TOO_LITTLE_TIME when it cannot be called that, CLOSED when the shim hung up, and
+    BROKEN for what is no answer.
     ``state_code`` is the status State ended with, None when it was not asked. ``elapsed`` is how long Connect and Pids
     took, ``greeted`` Connect alone, in seconds.
     """
@@ -139,6 +140,8 @@ class _Conversation:
         except DeadlineExceeded:
             code = None if fair else TOO_LITTLE_TIME
             self.answers = self.answers._replace(pids_failure=(code, "no answer to Pids"))
+        except HungUp as error:
+            self.answers = self.answers._replace(pids_failure=(CLOSED, error.problem))
         except ShimError as error:
             self.answers = self.answers._replace(pids_failure=(BROKEN, error.problem))
         self.answers = self.answers._replace(elapsed=self.answers.elapsed + clock.elapsed())

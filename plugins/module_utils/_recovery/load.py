@@ -13,6 +13,7 @@ from typing import NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import (
     BROKEN,
+    CLOSED,
     NOT_FOUND,
     OK,
     TOO_LITTLE_TIME,
@@ -155,6 +156,8 @@ def _pids(case: Case, said: Answers, name: str, load_timeout: float, good: Load)
     code, reason = said.pids_failure or (None, "")
     if said.pids is None and code in (TOO_LITTLE_TIME, BROKEN):
         return Load("unknown", "E7", "its shim answers Connect, and then: {0}".format(reason))
+    if code == CLOSED:
+        return failed("D5", "its shim answers Connect and hangs up when it is asked Pids")
     if said.pids is None and code is None:
         if at_least(name, "V23c"):
             return good._replace(rule="E7", reason="its shim does not answer Pids", delay=load_timeout)

@@ -13,6 +13,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._errors import 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import ledger, processes, unix_sockets
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import (
     BROKEN,
+    CLOSED,
     NOT_FOUND,
     TOO_LITTLE_TIME,
     Answers,
@@ -135,7 +136,7 @@ def _lists(said: Answers, pid: int) -> bool:
 
     One that cannot run ``runc ps`` lists nothing of any task (recovery-spec E4); then its State has to do.
     """
-    if said.pids_failure and said.pids_failure[0] not in (None, NOT_FOUND, TOO_LITTLE_TIME, BROKEN):
+    if said.pids_failure and said.pids_failure[0] not in (None, NOT_FOUND, TOO_LITTLE_TIME, BROKEN, CLOSED):
         return said.status in ("created", "running", "paused", "pausing")
     return pid in (said.pids or [])
 

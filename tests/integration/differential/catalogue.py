@@ -17,7 +17,7 @@ PAIRS = tuple((release, release) for release in RELEASES) + tuple(
 
 
 def cells():
-    """Every cell: (origin, target, condition). What hangs a start, and what is of a host, is tried in restarts alone."""
+    """Every cell: (origin, target, condition). What hangs a start and what is of a host is tried in restarts alone."""
     return [
         (origin, target, condition)
         for origin, target in PAIRS

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import BROKEN, TOO_LITTLE_TIME
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import BROKEN, CLOSED, TOO_LITTLE_TIME
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import File
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import (
     forecast,
@@ -100,6 +100,13 @@ def test_what_nobody_could_say_is_unknown(heard, known, rule):
 @pytest.mark.parametrize("name", CLASSES[1:])
 def test_a_connection_that_broke_at_pids_is_unknown_to_every_class_that_asks(name):
     assert told(said("v2", pids=None, pids_failure=(BROKEN, "closed")), name).outcome == "unknown"
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_shim_that_hangs_up_at_pids_is_taken_for_dead_by_every_class_that_asks(name):
+    found = told(said("v2", pids=None, pids_failure=(CLOSED, "closed the connection")), name)
+    # 1.6 does not ask.
+    assert (found.outcome, found.at_risk) == (("reattached", False) if name == "V16" else ("killed", True))
 
 
 def test_a_record_that_nobody_listed_is_unknown_only_where_it_matters():
