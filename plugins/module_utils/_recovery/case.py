@@ -23,9 +23,8 @@ class Case(NamedTuple):
     installed release ``shipped_by`` brought, or nobody knows who; ``shim_runs`` whether it can be executed;
     ``packaged_path`` is where it would be when there is none and a package could bring it. ``runc_found`` is whether
     the OCI runtime is there that the shim's delete would call. ``stored_by`` is the class of the running containerd,
-    which keeps the sandbox store.
-    ``writable`` and ``nodev`` speak of the bundle's file system, ``mounts_db`` of containerd's own file beside the
-    bundles, ``cwd`` of containerd.
+    which keeps the sandbox store. ``writable``, ``takes_names`` and ``nodev`` speak of the bundle's file system,
+    ``mounts_db`` of containerd's own file beside the bundles, ``cwd`` of containerd.
     """
 
     entry: Entry
@@ -42,6 +41,7 @@ class Case(NamedTuple):
     runc_found: Optional[bool] = None
     stored_by: Optional[str] = None
     writable: Optional[bool] = None
+    takes_names: Optional[bool] = None
     nodev: Optional[bool] = None
     mounts_db: bool = True
     cwd: str = "/"

@@ -167,7 +167,7 @@ def _log(case: Case) -> Optional[Load]:
     kind = case.bundle.log_kind
     if kind in _NO_LOG:
         return failed("H10", _NO_LOG[kind])
-    if kind == "absent" and case.writable is False:
+    if kind == "absent" and case.takes_names is False:
         return failed("H10", "it has no log, and none can be made: the file system of the bundle is full or read-only")
     if kind == "device" and case.nodev is not False:
         return failed(

@@ -51,9 +51,7 @@ ANSWERS = (
     scripted("E8", "task created, not started", answers={"State": {"status": 1}}),
     scripted("E8b", "task paused", answers={"State": {"status": 4}}),
     scripted("E9", "Connect names no task", answers={"Connect": {"shim_pid": 1}}),
-    scripted(
-        "E10", "closes the connection at Pids", answers={"Pids": "close"}, race=("killed", "reaped"), racing=NEWER
-    ),
+    scripted("E10", "closes the connection at Pids", answers={"Pids": "close"}),
     scripted("E7", "never answers Pids", answers={"Pids": "held"}, hangs=NEWER, release="Pids"),
     scripted("E11", "answers Pids with garbage", answers={"Pids": "garbage"}, hangs=NEWER, release="Pids"),
     scripted("E11b", "answers Pids with a header of 4 GiB", answers={"Pids": "huge"}, hangs=NEWER, release="Pids"),

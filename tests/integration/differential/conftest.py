@@ -48,24 +48,34 @@ def stages():
 @pytest.fixture(scope="session")
 def columns(request, stages):
     """Every column that a chosen test looks into, by (origin, target); each host runs those of its own release."""
-    wanted = {item.callspec.params["cell"][:2] for item in request.session.items if "cell" in item.fixturenames}
+    cells = [item.callspec.params["cell"] for item in request.session.items if "cell" in item.fixturenames]
 
     def run(release):
         ran = []
         for origin, target in catalogue.PAIRS:
-            if origin != release or (origin, target) not in wanted:
-                continue
-            ran.append(column.run(stages[release], origin, target, catalogue.CONDITIONS))
-            if origin == target:
-                hung = hangs.run(stages[release], release, catalogue.CONDITIONS)
-                ran[-1].judgements.update(hung.judgements)
-                by_host, journal = hosts.run(stages[release], release)
-                ran[-1].judgements.update(by_host)
-                ran[-1].journal += hung.journal + journal
+            chosen = [condition for *pair, condition in cells if pair == [origin, target]]
+            if origin == release and chosen:
+                ran.append(_run(stages[release], origin, target, chosen))
         return ran
 
     found = {(one.origin, one.target): one for ran in together(run, catalogue.RELEASES) for one in ran}
     request.config.stash[COLUMNS] = [found[pair] for pair in catalogue.PAIRS if pair in found]
+    return found
+
+
+def _run(stage, origin, target, chosen):
+    """One column: what is told by one restart, what hangs, what is of the host."""
+    settings = [one for one in chosen if one in hosts.SETTINGS]
+    stuck = [one for one in chosen if target in getattr(one, "hangs", ())]
+    usual = [one for one in chosen if one not in settings and one not in stuck]
+    found = column.run(stage, origin, target, usual) if usual else column.Column(origin, target)
+    if stuck:
+        hung = hangs.run(stage, target, stuck)
+        found.judgements.update(hung.judgements)
+        found.journal += hung.journal
+    for setting in settings:
+        found.judgements[setting.name], journal = hosts.run(stage, target, setting)
+        found.journal += journal
     return found
 
 

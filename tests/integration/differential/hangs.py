@@ -13,9 +13,9 @@ HOLD, PATIENCE = 6, 120
 
 
 def run(stage, release, conditions):
-    """Restart containerd into its own release over all conditions that hang it there."""
+    """Restart containerd into its own release over conditions that hang it there."""
     found = column.Column(release, release)
-    stuck = sorted((one for one in conditions if release in one.hangs), key=lambda one: one.keys[0])
+    stuck = sorted(conditions, key=lambda one: one.keys[0])
     stage.reset(release)
     keys = [one.keys[0] for one in stuck]
     column.prepare(stage, release, stuck)

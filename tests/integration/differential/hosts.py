@@ -48,18 +48,14 @@ ENTRIES = (
 )
 
 
-def run(stage, release):
-    """One restart per setting; the judgements by the setting's name, and what was logged."""
-    found, journal = {}, ""
-    for setting in SETTINGS:
-        stage.reset(release)
-        try:
-            found[setting.name] = _one(stage, release, setting)
-            journal += stage.journal()
-        finally:
-            stage.end_agent()
-            stage.host.script(setting.undo or "true", timeout=120)
-    return found, journal
+def run(stage, release, setting):
+    """One restart in a setting; the judgements, and what was logged."""
+    stage.reset(release)
+    try:
+        return _one(stage, release, setting), stage.journal()
+    finally:
+        stage.end_agent()
+        stage.host.script(setting.undo or "true", timeout=120)
 
 
 def _one(stage, release, setting):

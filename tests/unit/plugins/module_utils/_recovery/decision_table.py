@@ -73,7 +73,8 @@ NO_PIDS = {"pids": None, "pids_failure": (None, "no answer to Pids")}
 IN_STORE = {"in_sandbox_store": True}
 STORED_BY_2_X = dict(IN_STORE, stored_by="V20b")
 NO_RECORD = {"has_record": False}
-FULL = {"writable": False}
+FULL = {"writable": False, "takes_names": True}
+READ_ONLY = {"writable": False, "takes_names": False}
 CANNOT_RUN = {"shim_runs": False}
 RUNC = {"runtime_path": SHIM}
 NO_BINARY = {"runtime_resolves": False}
@@ -282,7 +283,16 @@ ROWS = (
     ),
     Row("H10", "log a link that leads nowhere", a_bundle(None, ADDRESS, log_kind="dangling"), V2, "KKKKKKKK"),
     Row("H10", "log a socket", a_bundle(None, ADDRESS, log_kind="socket"), V2, "KKKKKKKK"),
-    Row("H10", "no log, and no room for one", a_bundle(None, ADDRESS, log_kind="absent"), V2, "KKKKKKKK", FULL),
+    Row("H10", "no log, and none can be made", a_bundle(None, ADDRESS, log_kind="absent"), V2, "KKKKKKKK", READ_ONLY),
+    Row(
+        "H9",
+        "no log, and a full file system",
+        a_bundle(parameters(2), ADDRESS, log_kind="absent"),
+        V2,
+        "RRRRRRRR",
+        FULL,
+        rules="A1 A2",
+    ),
     # X: what recovery-spec does not have
     Row("X1", "bootstrap.json is a FIFO", damaged(File("fifo", b"")), V2, "RRHHHHHH", rules="A1 X1"),
     Row("X1", "address is a FIFO", a_bundle(None, File("fifo", b"")), V2, "HHHHHHHH"),
