@@ -42,6 +42,7 @@ LAB = [
             Gate("lab integration", lab_gates.integration),
             Gate("lab fleet", lab_gates.fleet("shimrow")),
             Gate("lab upgrade", lab_gates.fleet("shimup")),
+            Gate("lab differential", lab_gates.differential),
             Gate("lab roll", lab_gates.roll),
             Gate("lab artifact", artifact_gates.run),
         ]

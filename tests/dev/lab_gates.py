@@ -21,6 +21,7 @@ FLEETS = {
 }
 # More than these are no accident of the moment.
 MOST_AGAIN = 3
+DIFFERENTIAL, DIFFERENTIAL_LAB = TESTS.parent / "differential", "shimdiff"
 
 
 def pytest_argv(arguments: Sequence[str]) -> list[str]:
@@ -72,6 +73,14 @@ def _tests(desk: Desk, lab: str, arguments: Sequence[str]) -> str:
     counts = re.findall(r"^=+ (.* in [\d.]+s.*?) =+$", first, re.MULTILINE)
     skipped = re.findall(r"^SKIPPED .*$", first, re.MULTILINE)
     return "\n".join([*counts[-1:], *(f"failed, and passed when run again: {name}" for name in again), *skipped])
+
+
+def differential(desk: Desk) -> str:
+    """Every forecast comes true on the real containerd."""
+    machine.require_root("The lab")
+    env = {**pytest_env(), "SHIMOPS_LAB": DIFFERENTIAL_LAB}
+    desk.run(pytest_argv(["-q", "-ra", "--tb=short", str(DIFFERENTIAL)]), cwd=place.ROOT, env=env, timeout=2400)
+    return "\n".join(re.findall(r"^.*\d+ of \d+ (?:cells|examples) agree.*$", desk.text(), re.MULTILINE))
 
 
 def roll(desk: Desk) -> str:

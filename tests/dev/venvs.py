@@ -32,6 +32,7 @@ CORE219 = Venv(
         "jmespath>=1.0",
         "protobuf>=4.21",
         "grpcio>=1.50",
+        "hypothesis>=6",
         "kubernetes>=24.2",
         "pytest>=8",
         "PyYAML",
