@@ -4,6 +4,7 @@
 """Gates on real containerd: the integration tests of the lab, and the demo's roll."""
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Sequence
 
@@ -31,7 +32,8 @@ def pytest_argv(arguments: Sequence[str]) -> list[str]:
 
 def pytest_env() -> dict[str, str]:
     """Return their environment: the lab package to import, the collection to play."""
-    return {**playbook.environment(), "PYTHONPATH": str(place.ROOT / "tests"), "SHIMOPS_LAB": LAB}
+    lab = os.environ.get("SHIMOPS_LAB") or LAB
+    return {**playbook.environment(), "PYTHONPATH": str(place.ROOT / "tests"), "SHIMOPS_LAB": lab}
 
 
 def integration(desk: Desk) -> str:
