@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Dict, List, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import releases
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import DEADLINE_EXCEEDED, Answers
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import TOO_LITTLE_TIME, Answers
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, best
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
@@ -20,7 +20,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemo
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon_shims import ShimProcess
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import Forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ledger import pod_names
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescuable import rescuable
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unit import Unit
 
 SCHEMA = 1
@@ -96,7 +95,7 @@ def bundle_row(
         "task": one.task,
         "client": one.client,
         "at_risk": one.at_risk,
-        "rescuable": rescuable(case, one),
+        "rescuable": one.rescuable,
         "rule": one.rule,
         "reason": one.reason,
         "delay": one.delay,
@@ -158,7 +157,7 @@ def pids_word(said: Optional[Answers]) -> str:
         return "not_asked"
     if said.pids is not None:
         return "ok"
-    return {None: "silent", DEADLINE_EXCEEDED: "unsure"}.get(said.pids_failure[0], "refused")
+    return {None: "silent", TOO_LITTLE_TIME: "unsure"}.get(said.pids_failure[0], "refused")
 
 
 def cut(lists: Dict[str, Optional[list]], longest: int) -> int:

@@ -63,21 +63,22 @@ def facts(runtime: bytes, daemon: Daemon) -> dict:
     binary = find(runtime, daemon)
     installed = releases.classify(daemon.installed)
     beside = installed and binary.path and os.path.dirname(binary.path) == os.path.dirname(daemon.executable or "")
+    absent = None if binary.path else packaged(runtime, daemon)
     return {
         "runtime_resolves": None if not binary.known else binary.path is not None,
         "runtime_path": binary.path,
         "shipped_by": installed.name if beside and releases.ships(installed.name, binary.path) else None,
         "shim_runs": runs(binary.path),
-        "packaged_path": None if binary.path or not installed else _brought(runtime, daemon, installed.name),
+        "packaged_path": absent if absent and installed and not releases.ships(installed.name, absent) else None,
     }
 
 
-def _brought(runtime: bytes, daemon: Daemon, installed: str) -> Optional[str]:
-    """Where a package of containerd would put the shim binary; None where the installed one has it, or none would."""
+def packaged(runtime: bytes, daemon: Daemon) -> Optional[str]:
+    """Where a package of containerd would put the shim binary of a runtime; None for one that is no package's."""
     path, place = os.fsdecode(runtime), os.path.dirname(daemon.executable or "")
-    name = binary_name(path)
-    path = os.path.join(place, name) if name else path
-    return path if place and os.path.dirname(path) == place and not releases.ships(installed, path) else None
+    if "." in path and "/" not in path:
+        path = os.path.join(place, binary_name(path) or "")
+    return path if place and os.path.dirname(path) == place else None
 
 
 def finds(name: str, daemon: Daemon) -> Optional[bool]:

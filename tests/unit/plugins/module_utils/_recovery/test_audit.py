@@ -17,7 +17,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
     host_document,
     modes,
 )
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import DEADLINE_EXCEEDED, UNAVAILABLE
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import CLOSED, TOO_LITTLE_TIME
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import look_up
 from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery.cases import (
     a_bundle,
@@ -126,8 +126,8 @@ def test_the_word_for_connect(answers, word):
         (said(pids=[]), "ok"),
         (said(pids=None), "not_asked"),
         (said(pids=None, pids_failure=(None, "no answer")), "silent"),
-        (said(pids=None, pids_failure=(DEADLINE_EXCEEDED, "")), "unsure"),
-        (said(pids=None, pids_failure=(UNAVAILABLE, "")), "refused"),
+        (said(pids=None, pids_failure=(TOO_LITTLE_TIME, "")), "unsure"),
+        (said(pids=None, pids_failure=(CLOSED, "")), "refused"),
         (said(pids=None, pids_failure=(2, "runc did not")), "refused"),
     ],
 )
