@@ -142,7 +142,13 @@ elapsed:
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon, ledger, preflight, report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
+    daemon,
+    earlier,
+    ledger,
+    preflight,
+    report,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook, target
 
@@ -186,7 +192,7 @@ def one_look(options):
         "start_estimate": view.start_estimate,
         "hazards": [hazard._asdict() for hazard in view.hazards],
         "rollback": report.rollback(here, cases),
-        "ledger": ledger.brief(ledger.PLACE),
+        "ledger": earlier.brief(ledger.PLACE),
         "refusal": refusal(here, view),
     }
 
