@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.shimops.containerd.plugins.module_utils._argspec import shared
 from ansible_collections.shimops.containerd.plugins.module_utils._run_spec import SPEC
 from ansible_collections.shimops.containerd.plugins.plugin_utils import (
+    _audited,
     _begin,
     _budgets,
     _files,
@@ -130,6 +131,8 @@ class ActionModule(ActionBase):
     def _reported(self, options, task_vars):
         claims = Claims(Path(options["run_folder"]))
         run, mark = claims.run(), claims.stopped()
+        if run["operation"] == "audit":
+            return self._audited(run, claims.folder)
         found = _report.rows(options["run_folder"], run["hosts"])
         count = _report.counts(found)
         if self._task.check_mode:
@@ -144,6 +147,14 @@ class ActionModule(ActionBase):
         _holder.give_back(claims.folder)
         fail = _to_fail(found, list(task_vars["ansible_play_hosts"])) if failure else []
         return {"counts": count, "failure": failure, "fail": fail, "msg": failure or "every host is well"}
+
+    def _audited(self, run, folder):
+        absent = _audited.missing(folder, run["hosts"])
+        for line in _audited.lines(run, folder, absent):
+            self._display.display(line)
+        _holder.give_back(folder)
+        looked = len(run["hosts"]) - len(absent)
+        return {"counts": {"looked_at": looked, "not_looked_at": len(absent)}, "failure": "", "fail": [], "msg": ""}
 
 
 def _to_fail(found, alive):

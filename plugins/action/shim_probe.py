@@ -2,12 +2,15 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""shim_probe in a run: the forecast goes into the host's document, the play gets the summary."""
+"""shim_probe in a run: forecast and host document go into the run's folder, the play gets the summary."""
 
 from __future__ import annotations
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils import _moment
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible_collections.shimops.containerd.plugins.plugin_utils import _judged, _moment, _packs, _waivers
 from ansible_collections.shimops.containerd.plugins.plugin_utils._action import RunAction
+from ansible_collections.shimops.containerd.plugins.plugin_utils._plain import plain
 
 
 class ActionModule(RunAction):
@@ -21,7 +24,29 @@ class ActionModule(RunAction):
     def unwell(self, row):
         return row["at_risk"] or row["outcome"] != "reattached"
 
+    def _ask(self, options, task_vars):
+        """Ask the host; its document is judged here, because rules and waivers never leave the controller."""
+        wanted = {name: options.pop(name, None) for name in ("packs", "waivers", "rescue")}
+        try:
+            packs, waivers = _packs.load(plain(wanted["packs"] or ())), _waivers.load(plain(wanted["waivers"] or ()))
+            if packs and not boolean(options.get("audit", False)):
+                raise _packs.PackError("packs: judge the host document, so they need audit: true.")
+        except (_packs.PackError, _waivers.WaiverError) as error:
+            return {"failed": True, "changed": False, "msg": str(error)}
+        result = super()._ask(options, task_vars)
+        if "document" in result:
+            result["document"]["host"] = str(task_vars["inventory_hostname"])
+            if packs:
+                rescue = boolean(wanted["rescue"] or False)
+                result["judged"] = _judged.judged(result["document"], packs, waivers, rescue)
+        return result
+
     def note(self, attempt, options, result):
+        if "document" in result:
+            run = attempt.claims.run()
+            _judged.keep(attempt.claims.folder, {**result.pop("document"), "run_id": run["run_id"]})
+            if run["operation"] == "audit":
+                return
         if result.get("failed") and "summary" not in result:
             attempt.tell("refused", str(result.get("msg") or "it could not be looked at"))
             return

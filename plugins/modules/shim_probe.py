@@ -52,8 +52,30 @@ options:
     description:
       - Ask Pids too, as containerd 1.7 and later do. Each answer costs a C(runc ps) on the host.
       - Without it a shim that cannot list its processes is not found out.
+      - The default is true, and false with O(audit=true).
     type: bool
-    default: true
+  audit:
+    description:
+      - Return the host document too, described by C(docs/host-document.schema.json) of this collection. It says what
+        stands on the host, what a restart would do, and what is left over, each leftover with the command that would
+        clean it. Nothing is cleaned.
+      - An audit concerns the whole host, so it refuses O(namespaces) and O(ids).
+    type: bool
+    default: false
+  packs:
+    description:
+      - Judge the host document by these packs of rules, each a name of this collection's or the path of a YAML file, as
+        P(shimops.containerd.judge#filter) does. It happens on the controller, and needs O(audit=true).
+    type: list
+    elements: raw
+    default: []
+  waivers:
+    description: What P(shimops.containerd.judge#filter) takes as waivers, a list or the path of a YAML file.
+    type: raw
+  rescue:
+    description: Leave out of RV(judged.refusal) what M(shimops.containerd.shim_migrate) would mend.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -76,6 +98,11 @@ EXAMPLES = r"""
   shimops.containerd.shim_probe:
     wanted: [reattached]
     wait_timeout: 60
+
+- name: What stands on the host, with every leftover and the command that would clean it
+  shimops.containerd.shim_probe:
+    audit: true
+  register: looked
 """
 
 RETURN = r"""
@@ -162,6 +189,19 @@ rollback:
   returned: always
   type: dict
   sample: {"class": "closing", "containers": [], "to": "1.7.34"}
+document:
+  description:
+    - The host document. Its C(asked) says what the shims were asked.
+    - Where the task stores it in a run's folder, it is not returned.
+  returned: with O(audit=true)
+  type: dict
+judged:
+  description:
+    - How many findings each rule has that C(failed), was C(waived), or is C(unknown) because the host was not looked at
+      for it, and in one sentence the C(refusal) by the first blocker; empty when no blocker failed or is unknown.
+  returned: with O(packs)
+  type: dict
+  sample: {"failed": {"stale-socket": 2}, "refusal": "", "unknown": {}, "waived": {}}
 ledger:
   description: The run in the host's ledger, its phase, and how many tasks it lost; empty without a ledger.
   returned: always
@@ -173,10 +213,18 @@ elapsed:
   type: float
 """
 
+from functools import partial
+
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon, ledger, preflight, report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
+    audit,
+    daemon,
+    ledger,
+    preflight,
+    report,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.log_watch import foretell
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook, target
@@ -207,21 +255,26 @@ def probe(options, check_mode):
             unwanted[0]["outcome"],
             unwanted[0]["reason"],
         )
-    return report.fit(found, options["detail"])
+    document = found.pop("document", None)
+    found = report.fit(found, options["detail"])
+    return found if document is None else dict(found, document=document)
 
 
 def one_look(options):
     """The whole route once, with every row."""
     deadline = Deadline(options["timeout"])
+    if options["audit"]:
+        preflight.require_whole_host(options, "an audit")
     here = daemon.only(daemon.find(options, deadline))
     wanted = list(dict.fromkeys(options["target_version"])) or ["installed"]
     versions = [here.running, here.installed] + [target(here, one)[0] for one in wanted]
     classes = candidates(versions + [destination(versions)])
-    cases = look(here, options, deadline, classes, options["pids"])
+    pids = options["pids"] if options["pids"] is not None else not options["audit"]
+    cases = look(here, options, deadline, classes, pids)
     around = observe(here, cases)
     views = [outlook(here, cases, one, around) for one in wanted]
     first = views[0]
-    return {
+    found = {
         "shims": [report.shim_row(case, one) for case, one in first.forecasts],
         "summary": report.forecast_summary(first.forecasts),
         "release": report.release(here, first),
@@ -233,6 +286,10 @@ def one_look(options):
         "refusal": refusal(here, first),
         "targets": [report.target(view) for view in views],
     }
+    if options["audit"]:
+        again = partial(look, here, options, deadline, (), asked=False)
+        found["document"] = audit.document(audit.Looked(here, cases, views, found["rollback"], pids, again), deadline)
+    return found
 
 
 def refusal(here, view):
@@ -255,7 +312,12 @@ def main():
             "wanted": {"type": "list", "elements": "str", "choices": list(OUTCOMES)},
             "wait_timeout": {"type": "float", "default": 0},
             "sleep": {"type": "float", "default": 2},
-            "pids": {"type": "bool", "default": True},
+            "pids": {"type": "bool"},
+            "audit": {"type": "bool", "default": False},
+            # The action on the controller keeps these to itself.
+            "packs": {"type": "list", "elements": "raw", "default": []},
+            "waivers": {"type": "raw"},
+            "rescue": {"type": "bool", "default": False},
         },
     )
 

@@ -3,19 +3,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Benchmarks: each script of tests/bench on its own, its output as it comes."""
 
+from collections.abc import Sequence
+
 from dev import lab_command, place, process
+from dev.errors import DevError
 
 SCRIPTS = place.ROOT / "tests" / "bench"
 
 
-def bench() -> int:
-    """Run the scripts one after another; the first status that is not 0 is the status of all."""
-    scripts = sorted(path for path in SCRIPTS.glob("*.py") if not path.name.startswith("_"))
-    if not scripts:
-        print(f"No benchmarks yet: {SCRIPTS.relative_to(place.ROOT)}/ has no scripts.")
+def bench(names: Sequence[str] = ()) -> int:
+    """Run the scripts (of these names) one after another; the first status that is not 0 is the status of all."""
+    scripts = {path.stem: path for path in sorted(SCRIPTS.glob("*.py")) if not path.name.startswith("_")}
+    for name in names:
+        if name not in scripts:
+            raise DevError(f"No benchmark is called {name!r}; there are: {', '.join(scripts)}.")
     worst = 0
-    for script in scripts:
-        print(f"== {script.stem}", flush=True)
+    for name in names or scripts:
+        print(f"== {name}", flush=True)
         python, env = lab_command.argv([])[0], lab_command.environment()
-        worst = worst or process.run([python, script], env=env, cwd=place.ROOT)
+        worst = worst or process.run([python, scripts[name]], env=env, cwd=place.ROOT)
     return worst

@@ -54,10 +54,16 @@ def _integration(words: list[str]) -> int:
     return process.run(lab_gates.pytest_argv(arguments), env=lab_gates.pytest_env(), cwd=place.ROOT)
 
 
+def _fuzz(words: list[str]) -> int:
+    from dev import fuzz
+
+    return fuzz.fuzz(words)
+
+
 def _bench(words: list[str]) -> int:
     from dev import bench
 
-    return bench.bench()
+    return bench.bench(words)
 
 
 def _lab(words: list[str]) -> int:
@@ -78,7 +84,10 @@ COMMANDS = {
     "lint": Command("[GATE...]", "the gates that start no host: format, lint, structure, sanity", _gates("LINT")),
     "units": Command("[ARGS]", "unit tests on each ansible-core; ARGS go to ansible-test units", _units),
     "integration": Command("[ARGS]", "the tests on real containerd; ARGS go to pytest", _integration, root=True),
-    "bench": Command("", "the benchmarks", _bench, root=True),
+    "fuzz": Command(
+        "[N] [--release R] [--seed S]", "N generated bundles per release, forecast and real restart", _fuzz, root=True
+    ),
+    "bench": Command("[NAME...]", "the benchmarks, or those of these names", _bench, root=True),
     "lab": Command("up|down|ls|shell|fault ...", "a fleet of real containerd hosts on this machine", _lab, root=True),
     "play": Command("ARGS", "ansible-playbook with this checkout as shimops.containerd", _play),
 }

@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 
-from dev import ansible_test_gates, artifact_gates, lab_gates, static_gates
+from dev import ansible_test_gates, artifact_gates, browser_gates, lab_gates, static_gates
 from dev.errors import DevError
 from dev.gate import Gate
 
@@ -33,18 +33,22 @@ def _lane(core: str) -> list[Gate]:
     return [*of_cores("sanity", cores=[core]), *of_cores("units", cores=[core])]
 
 
+BROWSER = [Gate("browser", browser_gates.page)]
 LINT = [[STATIC], [of_cores("sanity", cores=[core]) for core in ansible_test_gates.CORES]]
 # The lab comes last and alone: real daemons under load tell of the load.
 LAB = [
     [
         [
             Gate("lab integration", lab_gates.integration),
+            Gate("lab fleet", lab_gates.fleet("shimrow")),
+            Gate("lab upgrade", lab_gates.fleet("shimup")),
+            Gate("lab differential", lab_gates.differential),
             Gate("lab roll", lab_gates.roll),
             Gate("lab artifact", artifact_gates.run),
         ]
     ]
 ]
-ALL = [[STATIC], [_lane(core) for core in ansible_test_gates.CORES], *LAB]
+ALL = [[STATIC], [BROWSER], [_lane(core) for core in ansible_test_gates.CORES], *LAB]
 
 
 def chosen(stages: list[list[list[Gate]]], words: Sequence[str]) -> list[list[list[Gate]]]:

@@ -30,7 +30,7 @@ ALONE = {
 }
 # The stages that only compute: they know neither files nor processes nor clocks.
 PURE = ("bootstrap", "endpoint", "forecast", "plan", "hazards", "verdict", "releases", "case", "layouts", "report")
-PURE += ("gojson", "jumps", "rescuable", "rollback")
+PURE += ("gojson", "jumps", "load", "removal", "bootstrap_result", "rescuable", "rollback")
 PURE_ELSEWHERE = ("_interference/rules.py", "_interference/told.py")
 IMPURE = ("os", "socket", "subprocess", "shutil", "signal", "threading")
 MODULES = Path("plugins/modules")

@@ -32,9 +32,12 @@ CORE219 = Venv(
         "jmespath>=1.0",
         "protobuf>=4.21",
         "grpcio>=1.50",
+        "hypothesis>=6",
         "kubernetes>=24.2",
         "pytest>=8",
         "PyYAML",
+        "jsonschema>=4",
+        "rich>=13",
     ),
 )
 CORE221 = Venv("core221", ("ansible-core>=2.21,<2.22", "jmespath>=1.0", "protobuf>=4.21", "pytest>=8"))
@@ -53,6 +56,12 @@ TOOLS = Venv(
 IMPORTER = Venv("importer", ("galaxy-importer>=0.4.44,<0.5", "ansible-core>=2.19,<2.20", "jmespath"))
 
 
+BROWSER = Venv(
+    "browser",
+    ("ansible-core>=2.19,<2.20", "jmespath>=1.0", "pytest>=8", "selenium>=4.20,<5", "axe-core-python", "pypdf>=5"),
+)
+
+
 def core219() -> Path:
     """Return the bin directory of the environment with the oldest ansible-core that is supported."""
     return _ready(CORE219, pythons.oldest((3, 11), (3, 14)))
@@ -66,6 +75,11 @@ def tools() -> Path:
 def importer() -> Path:
     """Return the bin directory of the environment with galaxy-importer."""
     return _ready(IMPORTER, pythons.oldest((3, 11), (3, 14)))
+
+
+def browser() -> Path:
+    """Return the bin directory of the environment that drives a browser."""
+    return _ready(BROWSER, pythons.oldest((3, 11), (3, 14)))
 
 
 def core221() -> Path:

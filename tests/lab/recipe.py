@@ -12,6 +12,7 @@ PACKAGES = (
     "procps",
     "python3",
     "python3-apt",
+    "python3-grpcio",
     "python3-protobuf",
     "runc",
     "systemd",

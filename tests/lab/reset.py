@@ -12,6 +12,10 @@ from lab.shims import shims
 STOP = """
 systemctl kill -s KILL containerd 2>/dev/null || true
 systemctl stop containerd
+# The kernel kills what is frozen only once it is thawed (cgroup v1).
+for state in /sys/fs/cgroup/freezer/*/*/freezer.state; do
+    [ ! -e "$state" ] || echo THAWED > "$state"
+done
 """
 
 CLEAN = """

@@ -21,10 +21,12 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.dial 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.grpc_channel import GrpcChannel, GrpcMissing
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
-from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.channel import Channel
+from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.channel import Channel, HungUp
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.status import task_status_name
 
-OK, DEADLINE_EXCEEDED, NOT_FOUND, UNIMPLEMENTED, UNAVAILABLE = 0, 4, 5, 12, 14
+OK, NOT_FOUND, UNIMPLEMENTED = 0, 5, 12
+#: What no shim can have answered.
+TOO_LITTLE_TIME, BROKEN, CLOSED = -1, -2, -3
 SERVICES = {"v3": "containerd.task.v3.Task", "v2": "containerd.task.v2.Task"}
 # More waiting threads than this cost more than they save.
 _AT_ONCE = 256
@@ -52,10 +54,11 @@ class Answers(NamedTuple):
     ``connect`` has a Reply per service version; ``service`` is the newest version that knows Connect;
     ``failure`` is (rule, reason) when no usable answer came, ``asked`` false when that says nothing of the shim;
     ``pids`` is None unless the shim listed them, with ``pids_failure`` (code, reason) when it should have and did not:
-    the code is None for silence, DEADLINE_EXCEEDED when there was too little time to call it that, and UNAVAILABLE
-    when the connection broke. ``state_code`` is the status State ended with, None when it was not asked.
-    ``elapsed`` in seconds. ``stdio`` is where the task's stdout and stderr go: the path of a FIFO, the URI of a file or a
-    logger, or nothing.
+    the code is None for silence, TOO_LITTLE_TIME when it cannot be called that, CLOSED when the shim hung up, and
+    BROKEN for what is no answer.
+    ``state_code`` is the status State ended with, None when it was not asked. ``elapsed`` is how long Connect and Pids
+    took, ``greeted`` Connect alone, in seconds. ``stdio`` is where the task's stdout and stderr go: the path of a FIFO,
+    the URI of a file or a logger, or nothing.
     """
 
     connect: Dict[str, Reply]
@@ -70,6 +73,7 @@ class Answers(NamedTuple):
     asked: bool
     state_code: Optional[int] = None
     stdio: Optional[Tuple[str, str]] = None
+    greeted: float = 0.0
 
     def brief(self) -> str:
         """The answers in one line for people: ``v3: Unimplemented, v2: ok``."""
@@ -110,6 +114,7 @@ class _Conversation:
             answer = self._call(name, "Connect", messages.encode("ConnectRequest", id=self._question.id), clock)
             self.answers.connect[name] = Reply(answer.code, _words(answer))
             self.answers = self.answers._replace(failure=None, elapsed=clock.elapsed(), asked=True)
+            self.answers = self.answers._replace(greeted=self.answers.elapsed)
             if answer.code == OK and not self.answers.service:
                 body = messages.decode("ConnectResponse", answer.payload)
                 self.answers = self.answers._replace(service=name, shim_pid=body.shim_pid, task_pid=body.task_pid)
@@ -137,10 +142,12 @@ class _Conversation:
             else:
                 self.answers = self.answers._replace(pids_failure=(answer.code, _words(answer)))
         except DeadlineExceeded:
-            code = None if fair else DEADLINE_EXCEEDED
+            code = None if fair else TOO_LITTLE_TIME
             self.answers = self.answers._replace(pids_failure=(code, "no answer to Pids"))
+        except HungUp as error:
+            self.answers = self.answers._replace(pids_failure=(CLOSED, error.problem))
         except ShimError as error:
-            self.answers = self.answers._replace(pids_failure=(UNAVAILABLE, error.problem))
+            self.answers = self.answers._replace(pids_failure=(BROKEN, error.problem))
         self.answers = self.answers._replace(elapsed=self.answers.elapsed + clock.elapsed())
 
     def _clock(self):

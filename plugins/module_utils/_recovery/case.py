@@ -37,9 +37,12 @@ class Case(NamedTuple):
     ``bundle`` is None for an entry that is no bundle. ``has_record``, ``runtime_resolves`` and
     ``in_sandbox_store`` are None when nobody could say. ``answers`` is keyed by endpoint. ``runtime`` is the path in
     the bundle, or the name in its container record; ``runtime_path`` the file it leads to, which the package of the
-    installed release ``shipped_by`` brought, or nobody knows who; ``shim_runs`` whether it can be executed.
-    ``writable`` and ``nodev`` speak of the bundle's file system, ``mounts_db`` of containerd's own file beside the
-    bundles, ``cwd`` of containerd. ``found`` is None where no shim had to be searched for.
+    installed release ``shipped_by`` brought, or nobody knows who; ``shim_runs`` whether it can be executed;
+    ``packaged_path`` is where it would be when there is none and a package could bring it. ``runc_found`` is whether
+    the OCI runtime is there that the shim's delete would call. ``stored_by`` is the class of the running containerd,
+    which keeps the sandbox store. ``writable``, ``takes_names`` and ``nodev`` speak of the bundle's file system,
+    ``mounts_db`` of containerd's own file beside the bundles, ``cwd`` of containerd. ``found`` is None where no shim
+    had to be searched for.
     """
 
     entry: Entry
@@ -52,7 +55,11 @@ class Case(NamedTuple):
     runtime_path: Optional[str] = None
     shipped_by: Optional[str] = None
     shim_runs: Optional[bool] = None
+    packaged_path: Optional[str] = None
+    runc_found: Optional[bool] = None
+    stored_by: Optional[str] = None
     writable: Optional[bool] = None
+    takes_names: Optional[bool] = None
     nodev: Optional[bool] = None
     mounts_db: bool = True
     cwd: str = "/"
@@ -60,8 +67,13 @@ class Case(NamedTuple):
 
     @property
     def best_answers(self) -> Optional[Answers]:
-        """The answers of the endpoint that said most."""
-        found = sorted(self.answers.values(), key=lambda said: (said.service is not None, said.failure is None))
+        """The answers of the endpoint that knows the task's init process, else of the one that said most."""
+        init = self.bundle.init if self.bundle else None
+
+        def worth(said: Answers) -> Tuple[bool, bool, bool]:
+            return (init is not None and said.task_pid == init.pid, said.service is not None, said.failure is None)
+
+        found = sorted(self.answers.values(), key=worth)
         return found[-1] if found else None
 
     @property

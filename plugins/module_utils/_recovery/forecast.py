@@ -101,11 +101,10 @@ def judge(case: Case, load: Load, load_timeout: float) -> Forecast:
     task = (load.task or _TASK[outcome]) if case.live else "gone_before"
     client = _client(case)
     at_risk = case.live and (task != "kept" or client != "keeps")
-    said = case.best_answers
-    if case.live and not at_risk and said and slow(said, load_timeout):
+    if case.live and not at_risk and slow(load.waited, load_timeout):
         at_risk = True
         reason = "its shim took {0:.1f} s to answer, more than half of the {1:g} s that containerd waits".format(
-            said.elapsed, load_timeout
+            load.waited, load_timeout
         )
     elif case.live and task == "kept" and client == "deletes":
         reason = "it is created but not started: CRI deletes such a task when containerd comes back"
@@ -158,7 +157,8 @@ def _runtime(case: Case, name: str) -> Optional[Load]:
     named = ascii(path.text()) if path.data else "of its container record"
     if case.runtime_resolves is None:
         return Load("unknown", "F4", "containerd's search path could not be read")
-    if not case.runtime_resolves:
+    brought = case.packaged_path and ships(name, case.packaged_path)
+    if not case.runtime_resolves and not brought:
         row = "F2" if path.data[-1:] == b"\n" else "F1" if path.data else "F4"
         return Load("dropped", row, "the runtime {0} does not exist".format(named))
     if case.shipped_by and not ships(name, case.runtime_path):
@@ -171,7 +171,7 @@ def _log(case: Case) -> Optional[Load]:
     kind = case.bundle.log_kind
     if kind in _NO_LOG:
         return failed("H10", _NO_LOG[kind])
-    if kind == "absent" and case.writable is False:
+    if kind == "absent" and case.takes_names is False:
         return failed("H10", "it has no log, and none can be made: the file system of the bundle is full or read-only")
     if kind == "device" and case.nodev is not False:
         return failed(

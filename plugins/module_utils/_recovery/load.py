@@ -12,10 +12,11 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import (
-    DEADLINE_EXCEEDED,
+    BROKEN,
+    CLOSED,
     NOT_FOUND,
     OK,
-    UNAVAILABLE,
+    TOO_LITTLE_TIME,
     UNIMPLEMENTED,
     Answers,
 )
@@ -30,13 +31,17 @@ _NOBODY = ("D1", "D2")
 
 
 class Load(NamedTuple):
-    """How the load of one bundle ends. ``task`` is what becomes of a live task where the outcome does not tell it."""
+    """How the load of one bundle ends. ``task`` is what becomes of a live task where the outcome does not tell it.
+
+    ``waited`` is how many seconds the shim took for what a containerd of this class waits for.
+    """
 
     outcome: str
     rule: str
     reason: str
     delay: float = 0.0
     task: Optional[str] = None
+    waited: float = 0.0
 
 
 def failed(rule: str, reason: str, outcome: str = "killed", delay: float = 0.0) -> Load:
@@ -74,7 +79,10 @@ def _asked(case: Case, params: Params, place: Endpoint, name: str, load_timeout:
     refusal = _connect(params, said, name)
     if refusal:
         return refusal
-    good = Load("reattached", _healthy(case, params, said), "its shim answers", _delay(said, load_timeout))
+    # 1.6 does not ask Pids.
+    waited = said.greeted if name == "V16" else said.elapsed
+    delay = waited if slow(waited, load_timeout) else _USUAL_DELAY
+    good = Load("reattached", _healthy(case, params, said), "its shim answers", delay, waited=waited)
     foreign = _foreign(case, said)
     if name == "V16":
         return good._replace(rule="D9", reason=foreign, task="unmanaged") if foreign else good
@@ -146,18 +154,22 @@ def _pids(case: Case, said: Answers, name: str, load_timeout: float, good: Load)
     if said.pids is None and said.pids_failure is None:
         return good._replace(reason="its shim answers Connect; Pids was not asked")
     code, reason = said.pids_failure or (None, "")
-    if said.pids is None and code in (DEADLINE_EXCEEDED, UNAVAILABLE):
+    if said.pids is None and code in (TOO_LITTLE_TIME, BROKEN):
         return Load("unknown", "E7", "its shim answers Connect, and then: {0}".format(reason))
+    if code == CLOSED:
+        return failed("D5", "its shim answers Connect and hangs up when it is asked Pids")
     if said.pids is None and code is None:
         if at_least(name, "V23c"):
             return good._replace(rule="E7", reason="its shim does not answer Pids", delay=load_timeout)
         return Load("hangs", "E7", "its shim never answers Pids, and containerd waits for ever")
-    if case.in_sandbox_store:
+    # From 2.x on the store lies elsewhere in the metadata, so a 1.7 that follows finds it empty.
+    moved = name == "V17" and case.stored_by and at_least(case.stored_by, "V20a")
+    if case.in_sandbox_store and not moved:
         return good._replace(rule="E3", reason="its shim answers, and it is in the sandbox store")
     missing = said.pids is not None or code == NOT_FOUND
     if not missing and at_least(name, "V23b"):
         return good._replace(rule="E4", reason="its shim answers Connect, and a failing Pids is forgiven")
-    if case.in_sandbox_store is None:
+    if case.in_sandbox_store is None and not moved:
         return Load("unknown", "E3", "containerd did not list its sandboxes")
     if not case.live:
         if code == NOT_FOUND:
@@ -170,14 +182,12 @@ def _pids(case: Case, said: Answers, name: str, load_timeout: float, good: Load)
     return Load("orphaned", "E4", "its shim answers Connect but cannot list processes: {0}".format(reason))
 
 
-def slow(said: Answers, load_timeout: float) -> bool:
-    """Whether a shim that answered took so long that it may not do so the next time."""
-    return said.elapsed > load_timeout / 2
+def slow(waited: float, load_timeout: float) -> bool:
+    """Whether a shim that answered took so long that it may not do so the next time.
 
-
-def _delay(said: Answers, load_timeout: float) -> float:
-    """What a shim that answers costs containerd's start. We ask many at once, so only a slow one's own time counts."""
-    return said.elapsed if slow(said, load_timeout) else _USUAL_DELAY
+    We ask many at once, so less than that says nothing of what it costs containerd's start.
+    """
+    return waited > load_timeout / 2
 
 
 def _healthy(case: Case, params: Params, said: Answers) -> str:

@@ -169,10 +169,14 @@ def outlook(daemon: Daemon, cases: List[Case], wanted: str, around: Optional[Sur
 
 
 def _overruled(case: Case, one: Forecast, found: List[Hazard], timeout: float) -> Forecast:
-    """A hazard of the host decides for each live task that would otherwise have been kept."""
-    if not case.live or one.task != "kept":
+    """A hazard of the host decides for each live task that would otherwise have been kept.
+
+    Where the runtime does not load at all, no bundle is touched, whatever is wrong with it.
+    """
+    absent = [hazard for hazard in found if hazard.outcome == "runtime_absent"]
+    if not absent and (not case.live or one.task != "kept"):
         return one
-    for hazard in found:
+    for hazard in absent or found:
         if hazard.outcome and (hazard.namespaces is None or case.entry.namespace in hazard.namespaces):
             return judge(case, Load(hazard.outcome, hazard.id, hazard.reason, one.delay), timeout)
     return one
@@ -210,7 +214,13 @@ def _with_runtime(case: Case, records: Dict[str, Optional[Dict[str, str]]], daem
     name = case.bundle.shim_binary_path.data or (recorded or "").encode("utf-8")
     if not name:
         return case
-    return case._replace(runtime=name.decode("utf-8", "replace"), **runtime.facts(name, daemon))
+    running = releases.classify(daemon.running)
+    return case._replace(
+        runtime=name.decode("utf-8", "replace"),
+        runc_found=runtime.finds(case.bundle.runtime.text() or "runc", daemon),
+        stored_by=running.name if running else None,
+        **runtime.facts(name, daemon),
+    )
 
 
 def _in_store(identifier: str, store: Optional[Set[str]]) -> Optional[bool]:

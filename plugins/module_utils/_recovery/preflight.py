@@ -22,11 +22,13 @@ def require_root() -> None:
         raise ShimError("daemon", "this user", "is not root", "run the task with become: true")
 
 
-def require_whole_host(options: dict) -> None:
-    """A restart concerns every task of the host, so none may be left out of its forecast and its ledger."""
+def require_whole_host(options: dict, what: str = "a restart") -> None:
+    """It concerns every task of the host, so none may be left out."""
     for name in ("namespaces", "ids"):
         if options.get(name):
-            raise ShimError("options", name, "cannot narrow a restart, which concerns every task", "leave it out")
+            raise ShimError(
+                "options", name, "cannot narrow {0}, which concerns every task".format(what), "leave it out"
+            )
 
 
 def require_no_hold() -> None:

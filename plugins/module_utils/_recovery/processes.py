@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional, Set
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import wall_clock_after_boot
 
@@ -125,6 +125,17 @@ def named(name: str) -> List[int]:
         if entry.isdigit() and _read(entry, "comm").decode("utf-8", "replace").startswith(name[:15]):
             found.append(int(entry))
     return sorted(found)
+
+
+def children_of(parents: Set[int]) -> Dict[int, List[int]]:
+    """The living children of these processes, from one look at all processes of the host."""
+    found: Dict[int, List[int]] = {parent: [] for parent in parents}
+    for entry in os.listdir("/proc") if parents else ():
+        text = _read(entry, "stat") if entry.isdigit() else b""
+        fields = text[text.rindex(b")") + 2 :].split() if text else []
+        if fields and fields[0] not in (b"Z", b"X") and int(fields[1]) in found:
+            found[int(fields[1])].append(int(entry))
+    return found
 
 
 def boot_id() -> str:

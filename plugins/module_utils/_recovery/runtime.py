@@ -62,13 +62,32 @@ def facts(runtime: bytes, daemon: Daemon) -> dict:
     """What a Case says of the shim binary that a runtime leads to."""
     binary = find(runtime, daemon)
     installed = releases.classify(daemon.installed)
-    packaged = installed and binary.path and os.path.dirname(binary.path) == os.path.dirname(daemon.executable or "")
+    beside = installed and binary.path and os.path.dirname(binary.path) == os.path.dirname(daemon.executable or "")
     return {
         "runtime_resolves": None if not binary.known else binary.path is not None,
         "runtime_path": binary.path,
-        "shipped_by": installed.name if packaged and releases.ships(installed.name, binary.path) else None,
+        "shipped_by": installed.name if beside and releases.ships(installed.name, binary.path) else None,
         "shim_runs": runs(binary.path),
+        "packaged_path": None if binary.path or not installed else _brought(runtime, daemon, installed.name),
     }
+
+
+def _brought(runtime: bytes, daemon: Daemon, installed: str) -> Optional[str]:
+    """Where a package of containerd would put the shim binary; None where the installed one has it, or none would."""
+    path, place = os.fsdecode(runtime), os.path.dirname(daemon.executable or "")
+    name = binary_name(path)
+    path = os.path.join(place, name) if name else path
+    return path if place and os.path.dirname(path) == place and not releases.ships(installed, path) else None
+
+
+def finds(name: str, daemon: Daemon) -> Optional[bool]:
+    """Whether what containerd starts would find this program; None when its PATH is not known."""
+    if name.startswith("/") or "\0" in name:
+        return _exists(name)
+    if daemon.process is None:
+        return None
+    places = (processes.search_path(daemon.process.pid) or "").split(":")
+    return any(place and os.access(os.path.join(place, name), os.X_OK) for place in places)
 
 
 def runs(path: Optional[str]) -> Optional[bool]:

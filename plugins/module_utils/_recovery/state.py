@@ -20,9 +20,14 @@ _PAGE = 4096
 
 
 class State(NamedTuple):
-    """What a Case says of the state directory; None where it could not be told."""
+    """What a Case says of the state directory; None where it could not be told.
+
+    ``takes_names`` is whether an entry without content can be made, such as a FIFO: a file system without a free byte
+    still takes it.
+    """
 
     writable: Optional[bool]
+    takes_names: Optional[bool]
     nodev: Optional[bool]
     mounts_db: bool
 
@@ -33,10 +38,11 @@ def look_at(daemon: Daemon, files: int) -> State:
     try:
         found = os.statvfs(daemon.state_dir)
     except OSError:
-        return State(None, None, mounts_db)
+        return State(None, None, None, mounts_db)
     needed = max(1, files)
-    room = found.f_bfree * found.f_frsize >= needed * _PAGE and (not found.f_files or found.f_ffree >= needed)
-    return State(room and not found.f_flag & os.ST_RDONLY, bool(found.f_flag & os.ST_NODEV), mounts_db)
+    names = not found.f_flag & os.ST_RDONLY and (not found.f_files or found.f_ffree >= needed)
+    room = found.f_bfree * found.f_frsize >= needed * _PAGE
+    return State(room and names, names, bool(found.f_flag & os.ST_NODEV), mounts_db)
 
 
 def metadata_problem(daemon: Daemon) -> Optional[str]:

@@ -12,9 +12,10 @@ from ansible_collections.shimops.containerd.plugins.module_utils._deadline impor
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import ledger, processes, unix_sockets
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import (
-    DEADLINE_EXCEEDED,
+    BROKEN,
+    CLOSED,
     NOT_FOUND,
-    UNAVAILABLE,
+    TOO_LITTLE_TIME,
     Answers,
     Question,
     ask,
@@ -134,7 +135,7 @@ def _lists(said: Answers, pid: int) -> bool:
 
     One that cannot run ``runc ps`` lists nothing of any task (recovery-spec E4); then its State has to do.
     """
-    if said.pids_failure and said.pids_failure[0] not in (None, NOT_FOUND, DEADLINE_EXCEEDED, UNAVAILABLE):
+    if said.pids_failure and said.pids_failure[0] not in (None, NOT_FOUND, TOO_LITTLE_TIME, BROKEN, CLOSED):
         return said.status in ("created", "running", "paused", "pausing")
     return pid in (said.pids or [])
 

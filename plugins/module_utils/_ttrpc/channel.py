@@ -47,6 +47,10 @@ class Answer(NamedTuple):
     payload: bytes
 
 
+class HungUp(ShimError):
+    """The peer ended the connection."""
+
+
 class Channel:
     """One ttrpc connection over a connected unix socket. Whoever made the socket closes it.
 
@@ -203,7 +207,7 @@ class Channel:
         return self._error is None
 
     def _break(self, problem: str) -> bool:
-        self._error = ShimError("ask", self._subject, problem)
+        self._error = HungUp("ask", self._subject, problem)
         return False
 
     def _take_frame(self) -> bool:

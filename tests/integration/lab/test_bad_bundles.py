@@ -121,8 +121,8 @@ START = """
 mkdir -p "$1/s"; cd "$1"
 printf '%s' "$2" > shims.py
 printf '%s' "$3" > python; chmod 755 python
-systemd-run -q --unit=lab-bad-shims /usr/bin/python3 shims.py "$1/s" >/dev/null 2>&1 ||
-    systemd-run -q --unit=lab-bad-shims -p WorkingDirectory="$1" /usr/bin/python3 "$1/shims.py" "$1/s"
+systemctl reset-failed lab-bad-shims 2>/dev/null || true
+systemd-run -q --unit=lab-bad-shims /usr/bin/python3 "$1/shims.py" "$1/s"
 """
 
 # $1 the bundle, $2 its address, $3 the init process, $4 what is done to the file ($file) that the release reads.
@@ -131,6 +131,7 @@ mkdir -p "$1"; cd "$1"
 printf '%s' "$2" > address
 printf '%s' "$3" > init.pid
 printf /usr/bin/containerd-shim-runc-v2 > shim-binary-path
+printf /usr/sbin/runc > runtime
 mkfifo log
 file=$5
 eval "$4"
@@ -157,7 +158,7 @@ def same(name, shim, make, outcome, rule, words=""):
 
 BAD = (
     same("silent", "silent", "", "killed", "D3", "does not answer"),
-    same("garbage", "garbage", "", "killed", "D5", "sent a frame"),
+    same("garbage", "garbage", "", "killed", "D5", "sent a frame|announced|nobody asked"),
     same("huge", "huge", "", "killed", "D5", "4294967295"),
     same("wrong-stream", "wrong_stream", "", "killed", "D5", "which nobody asked"),
     same("trickle", "trickle", "", "killed", "D3", "does not answer"),

@@ -24,6 +24,7 @@ def hosts(four):
     play.reset(four, hosts)
 
     def bring(host):
+        host.script('rm -f "$1"', upgrades.POLICY)
         packages.put(host, *[packages.deb(release) for release in upgrades.FULL])
         packages.index(host)
 

@@ -11,7 +11,12 @@ import subprocess
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import preflight, processes, rescue_search
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
+    hold,
+    preflight,
+    processes,
+    rescue_search,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import TASK_DIRECTORY
 from ansible_collections.shimops.containerd.plugins.modules import shim_migrate, shim_probe
 from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_facts import (
@@ -41,6 +46,7 @@ def test_bad_options(run_module, options, sentence):
 def host(tmp_path, monkeypatch):
     """A state directory with a legacy bundle that proves itself, and one whose shim is gone; its options."""
     monkeypatch.setattr(preflight, "STOP_FILE", str(tmp_path / "hold"))
+    monkeypatch.setattr(hold, "PLACE", str(tmp_path / "held"))
     with a_living_shim() as shim:
         gone = ("default", "plain2", {"address": "unix:///nowhere", "shim-binary-path": "/bin/sh"})
         root = a_state_dir(tmp_path, a_living_bundle(shim), gone)
@@ -109,6 +115,7 @@ def test_a_held_host_is_not_touched(run_module, host, tmp_path):
 def damaged(tmp_path, monkeypatch):
     """A state directory whose bundles lead to no shim, though one lives; its options."""
     monkeypatch.setattr(preflight, "STOP_FILE", str(tmp_path / "hold"))
+    monkeypatch.setattr(hold, "PLACE", str(tmp_path / "held"))
     # The shim is this very process, and its task a child of it.
     monkeypatch.setattr(rescue_search, "_SHIM", os.path.basename(processes.executable(os.getpid()))[:6])
     with subprocess.Popen(["/bin/sleep", "1000"]) as child, ScriptedShim() as shim:

@@ -62,19 +62,25 @@ NEW3 = a_bundle(parameters(3), None)
 WORKLOAD = a_bundle(parameters(3), None, None, sandbox="5c2c94f3", pod=POD)
 BAD_OPTIONS = OLD._replace(options_json=File("file", b'{"binary_name":'), runtime=File("file", b"runc"))
 NO_RUNTIME = OLD._replace(options_json=File("file", b"{}"))
+NO_RUNTIME_GONE = NO_RUNTIME._replace(runtime=File("file", b"/opt/gone/runc"))
 STUCK = OLD._replace(stuck=("G3", "why"))
 DEAD = a_bundle(None, ADDRESS, init=None)
 STOPPED = {"status": "stopped", "pids": [], "task_pid": 430}
 NEVER = {"status": None, "pids": None, "pids_failure": (5, "NotFound"), "task_pid": 0, "shim_pid": 411}
 STRANGER = dict(NEVER, state_code=5)
 BROKEN_PIDS = {"pids": None, "pids_failure": (2, 'Unknown (exec: "runc")')}
+STRANGER_BROKEN = {**STRANGER, **BROKEN_PIDS}
 NO_PIDS = {"pids": None, "pids_failure": (None, "no answer to Pids")}
 IN_STORE = {"in_sandbox_store": True}
+STORED_BY_2_X = dict(IN_STORE, stored_by="V20b")
 NO_RECORD = {"has_record": False}
-FULL = {"writable": False}
+FULL = {"writable": False, "takes_names": True}
+READ_ONLY = {"writable": False, "takes_names": False}
 CANNOT_RUN = {"shim_runs": False}
 RUNC = {"runtime_path": SHIM}
 NO_BINARY = {"runtime_resolves": False}
+COMES_WITH_1_X = dict(NO_BINARY, packaged_path="/usr/bin/containerd-shim-runc-v1")
+NO_RUNC = dict(RUNC, runc_found=False)
 
 
 def damaged(content):
@@ -177,12 +183,13 @@ ROWS = (
     Row("D7", "no version is served, bootstrap 3", NEW3, said("", pids=None), "KKKKKKKK", rules="A3 D7"),
     Row("D9", "another shim, which knows no such task", OLD, said("v2", **STRANGER), "RLLLLLLL"),
     Row("D9", "the same, in the sandbox store", OLD, said("v2", **STRANGER), "RRRRRRRR", IN_STORE),
-    Row("D9", "the same, and Pids fails", OLD, said("v2", **dict(STRANGER, **BROKEN_PIDS)), "RLLLLLRR"),
+    Row("D9", "the same, and Pids fails", OLD, said("v2", **STRANGER_BROKEN), "RLLLLLRR"),
     Row("D9", "another shim, which answers for its own", OLD, said("v2", task_pid=9, pids=[9]), "RRRRRRRR"),
     # E: the shim answers Connect
     Row("E1", "never created or deleted", DEAD, said("v2", **NEVER), "RLLLLLLL", rules="A1 E1"),
     Row("E2", "exited, not deleted", OLD, said("v2", **STOPPED), "RLLLLLLL", rules="A1 E2"),
     Row("E3", "E1 in the sandbox store", DEAD, said("v2", **NEVER), "RRRRRRRR", IN_STORE, rules="A1 E3"),
+    Row("E3", "E1 in the store of 2.x", DEAD, said("v2", **NEVER), "RLRRRRRR", STORED_BY_2_X, rules="A1 E1 E3"),
     Row("E3", "E2 in the sandbox store", OLD, said("v2", **STOPPED), "RRRRRRRR", IN_STORE, rules="A1 E3"),
     Row("E4", "Pids fails, the task runs", OLD, said("v2", **BROKEN_PIDS), "ROOOOORR", rules="A1 E4"),
     Row(
@@ -218,6 +225,7 @@ ROWS = (
     Row("E8", "created, not started", OLD, said("v2", status="created"), "RRRRRRRR", rules="A1"),
     # F: the runtime
     Row("F1", "its binary is gone", OLD, V2, "DDDDDDDD", NO_BINARY),
+    Row("F1", "its binary comes with a rollback", OLD, V2, "RRDDDDDD", COMES_WITH_1_X, rules="A1 F1"),
     Row("F2", "a newline after its path", a_bundle(None, ADDRESS, SHIM + "\n"), V2, "DDDDDDDD", NO_BINARY, rules="F2"),
     Row("F3", "no shim-binary-path, resolvable", a_bundle(None, ADDRESS, None), V2, "RRRRRRRR", rules="A1"),
     Row("F3", "shim-binary-path empty, resolvable", a_bundle(None, ADDRESS, ""), V2, "RRRRRRRR", rules="A1"),
@@ -247,6 +255,7 @@ ROWS = (
     ),
     Row("F10", "the same, the shim is dead", BAD_OPTIONS, silent("D2"), "BBDDDDDD", RUNC),
     Row("F10", "no runtime, the shim is dead", NO_RUNTIME, silent("D2"), "BBKKKKKK", RUNC, rules="F10 D2"),
+    Row("runc_missing", "nothing to kill with", NO_RUNTIME_GONE, silent("D2"), "DDDDDDDD", NO_RUNC),
     # G: the removal itself
     Row("G3", "rootfs is not empty", STUCK, silent("D2"), "BBBBBBBB", rules="G3"),
     Row("G3", "the same, no binary", STUCK, V2, "BBBBBBBB", NO_BINARY, rules="G3"),
@@ -275,7 +284,16 @@ ROWS = (
     ),
     Row("H10", "log a link that leads nowhere", a_bundle(None, ADDRESS, log_kind="dangling"), V2, "KKKKKKKK"),
     Row("H10", "log a socket", a_bundle(None, ADDRESS, log_kind="socket"), V2, "KKKKKKKK"),
-    Row("H10", "no log, and no room for one", a_bundle(None, ADDRESS, log_kind="absent"), V2, "KKKKKKKK", FULL),
+    Row("H10", "no log, and none can be made", a_bundle(None, ADDRESS, log_kind="absent"), V2, "KKKKKKKK", READ_ONLY),
+    Row(
+        "H9",
+        "no log, and a full file system",
+        a_bundle(parameters(2), ADDRESS, log_kind="absent"),
+        V2,
+        "RRRRRRRR",
+        FULL,
+        rules="A1 A2",
+    ),
     # X: what recovery-spec does not have
     Row("X1", "bootstrap.json is a FIFO", damaged(File("fifo", b"")), V2, "RRHHHHHH", rules="A1 X1"),
     Row("X1", "address is a FIFO", a_bundle(None, File("fifo", b"")), V2, "HHHHHHHH"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import BROKEN, CLOSED, TOO_LITTLE_TIME
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import File
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import (
     forecast,
@@ -86,9 +87,9 @@ def test_the_worst_candidate_counts(version, heard, bundle, outcome):
         (said("v2"), {"runtime_resolves": None}, "F4"),
         (said("v2", pids=[]), {"in_sandbox_store": None}, "E3"),
         (said("v2", pids=None, pids_failure=(2, "")), {"in_sandbox_store": None}, "E3"),
-        (said("v2", pids=None, pids_failure=(4, "no answer")), {}, "E7"),
-        (said("v2", pids=None, pids_failure=(4, "no answer")), {"in_sandbox_store": True}, "E7"),
-        (said("v2", pids=None, pids_failure=(14, "closed")), {}, "E7"),
+        (said("v2", pids=None, pids_failure=(TOO_LITTLE_TIME, "no answer")), {}, "E7"),
+        (said("v2", pids=None, pids_failure=(TOO_LITTLE_TIME, "no answer")), {"in_sandbox_store": True}, "E7"),
+        (said("v2", pids=None, pids_failure=(BROKEN, "closed")), {}, "E7"),
     ],
 )
 def test_what_nobody_could_say_is_unknown(heard, known, rule):
@@ -98,7 +99,14 @@ def test_what_nobody_could_say_is_unknown(heard, known, rule):
 
 @pytest.mark.parametrize("name", CLASSES[1:])
 def test_a_connection_that_broke_at_pids_is_unknown_to_every_class_that_asks(name):
-    assert told(said("v2", pids=None, pids_failure=(14, "closed")), name).outcome == "unknown"
+    assert told(said("v2", pids=None, pids_failure=(BROKEN, "closed")), name).outcome == "unknown"
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_shim_that_hangs_up_at_pids_is_taken_for_dead_by_every_class_that_asks(name):
+    found = told(said("v2", pids=None, pids_failure=(CLOSED, "closed the connection")), name)
+    # 1.6 does not ask.
+    assert (found.outcome, found.at_risk) == (("reattached", False) if name == "V16" else ("killed", True))
 
 
 def test_a_record_that_nobody_listed_is_unknown_only_where_it_matters():
@@ -198,6 +206,17 @@ def test_an_answer_slower_than_half_of_the_load_timeout_is_a_risk(elapsed, at_ri
     assert (found.outcome, found.at_risk) == ("reattached", at_risk)
     assert ("half" in found.reason) == at_risk
     assert told(said("v2", elapsed=elapsed), load_timeout=10.0).at_risk is False
+
+
+def test_a_slow_pids_is_no_risk_where_nobody_asks_pids():
+    slow = said("v2", elapsed=5.0, greeted=0.001, pids=None, pids_failure=(None, "no answer"))
+    assert (told(slow, "V16").outcome, told(slow, "V16").at_risk) == ("reattached", False)
+    assert told(said("v2", elapsed=2.6, greeted=2.6), "V16").at_risk is True
+
+
+@pytest.mark.parametrize("code", [4, 14])
+def test_a_status_that_the_shim_answered_is_no_silence(code):
+    assert told(said("v2", pids=None, pids_failure=(code, "as it says")), "V17").outcome == "orphaned"
 
 
 # Delays

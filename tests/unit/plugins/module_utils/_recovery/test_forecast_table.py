@@ -54,6 +54,7 @@ def test_the_table_has_every_row_that_can_be_seen_from_outside():
         promised += [letter + str(number) for number in range(1, last + 1)]
     # A mode is nothing to root, and who keeps a mount busy or how long a delete takes cannot be seen.
     unseen = {"D8", "G1", "G2", "G4"}
-    assert set(promised) - unseen == {row.id for row in EVERY}
+    # The one id that is no row of the specification: found by restarting the real daemon.
+    assert set(promised) - unseen == {row.id for row in EVERY} - {"runc_missing"}
     assert {WORDS[cell] for row in EVERY for cell in row.cells} == set(WORDS.values()) == set(OUTCOMES)
     assert {len(row.cells) for row in EVERY} == {8}

@@ -223,3 +223,12 @@ def test_which_rows_are_rescued(name):
     rescued = {row.id for row in ROWS if plan.rescue([of_row(row, name)], single(name), 5.0)[0]}
     assert {"B1", "B2", "B3", "B4", "B7", "B8", "B9", "B11", "B12", "B13", "C2", "C3", "C4", "F1"} <= rescued
     assert not {"A1", "A2", "A3", "B5", "B6", "B10", "B14", "H10", "E4"} & rescued
+
+
+def test_of_several_shims_that_answer_the_one_that_has_the_task_counts():
+    own, other = said("v2"), said("v2", task_pid=0, status=None, pids=[])
+    for answers in ({HERE: own, ELSEWHERE: other}, {ELSEWHERE: other, HERE: own}):
+        case = a_case(MISSING, {}, "V20b")._replace(answers=answers)
+        assert case.best_answers is own and case.status == "running"
+    assert case._replace(answers={HERE: silent("D3"), ELSEWHERE: other}).best_answers is other
+    assert case._replace(bundle=None, answers={HERE: silent("D3"), ELSEWHERE: other}).best_answers is other

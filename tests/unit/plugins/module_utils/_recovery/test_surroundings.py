@@ -115,6 +115,8 @@ class Room:
 def test_room_for_so_many_files(here, monkeypatch, fields, files, writable):
     monkeypatch.setattr(os, "statvfs", lambda path: Room(**fields))
     assert state.look_at(here, files).writable is writable
+    # A FIFO needs a name and no room.
+    assert state.look_at(here, files).takes_names is (writable or "f_bfree" in fields)
 
 
 def test_what_a_state_directory_tells(here, monkeypatch):

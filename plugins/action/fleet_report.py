@@ -1,0 +1,125 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""fleet_report: reports on a run, written on the controller from the run's folder alone."""
+
+from __future__ import annotations
+
+import datetime
+import os
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.plugin_utils._plain import plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import build, files, rules
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import SEVERITIES, STATES
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count
+
+NEVER, LAST = "never", "last"
+SPEC = {
+    "run_dir": {"type": "path", "default": "shimops-runs"},
+    "run_id": {"type": "str"},
+    "dest": {"type": "path"},
+    "formats": {"type": "list", "elements": "str", "choices": list(build.FORMATS), "default": list(build.FORMATS)},
+    "title": {"type": "str"},
+    "packs": {"type": "list", "elements": "raw", "default": list(rules.SHIPPED)},
+    "waivers": {"type": "raw", "default": []},
+    "previous": {"type": "str"},
+    "fail_on": {"type": "str", "choices": [*SEVERITIES, NEVER], "default": NEVER},
+    "today": {"type": "str"},
+}
+#: Rules that the result names; the reports have them all.
+MOST = 20
+
+
+class ActionModule(ActionBase):
+    """The action of that name."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        """Write the reports and say in a few words what they say."""
+        super().run(tmp, task_vars)
+        _valid, options = self.validate_argument_spec(SPEC)
+        try:
+            return report(options, write=not self._task.check_mode)
+        except ShimError as problem:
+            return {"failed": True, "changed": False, "msg": str(problem)}
+
+
+def report(options: dict, write: bool) -> dict:
+    """Build the reports of ``options``, put them into place if ``write``, and judge them."""
+    folder = files.named(options["run_dir"], options["run_id"])
+    earlier = _earlier(options, folder)
+    today = _day(options["today"])
+    known, judge = (
+        rules.engine(plain(options["packs"]), plain(options["waivers"]), today)
+        if folder.kind() == "host"
+        else ({}, None)
+    )
+    wanted = build.Wanted(options["formats"], options["title"] or "", known, judge, earlier)
+    dest = options["dest"] or os.path.join(folder.path, "reports")
+    with files.Output(dest) as output:
+        totals = build.build(folder, wanted, output)
+        result = {"changed": bool(output.changed())}
+        if write:
+            result["files"] = output.commit()
+    result.update(run_id=folder.run_id, summary=totals.document(), rules=_rules(totals), msg=_message(totals))
+    result["told"] = _told(result, totals, dest if write else "")
+    limit = options["fail_on"]
+    failing = [] if limit == NEVER else totals.failing(limit)
+    if failing:
+        result["failed"] = True
+        result["msg"] = "{0}; fail_on is {1}: {2}".format(result["msg"], limit, "; ".join(failing))
+    return result
+
+
+def _earlier(options: dict, folder: files.RunFolder):
+    """The run to compare with, or None."""
+    if options["previous"] == LAST:
+        return files.before(os.path.dirname(os.path.abspath(folder.path)), folder)
+    return files.named(options["run_dir"], options["previous"]) if options["previous"] else None
+
+
+def _told(result: dict, totals, dest: str) -> list:
+    """The report in a few lines, for the job's own output."""
+    lines = ["run {0}: {1}".format(result["run_id"], result["msg"])]
+    lines += ["{0}: {1}".format(STATES[state][0], number) for state, number in totals.ordered_states()]
+    for rule, total in totals.found()[:MOST]:
+        words = [count(total.findings, "finding") + " on " + count(total.hosts, "host")] if total.findings else []
+        words += ["{0} new".format(total.new)] if total.new else []
+        words += ["{0} gone".format(total.gone)] if total.gone else []
+        words += ["{0} waived".format(total.waived)] if total.waived else []
+        words += ["not judged on {0}".format(count(total.unknown, "host"))] if total.unknown else []
+        lines.append("{0} {1}: {2}".format(rule.severity, rule.id, ", ".join(words)))
+    return lines + (["reports: {0}".format(dest)] if dest else [])
+
+
+def _rules(totals) -> list:
+    found = [
+        {"rule": rule.id, "severity": rule.severity, "hosts": total.hosts, "findings": total.findings}
+        for rule, total in totals.found()
+        if total.findings
+    ]
+    return found[:MOST]
+
+
+def _message(totals) -> str:
+    told = ["{0} {1}".format(totals.severities[one], one) for one in SEVERITIES if totals.severities[one]]
+    words = ["{0}, findings: {1}".format(count(totals.hosts, "host"), ", ".join(told) or "none")]
+    words += ["{0} waived".format(totals.waived)] if totals.waived else []
+    if totals.head.previous:
+        words.append("{0} new and {1} gone since {2}".format(totals.new, totals.gone, totals.head.previous))
+    return ", ".join(words)
+
+
+def _day(today) -> datetime.date:
+    if not today:
+        return datetime.datetime.now(datetime.timezone.utc).date()
+    try:
+        return datetime.date.fromisoformat(today)
+    except ValueError as problem:
+        raise ShimError("report", "today", "is no day", "write it as YYYY-MM-DD") from problem

@@ -1,0 +1,118 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Filter: one host document by the rules of packs."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: judge
+short_description: Judge a host document by the rules of packs
+version_added: 0.1.0
+description:
+  - Applies every rule of the packs to one host document, as P(shimops.containerd.rule_pack#filter) reads them and
+    M(shimops.containerd.shim_probe) with O(shimops.containerd.shim_probe#module:audit=true) makes the document.
+  - Nothing is fetched and nothing is changed.
+positional: _input, packs
+options:
+  _input:
+    description: The host document.
+    type: dict
+    required: true
+  packs:
+    description:
+      - Names of packs of this collection, paths of YAML files, or packs that were read before.
+    type: list
+    elements: raw
+    default: [restart_safety, upgrade_readiness, security, hygiene]
+  waivers:
+    description:
+      - Findings that somebody answers for. Each names C(rule), C(reason), C(owner) and C(expires) (a day, the last one
+        it holds), and may be narrowed by C(host), C(namespace), C(id), C(pod) (C(namespace/name)) and C(path), each a
+        shell pattern.
+      - A list of them, or the path of a YAML file that holds one.
+    type: raw
+    default: []
+  today:
+    description: The day that waivers are held against, such as V(2026-12-31). Today's by UTC when it is not given.
+    type: str
+requirements:
+  - jmespath on the controller
+author:
+  - shimops.containerd authors (@shimops)
+seealso:
+  - plugin: shimops.containerd.rule_pack
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  shimops.containerd.shim_probe:
+    audit: true
+    detail: full
+  register: looked
+
+- name: Stop here when a restart would lose something
+  ansible.builtin.assert:
+    that: failed | length == 0
+    fail_msg: "{{ failed | map(attribute='title') | join('; ') }}"
+  vars:
+    failed: >-
+      {{ looked.document | shimops.containerd.judge(['restart_safety', 'rules/our.yml'])
+      | selectattr('severity', 'eq', 'blocker') | rejectattr('status', 'in', ['passed', 'waived']) }}
+
+- name: With a waiver
+  ansible.builtin.debug:
+    msg: "{{ looked.document | shimops.containerd.judge(['security'], waivers=waivers) | map(attribute='status') }}"
+  vars:
+    waivers:
+      - rule: shim-old-code
+        pod: shop/*
+        reason: Recreated with the release of Thursday.
+        owner: the shop's team
+        expires: 2026-12-31
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - One result per rule, in the order of the packs, with C(host), C(pack), C(rule), C(title), C(severity) (V(blocker),
+      V(major), V(minor) or V(info)), C(tags), C(why), C(remedy), C(status) and C(findings).
+    - C(status) is V(passed); V(failed); V(waived) when every finding is waived; V(unknown) when the host was not looked
+      at for what the rule needs, which never counts as passed.
+    - Each finding has C(namespace), C(id), C(pod), C(pid), C(path), C(text), C(command) (what would clean it), and the
+      C(waiver) that holds or the C(expired) one that no longer does.
+  type: list
+  elements: dict
+"""
+
+import datetime
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.shimops.containerd.plugins.plugin_utils._judge import judge as _judge
+from ansible_collections.shimops.containerd.plugins.plugin_utils._packs import SHIPPED, PackError, load
+from ansible_collections.shimops.containerd.plugins.plugin_utils._plain import plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._waivers import WaiverError, day
+from ansible_collections.shimops.containerd.plugins.plugin_utils._waivers import load as load_waivers
+
+
+def judge(document, packs=SHIPPED, waivers=(), today=None):
+    """Judge a host document; see the documentation above."""
+    if not isinstance(document, dict) or document.get("kind") != "host":
+        raise AnsibleFilterError("judge: takes a host document, as shim_probe with audit returns it.")
+    try:
+        now = day(today, "today") if today else datetime.datetime.now(datetime.timezone.utc).date()
+        rules, waived = load(plain(packs)), load_waivers(plain(waivers))
+    except (PackError, WaiverError) as error:
+        raise AnsibleFilterError(str(error)) from None
+    return _judge(plain(document), rules, waived, now)
+
+
+class FilterModule:
+    """The filter."""
+
+    def filters(self):
+        """Its name."""
+        return {"judge": judge}

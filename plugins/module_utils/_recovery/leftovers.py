@@ -1,0 +1,216 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Leftovers: what nobody uses any more on a host, and the command that would clean each. Internal to the collection.
+
+Found, never cleaned. Whether something is left over or only on its way shows in a second look.
+Sources: recovery-spec 1.5, 6.2 and 8.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from shlex import quote
+from typing import Dict, Iterable, List, Optional, Set
+
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon_shims import ShimProcess
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ledger import pod_names
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import TASK_DIRECTORY
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scene import Scene, endpoint_of
+
+# The directory is compiled into containerd up to 2.2, whatever its state directory is.
+SOCKET_DIRECTORY = "/run/containerd/s"
+# What identifies one leftover in two looks.
+_IDENTITY = ("kind", "namespace", "id", "pid", "path")
+
+
+def find(scene: Scene) -> List[dict]:
+    """Every leftover of one moment, in the words of the host document."""
+    served, stale = scene.served(), _stale_sockets(scene)
+    found = list(_entries(scene))
+    found.extend(_bundles(scene, stale))
+    found.extend(_shims(scene, served))
+    found.extend(_connections(scene, served))
+    # Those of bundles go with them.
+    found.extend(
+        _row("stale_socket", "nobody listens on it", "rm -- {0}".format(quote(path)), path=path)
+        for path in sorted(stale - set(map(endpoint_of, scene.cases)))
+    )
+    return found
+
+
+def in_both(first: List[dict], second: List[dict]) -> List[dict]:
+    """Those of the first look that the second one found too."""
+    there = {_identity(one) for one in second}
+    return [one for one in first if _identity(one) in there]
+
+
+def _identity(one: dict) -> tuple:
+    return tuple(one[name] for name in _IDENTITY)
+
+
+def _entries(scene: Scene) -> Iterable[dict]:
+    """What stands among the bundles and is none (rows H1, H2, H3, H8)."""
+    bundles = {(case.entry.namespace, case.entry.id) for case in scene.cases if case.bundle}
+    for case in scene.cases:
+        entry = case.entry
+        if entry.kind == "hidden":
+            # atomicDelete renames a bundle to .ID before it removes it; one that stays blocks the next of that name.
+            blocks = (entry.namespace, entry.id[1:]) in bundles and _has_entries(entry.path)
+            reason = "a removal of {0} was interrupted, and containerd never takes it up again".format(entry.id[1:])
+            if blocks:
+                reason += "; the bundle of that name cannot be removed while it is there"
+            command = "rm -rf --one-file-system -- {0}".format(quote(entry.path))
+            yield _row("hidden_directory", reason, command, case, path=entry.path)
+        elif entry.kind in ("link", "other"):
+            reason = "it is no directory, so containerd passes over it"
+            yield _row("not_a_bundle", reason, "rm -- {0}".format(quote(entry.path)), case, path=entry.path)
+        elif entry.kind == "namespace_invalid":
+            reason = "its namespace has no valid name, so containerd passes over it"
+            yield _row("not_a_bundle", reason, None, case, path=entry.path)
+
+
+def _bundles(scene: Scene, stale: Set[str]) -> Iterable[dict]:
+    mounted = _mount_points()
+    for case in scene.cases:
+        if case.bundle is None or case.bundle.problem:
+            continue
+        rootfs = os.path.join(case.entry.path, "rootfs")
+        if rootfs not in mounted and _has_entries(rootfs):
+            reason = "containerd cannot remove it: files lie in its rootfs, where nothing is mounted (row G3)"
+            if case.live or scene.shim_of(case):
+                command = "find {0} -xdev -mindepth 1 -delete".format(quote(rootfs))
+            else:
+                command = _remove_bundle(scene, case, mounted, stale)
+            yield _row("undeletable_bundle", reason, command, case, path=case.entry.path)
+        elif not case.live and scene.shim_of(case) is None:
+            reason = "it has neither a shim nor a living task"
+            yield _row(
+                "bundle_without_shim", reason, _remove_bundle(scene, case, mounted, stale), case, path=case.entry.path
+            )
+
+
+def _shims(scene: Scene, served: Dict[int, List[Case]]) -> Iterable[dict]:
+    for shim in scene.shims:
+        pid = shim.process.pid
+        if served[pid]:
+            continue
+        children = scene.children.get(pid, [])
+        end = "kill -KILL {0}".format(" ".join(str(one) for one in children + [pid]))
+        for path in list(shim.sockets) + _runc_state(shim):
+            end += "; rm -rf --one-file-system -- {0}".format(quote(path))
+        if children:
+            kind = "shim_without_bundle"
+            reason = "its task runs on, and containerd does not know it: its bundle is gone"
+        else:
+            kind = "shim_left_behind"
+            reason = "it has neither a bundle nor a living task: a load that killed its container left it behind"
+        yield dict(_row(kind, reason, end), namespace=shim.namespace, id=shim.id, pid=pid)
+
+
+def _connections(scene: Scene, served: Dict[int, List[Case]]) -> Iterable[dict]:
+    """A failed load leaves its connection open (recovery-spec 1.4); counted where every other one is accounted for."""
+    for shim in scene.shims:
+        cases = served[shim.process.pid]
+        if not cases or scene.held is None or not all(scene.listed(case) for case in cases):
+            continue
+        surplus = sum(scene.held.get(path, 0) for path in shim.sockets) - len(cases)
+        if surplus > 0 and not _unplaced(scene, shim.namespace):
+            reason = "containerd holds {0} more connection{1} to this shim than it has tasks on it".format(
+                surplus, "" if surplus == 1 else "s"
+            )
+            unit = "systemctl restart {0}".format(quote(scene.daemon.unit_name))
+            row = _row("connection_without_task", reason + "; only its restart closes them", unit, cases[0])
+            yield dict(row, namespace=shim.namespace, id=shim.id, pid=shim.process.pid, path=shim.sockets[0])
+
+
+def _unplaced(scene: Scene, namespace: Optional[str]) -> bool:
+    """Whether containerd lists a task whose bundle is gone: its connection could be to any shim."""
+    rows = scene.tasks.get(namespace or "") or {}
+    return bool(set(rows) - {case.entry.id for case in scene.cases if case.entry.namespace == namespace})
+
+
+def _stale_sockets(scene: Scene) -> Set[str]:
+    """The socket files where shims have theirs that no socket is bound to; none where the kernel does not tell."""
+    if scene.sockets is None:
+        return set()
+    bound: Dict[str, Set[Optional[int]]] = {}
+    for row in scene.sockets.rows.values():
+        if row.name:
+            bound.setdefault(row.name, set()).add(row.file_inode)
+    found, named = set(), {path for path in map(endpoint_of, scene.cases) if path}
+    for directory in {SOCKET_DIRECTORY} | {os.path.dirname(path) for path in named}:
+        for path in (os.path.join(directory, name) for name in _names(directory)):
+            status = _status(path)
+            # The kernel tells 32 bits of a file's inode.
+            if status and stat.S_ISSOCK(status.st_mode) and status.st_ino & 0xFFFFFFFF not in bound.get(path, ()):
+                found.add(path)
+    return found
+
+
+def _remove_bundle(scene: Scene, case: Case, mounted: Set[str], stale: Set[str]) -> str:
+    """What removes a bundle that is no longer used, with what is its own; nothing that is mounted is emptied."""
+    namespace, identifier = case.entry.namespace, case.entry.id
+    work = os.path.join(scene.daemon.root_dir, TASK_DIRECTORY, namespace, identifier)
+    paths, socket = [case.entry.path] + ([work] if _status(work) else []), endpoint_of(case)
+    paths += [socket] if socket in stale else []
+    command = "rm -rf --one-file-system -- {0}".format(" ".join(quote(path) for path in paths))
+    rootfs = os.path.join(case.entry.path, "rootfs")
+    return "umount -- {0}; {1}".format(quote(rootfs), command) if rootfs in mounted else command
+
+
+def _runc_state(shim: ShimProcess) -> List[str]:
+    """runc's own record of a container, which blocks the next one of that name."""
+    if not shim.namespace or not shim.id or "/" in shim.namespace + shim.id:
+        return []
+    path = os.path.join("/run/containerd/runc", shim.namespace, shim.id)
+    return [path] if _status(path) else []
+
+
+def _row(
+    kind: str, reason: str, command: Optional[str], case: Optional[Case] = None, path: Optional[str] = None
+) -> dict:
+    return {
+        "kind": kind,
+        "namespace": case.entry.namespace if case else None,
+        "id": case.entry.id if case else None,
+        "pod": pod_names(case.bundle.pod) if case and case.bundle else None,
+        "pid": None,
+        "path": path,
+        "reason": reason,
+        "command": command,
+    }
+
+
+def _mount_points() -> Set[str]:
+    """Where something is mounted in our mount namespace."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as handle:
+        # A blank in a path is written as \040 and the like.
+        return {_unescaped(line.split()[4]) for line in handle}
+
+
+def _unescaped(text: str) -> str:
+    for code, mark in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(code, mark)
+    return text
+
+
+def _names(directory: str) -> List[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
+
+
+def _has_entries(directory: str) -> bool:
+    return not os.path.islink(directory) and bool(_names(directory))
+
+
+def _status(path: str) -> Optional[os.stat_result]:
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None

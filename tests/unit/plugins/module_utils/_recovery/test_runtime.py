@@ -1,0 +1,44 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a runtime leads on a host, and what a package could bring there."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import runtime
+from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery.cases import a_daemon
+
+
+@pytest.mark.parametrize(
+    "name, path",
+    [
+        (b"/usr/bin/containerd-shim-runc-v1", "/usr/bin/containerd-shim-runc-v1"),
+        (b"io.containerd.runc.v1", "/usr/bin/containerd-shim-runc-v1"),
+        (b"/opt/gone/containerd-shim-runc-v1", None),
+        (b"/usr/bin/../bin/containerd-shim-runc-v1", None),
+        (b"bin/a.runc.v1", None),
+        (b"runc", None),
+    ],
+)
+def test_a_package_brings_what_lies_beside_containerd(name, path):
+    assert runtime.packaged(name, a_daemon()) == path
+
+
+def test_without_an_executable_nobody_knows_where_a_package_puts_it():
+    assert runtime.packaged(b"io.containerd.runc.v1", a_daemon(executable=None)) is None
+
+
+def test_a_program_is_found_by_its_path_or_on_the_path_of_the_daemon(tmp_path, monkeypatch):
+    program = tmp_path / "runc"
+    program.write_text("")
+    monkeypatch.setattr(runtime.processes, "search_path", lambda _pid: "/nowhere:{0}".format(tmp_path))
+    assert runtime.finds(str(program), a_daemon()) is True
+    assert runtime.finds(str(program) + "x", a_daemon()) is False
+    assert runtime.finds("runc", a_daemon()) is False
+    program.chmod(0o755)
+    assert runtime.finds("runc", a_daemon()) is True
+    assert runtime.finds("crun", a_daemon()) is False
+    assert runtime.finds("runc", a_daemon(process=None)) is None
+    assert runtime.finds("\0", a_daemon()) is False
