@@ -23,6 +23,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
 _CHANGE = re.compile(r"^(Inst|Remv) (\S+) (?:\[([^]]*)\] )?\((\S+)", re.MULTILINE)
 _REMOVAL = re.compile(r"^Remv (\S+)", re.MULTILINE)
 _URI = re.compile(r"^'([^']+)' (\S+) (\d+)", re.MULTILINE)
+_FILE = re.compile(r"[A-Za-z0-9.+~_%:-]+\.deb")
 _INSTALL = ["--assume-yes", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages", "install"]
 
 
@@ -136,7 +137,8 @@ class Apt:
         entries = []
         for name in sorted(os.listdir(directory)):
             path = os.path.join(directory, name)
-            if name.endswith(".deb") and os.path.isfile(path) and not os.path.islink(path):
+            # Other names could not be told apart from what surrounds them in an index.
+            if _FILE.fullmatch(name) and os.path.isfile(path) and not os.path.islink(path):
                 size, digest = _sum(path)
                 told = "Filename: ./{0}\nSize: {1}\nSHA256: {2}\n".format(name, size, digest)
                 entries.append("{0}\n{1}".format(dpkg.control(path, self._deadline), told))

@@ -89,7 +89,12 @@ def alone(deadline: Deadline) -> Iterator[None]:
 
     Raises ShimError when another one holds it until the deadline.
     """
-    handle = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    try:
+        handle = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    except OSError as error:
+        raise ShimError(
+            "package", _LOCK, "cannot be opened ({0})".format(os.strerror(error.errno)), "look at dpkg's directory"
+        ) from error
     try:
         while True:
             try:

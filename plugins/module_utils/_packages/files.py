@@ -55,6 +55,23 @@ def make_room(directory: str) -> None:
         raise _unwritable(directory, error) from error
 
 
+def rename(source: str, target: str) -> None:
+    """Rename within a directory, over what is there; raises ShimError."""
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+def make_private(directory: str) -> None:
+    """A directory of root's alone, kept as it is when it is there. Raises ShimError."""
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+    require_ours(directory, "staging")
+
+
 def remove(directory: str) -> None:
     """Take away a directory with all that is in it; raises ShimError."""
     try:

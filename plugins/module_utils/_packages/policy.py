@@ -27,7 +27,7 @@ def denied() -> Iterator[None]:
     try:
         if os.path.lexists(PATH):
             # A rename keeps whatever it is: a file, or a link that update-alternatives made.
-            os.rename(PATH, PATH + _KEPT)
+            files.rename(PATH, PATH + _KEPT)
         files.write(PATH, _OURS, 0o755)
         yield
     finally:
@@ -40,7 +40,7 @@ def put_back() -> List[str]:
     Run first by whoever comes next, it mends what a killed module left.
     """
     if os.path.lexists(PATH + _KEPT):
-        os.rename(PATH + _KEPT, PATH)
+        files.rename(PATH + _KEPT, PATH)
         return ["{0} put back".format(PATH)]
     if _is_ours():
         os.unlink(PATH)

@@ -86,8 +86,7 @@ class Stager:
 
     def run(self) -> Stage:
         """Fetch, check and try; raises ShimError, and then nothing was installed."""
-        os.makedirs(self._root, mode=0o700, exist_ok=True)
-        files.require_ours(self._root, "staging")
+        files.make_private(self._root)
         return self._from_tarball() if self._options["tarball"] else self._from_apt()
 
     # -- packages

@@ -61,7 +61,7 @@ def _changed(place, release, suffix, change):
 
 
 def crashing(place, release):
-    """One whose unit starts containerd with an option that it does not have, so that it ends at once, again and again."""
+    """One whose unit starts containerd with an option that it does not have, so that it ends at once, always."""
 
     def change(tree):
         (unit,) = tree.glob("usr/lib/systemd/system/containerd.service")

@@ -117,21 +117,21 @@ def test_crash_loop_freezes_the_host_and_it_can_be_taken_back(four, two, bring, 
     for key, process in before[first.name].tasks.items():
         assert world.process(first, process.pid) == process, key
     held = upgrades.hold(first)
-    assert held["run_id"] == "crash" and "containerd did not come back" in held["reason"]
+    assert held["run_id"] == one.run_id and "containerd did not come back" in held["reason"]
     assert "lab1 is frozen by /etc/shimops/hold" in one.told() and "ctr --namespace default tasks list" in one.told()
 
     # Nobody acts on it, be it the same run or another one.
     one, documents = run(four, two, tmp_path, "crash", status=2)
     assert one.states() == {first.name: "begun", two[1].name: "untouched"} and upgrades.hold(first) == held
     check_untouched(before, two)
-    for run_id in ("crash", "other"):
+    for run_id in (one.run_id, "other"):
         arguments = {"state": "restarted", "run_id": run_id, "settle": 1}
         denied = play.run(four, "shim_reconnect", arguments, [first])[first.name]
         assert denied["failed"] and "/etc/shimops/hold holds this host" in denied["msg"]
 
     # By hand, where a task would be lost on the way back: refused, with it.
     staged = document["staged"]["way_back"]["path"]
-    back = {"state": "rolled_back", "run_id": "crash", "package_dir": staged, "settle": 1}
+    back = {"state": "rolled_back", "run_id": one.run_id, "package_dir": staged, "settle": 1}
     faults.apply(first, "shim_stopped", "plain1")
     refused = play.run(four, "shim_reconnect", back, [first])[first.name]
     assert refused["failed"] and refused["refused"] and [row["id"] for row in refused["at_risk"]] == ["plain1"]
@@ -141,7 +141,7 @@ def test_crash_loop_freezes_the_host_and_it_can_be_taken_back(four, two, bring, 
     assert done["summary"]["reattached"] == len(before[first.name].tasks) and done["summary"]["lost"] == 0
     seen = upgrades.see(first)
     assert seen.tasks == before[first.name].tasks and seen.installed == before[first.name].installed
-    assert upgrades.hold(first) is None and world.ledger(first)["run_id"] == "crash-back"
+    assert upgrades.hold(first) is None and world.ledger(first)["run_id"] == one.run_id + "-back"
 
 
 def test_crash_loop_is_taken_back_by_itself_when_asked(four, two, bring, tmp_path):
@@ -248,7 +248,7 @@ def test_container_lost_on_the_canary_stops_the_roll(four, two, bring, tmp_path)
     assert documents[first.name]["state"] == "lost" and documents[first.name]["summary"]["lost"] > 0
     assert one.states()[two[1].name] == "untouched"
     check_untouched(before, two)
-    assert upgrades.hold(first)["run_id"] == "loss"
+    assert upgrades.hold(first)["run_id"] == one.run_id
 
 
 def test_tarball_beside_no_package(four, two, tmp_path):
@@ -257,9 +257,9 @@ def test_tarball_beside_no_package(four, two, tmp_path):
     path, digest = packages.tarball(tmp_path, "1.7")
     packages.put(first, path)
     first.script(
-        "mkdir -p /etc/systemd/system/containerd.service.d; cp /usr/bin/containerd* /usr/bin/ctr /usr/local/bin; printf "
-        '"[Service]\\nExecStart=\\nExecStart=/usr/local/bin/containerd\\n" > /etc/systemd/system/containerd.service.d/t.conf'
-        "; systemctl daemon-reload; systemctl restart containerd"
+        "cp /usr/bin/containerd* /usr/bin/ctr /usr/local/bin; mkdir -p /etc/systemd/system/containerd.service.d; "
+        'printf "[Service]\\nExecStart=\\nExecStart=/usr/local/bin/containerd\\n" '
+        "> /etc/systemd/system/containerd.service.d/t.conf; systemctl daemon-reload; systemctl restart containerd"
     )
     try:
         before = upgrades.see(first)

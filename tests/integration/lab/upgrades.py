@@ -26,7 +26,7 @@ class Upgrade(rolls.Roll):
     def __init__(self, lab, hosts, place, run_id, release, *words, **options):
         defaults = {"directory": packages.DIRECTORY, "version": FULL.get(release, release)}
         options = {"playbook": f"{play.FQCN}.rolling_upgrade", **defaults, **options}
-        super().__init__(lab, hosts, place, run_id, *words, **options)
+        super().__init__(lab, hosts, place, f"{run_id}.1", *words, **options)
 
 
 @dataclass
