@@ -45,10 +45,19 @@ def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=18
 
 
 def book(fleet, playbook, *words, timeout=300):
-    """Run a playbook (a path, or its full name) over the lab; the finished process, its output printed."""
+    """Run a playbook (a path, or its full name) over the lab; the finished process, its output printed.
+
+    It is run in an empty folder, where a roll leaves the folder of its run.
+    """
+    with tempfile.TemporaryDirectory(prefix="shimops-play-") as empty:
+        return _book(fleet, playbook, words, timeout, empty)
+
+
+def _book(fleet, playbook, words, timeout, cwd):
     done = subprocess.run(
         [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(fleet.inventory), str(playbook), *words],
         env=environment(),
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         check=False,
         capture_output=True,

@@ -74,7 +74,7 @@ def mend(lab, hosts):
     """Put back the hosts that a test left in another state than it found them in."""
 
     def one(host):
-        host.run(["systemctl", "start", "ssh"], check=False)
+        host.script("systemctl start ssh; rm -rf /etc/shimops")
         if not is_sound(host):
             lab.reset(host)
 
