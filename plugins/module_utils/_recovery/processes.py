@@ -86,6 +86,14 @@ def open_files(pid: int) -> List[str]:
     return [path for path in (_link(pid, "fd/" + number) for number in numbers) if path]
 
 
+def threads(pid: int) -> int:
+    """How many threads a process has; 0 when it is gone."""
+    try:
+        return len(os.listdir("/proc/{0}/task".format(pid)))
+    except OSError:
+        return 0
+
+
 def in_unit(pid: int, unit: str) -> bool:
     """Whether a process is in the cgroup of a systemd unit, in any hierarchy."""
     return any(("/" + unit) in line for line in _read(pid, "cgroup").decode("utf-8", "replace").splitlines())

@@ -15,12 +15,13 @@ from pathlib import Path
 FQCN = "shimops.containerd"
 
 
-def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=180):
+def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=180, more=()):
     """Run one module on the hosts (names or Host objects; None for all) and return each host's result by name.
 
-    ``args`` has at least one key. A module that fails is no exception: every result has ``failed``, true or false.
+    ``args`` has at least one key; ``more`` are words of the command line. A module that fails is no exception: every
+    result has ``failed``, true or false.
     """
-    command, env = argv(fleet, module, args, hosts, check), environment(extra_env)
+    command, env = [*argv(fleet, module, args, hosts, check), *more], environment(extra_env)
     with tempfile.TemporaryDirectory(prefix="shimops-play-") as tree:
         done = subprocess.run(
             [*command, "--tree", tree],
