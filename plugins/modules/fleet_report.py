@@ -62,6 +62,8 @@ options:
   today:
     description: The day that waivers are measured by, as C(YYYY-MM-DD). The default is the controller's own, in UTC.
     type: str
+extends_documentation_fragment:
+  - shimops.containerd._shared.attributes
 attributes:
   check_mode:
     support: full
