@@ -33,7 +33,7 @@ WAYS = {
     "restarts": _RESTART,
     "waits": _WAIT + _RESTART,
     # The shim first: it would tell how its container ended.
-    "loses": f"pkill -KILL -f containerd-shim; pkill -KILL -f 'sleep 100000'; {_RESTART}",
+    "loses": f"pkill -KILL -f containerd-shim; pkill -KILL -f '/bin/sleep 100000'; {_RESTART}",
     "stays down": f"echo >> {COUNT}; systemctl stop containerd; echo it is broken >&2; exit 1",
     "drops its connection": "systemctl stop ssh ssh.socket; pkill -KILL sshd; " + _RESTART,
 }
@@ -107,6 +107,9 @@ class Roll:
     ``options`` are variables of the playbook without their prefix.
     """
 
+    #: What the names of the playbook's variables begin with.
+    prefix = "rolling_restart"
+
     def __init__(
         self, lab, hosts, place, run_id, *words, program=None, forks=5, playbook=PLAYBOOK, env=None, **options
     ):
@@ -115,7 +118,7 @@ class Roll:
         self.folder = place / "runs" / run_id
         self._log = place / f"{run_id}-{time.monotonic_ns()}.log"
         values = {"run_id": run_id, "run_dir": str(place / "runs"), "settle": 1, "batches": ["100%"], **options}
-        values = {f"rolling_restart_{key}": value for key, value in values.items()}
+        values = {f"{self.prefix}_{key}": value for key, value in values.items()}
         command = [str(program or Path(sys.executable).parent / "ansible-playbook"), "-i", str(lab.inventory)]
         command += [str(playbook), "-f", str(forks), "-e", json.dumps(values), "-l", ",".join(h.name for h in hosts)]
         with self._log.open("w") as log:
