@@ -185,7 +185,7 @@ PREFLIGHT = """
   tasks:
     - name: Forecast and judge
       ansible.builtin.include_role:
-        name: shimops.containerd.rolling_restart
+        name: "shimops.containerd.{{ role }}"
         tasks_from: preflight
 """
 
@@ -195,7 +195,7 @@ def test_the_preflight_of_a_roll_refuses_by_the_same_rules(fleet, hosts, looked,
     pack, book = tmp_path / "ours.yml", tmp_path / "preflight.yml"
     pack.write_text(OURS)
     book.write_text(PREFLIGHT)
-    extra = {"rolling_restart_run_dir": str(tmp_path), "rolling_restart_run_id": "look"}
+    extra = {"role": "rolling_restart", "rolling_restart_run_dir": str(tmp_path), "rolling_restart_run_id": "look"}
     done = play.book(fleet, book, "-e", json.dumps({**extra, "rolling_restart_packs": [str(pack)]}))
     assert done.returncode == 0
     refusals = {
@@ -213,6 +213,25 @@ def test_the_preflight_of_a_roll_refuses_by_the_same_rules(fleet, hosts, looked,
     done = play.book(fleet, book, "-e", json.dumps({**extra, "rolling_restart_packs": [str(pack)]}))
     assert done.returncode == 2 and "its query names 'alive', which is not there" in done.stdout
     assert not (tmp_path / "wrong").exists()
+
+
+def test_the_preflight_of_an_upgrade_judges_the_release_it_goes_to(fleet, hosts, looked, tmp_path):
+    pack, book = tmp_path / "ours.yml", tmp_path / "preflight.yml"
+    pack.write_text(
+        OURS.replace("query: bundles[?live && role == 'plain' && id != 'plain1']", "query: forecast.target")
+    )
+    book.write_text(PREFLIGHT)
+    extra = {"run_dir": str(tmp_path), "run_id": "up", "version": "2.1.9", "packs": [str(pack)], "rescue": False}
+    extra = {"role": "rolling_upgrade", **{f"rolling_upgrade_{name}": value for name, value in extra.items()}}
+    done = play.book(fleet, book, "-e", json.dumps(extra))
+    assert done.returncode == 0
+    host = hosts["1.7"].name
+    document = json.loads((tmp_path / f"up/documents/{host}.json").read_text())
+    assert document["state"] == "refused" and "rule restart-orphans: A restart would orphan" in document["message"]
+    kept = json.loads((tmp_path / f"up/documents/{host}.host.json").read_text())
+    assert [one["target"] for one in kept["targets"]] == ["2.1.9"] and kept["asked"]["pids"] is True
+    by_rule = {one["rule"]: one for one in _judge.judge(kept, _packs.load([str(pack)]), (), datetime.date(2026, 1, 1))}
+    assert by_rule["no-plain-containers"]["findings"][0]["text"] == "2.1.9"
 
 
 def test_every_leak_goes_with_its_command_and_nothing_else_does(fleet, hosts, looked):

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import sys
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import leftovers
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import leftovers, processes
 from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery.cases import said
 from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery.scenes import (
     NOBODY,
@@ -111,20 +114,51 @@ def test_what_is_no_bundle(tmp_path):
     assert sorted(path.name for path in home.iterdir()) == ["plain1"] and not (tmp_path / "oops").exists()
 
 
-@pytest.mark.parametrize(
-    "children, kind, command",
-    [
-        ([], "shim_left_behind", "kill -KILL {shim}; rm -rf --one-file-system -- {socket}"),
-        ([7, 8], "shim_without_bundle", "kill -KILL 7 8 {shim}; rm -rf --one-file-system -- {socket}"),
-    ],
-)
-def test_a_shim_without_a_bundle(tmp_path, sockets, children, kind, command):
+@pytest.mark.parametrize("children, kind", [([], "shim_left_behind"), ([7, 8], "shim_without_bundle")])
+def test_a_shim_without_a_bundle(tmp_path, sockets, children, kind):
     path = a_socket(sockets / "one")
     shim = a_shim("gone", pid=NOBODY, sockets=[str(path)])
-    scene = a_host(tmp_path, [shim], listeners=[path], children={NOBODY: children})
-    (one,) = leftovers.find(scene)
+    (one,) = leftovers.find(a_host(tmp_path, [shim], listeners=[path], children={NOBODY: children}))
     assert (one["kind"], one["namespace"], one["id"], one["pid"]) == (kind, "default", "gone", NOBODY)
-    assert one["command"] == command.format(shim=NOBODY, socket=path)
+    assert ("pkill -KILL -P {0}; ".format(NOBODY) in one["command"]) is bool(children)
+
+
+def test_a_shim_is_ended_only_while_its_pid_is_its_own(tmp_path, sockets):
+    path = a_socket(sockets / "one")
+    code = "import subprocess, sys; subprocess.Popen(['sleep', '1000']); print(flush=True); sys.stdin.read()"
+    words, pipe = [sys.executable, "-c", code, "-id", "gone"], subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe) as process:
+        try:
+            process.stdout.readline()
+            (child,) = processes.children_of({process.pid})[process.pid]
+            for name, ends in (("go", False), ("gone2", False), ("gone", True)):
+                shim = a_shim(name, pid=process.pid, sockets=[str(path)])
+                scene = a_host(tmp_path, [shim], listeners=[path], children={process.pid: [child]})
+                (one,) = leftovers.find(scene)
+                assert (subprocess.run(["sh", "-c", one["command"]], check=False).returncode == 0) is ends
+                assert path.exists() is not ends
+            assert process.wait(60) == -9
+            patience = Deadline(60)
+            while processes.look_up(child) and patience.sleep(0.05):
+                pass
+            assert processes.look_up(child) is None
+        finally:
+            process.kill()
+
+
+def test_a_socket_that_a_new_shim_has_by_then_stays(tmp_path, sockets):
+    path = a_socket(sockets / "one")
+    place = a_place(tmp_path, "again", {"address": f"unix://{path}"})
+    scene = a_host(tmp_path)
+    stale = leftovers.find(scene._replace(cases=[]))
+    (sockets / "one").unlink()
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+        clean(scene, "bundle_without_shim")
+        subprocess.run(["sh", "-euc", stale[0]["command"]], check=True)
+        assert path.exists() and place.exists()
+    clean(scene, "bundle_without_shim")
+    assert not path.exists() and not place.exists()
 
 
 def test_connections_that_belong_to_no_task(tmp_path, sockets):
