@@ -220,6 +220,7 @@ def _with_runtime(case: Case, records: Dict[str, Optional[Dict[str, str]]], daem
         shipped_by=installed.name if packaged and releases.ships(installed.name, binary.path) else None,
         shim_runs=runtime.runs(binary.path),
         packaged_path=_brought(None if binary.path else runtime.packaged(name, daemon), installed),
+        resolves_in_1_6=not binary.path and runtime.find(name, daemon, by_1_6=True).path is not None,
         runc_found=runtime.finds(case.bundle.runtime.text() or "runc", daemon),
         stored_by=running.name if running else None,
     )

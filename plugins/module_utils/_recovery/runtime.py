@@ -23,21 +23,23 @@ class Binary(NamedTuple):
     path: Optional[str] = None
 
 
-def find(runtime: bytes, daemon: Daemon) -> Binary:
+def find(runtime: bytes, daemon: Daemon, by_1_6: bool = False) -> Binary:
     """The shim binary of a runtime: a path, or a name such as ``io.containerd.runc.v2``.
 
     A name cannot be told when the daemon does not run, so that its PATH is not known.
+
+    :param by_1_6: as 1.6 resolves it, which takes a name with a directory before it, or with nothing before the dot.
     """
     name = os.fsdecode(runtime)
     if name.startswith("/"):
         return Binary(True, name if _exists(name) else None)
     parts = name.split(".")
-    if len(parts) < 2 or not parts[0] or "/" in name:
+    if len(parts) < 2 or (not by_1_6 and (not parts[0] or "/" in name)):
         return Binary(True)
     binary = "containerd-shim-{0}-{1}".format(*parts[-2:])
     if daemon.process is None:
         return Binary(False)
-    here = os.path.join(processes.working_directory(daemon.process.pid) or "/", binary)
+    here = os.path.join(processes.working_directory(daemon.process.pid) or "/", os.path.dirname(name), binary)
     if _exists(here):
         return Binary(True, here)
     for place in (processes.search_path(daemon.process.pid) or "").split(":"):
