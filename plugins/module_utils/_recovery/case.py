@@ -17,14 +17,14 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan 
 class Case(NamedTuple):
     """One entry of the state directory with its answers.
 
-    ``bundle`` is None for an entry that is no bundle. ``has_record``, ``runtime_resolves`` and
-    ``in_sandbox_store`` are None when nobody could say. ``answers`` is keyed by endpoint. ``runtime`` is the path in
-    the bundle, or the name in its container record; ``runtime_path`` the file it leads to, which the package of the
-    installed release ``shipped_by`` brought, or nobody knows who; ``shim_runs`` whether it can be executed;
-    ``packaged_path`` is where it would be when there is none and a package could bring it. ``resolves_in_1_6`` says
-    that 1.6 alone makes a file of that name. ``runc_found`` is whether the OCI runtime is there that the shim's delete
-    would call. ``stored_by`` is the class of the running containerd, which keeps the sandbox store. ``writable``, ``takes_names`` and ``nodev`` speak of the bundle's file system,
-    ``mounts_db`` of containerd's own file beside the bundles, ``cwd`` of containerd.
+    ``bundle`` is None for an entry that is no bundle. ``has_record``, ``runtime_resolves`` and ``in_sandbox_store`` are
+    None when nobody could say. ``answers`` is keyed by endpoint. ``runtime`` is the path in the bundle, or the name in
+    its container record; ``runtime_path`` the file it leads to, which the package of the installed release
+    ``shipped_by`` brought, or nobody knows who; ``shim_runs`` whether it can be executed; ``packaged_path`` is where it
+    would be when there is none and a package could bring it. ``resolves_in_1_6`` says that 1.6 alone makes a file of
+    that name. ``runc_found`` is whether the OCI runtime is there that the shim's delete would call. ``stored_by`` is
+    the class of the running containerd, which keeps the sandbox store. ``writable``, ``takes_names`` and ``nodev``
+    speak of the bundle's file system, ``mounts_db`` of containerd's own file beside the bundles, ``cwd`` of containerd.
     """
 
     entry: Entry
