@@ -85,7 +85,7 @@ COMMANDS = {
     "units": Command("[ARGS]", "unit tests on each ansible-core; ARGS go to ansible-test units", _units),
     "integration": Command("[ARGS]", "the tests on real containerd; ARGS go to pytest", _integration, root=True),
     "fuzz": Command(
-        "[N] [--release R] [--seed S]", "N generated bundles per release, forecast and real restart", _fuzz, root=True
+        "[N] [--release R] [--seed S]", "N generated bundles per release, forecast against restart", _fuzz, root=True
     ),
     "bench": Command("[NAME...]", "the benchmarks, or those of these names", _bench, root=True),
     "lab": Command("up|down|ls|shell|fault ...", "a fleet of real containerd hosts on this machine", _lab, root=True),

@@ -34,15 +34,15 @@ class Found(NamedTuple):
 class Case(NamedTuple):
     """One entry of the state directory with its answers.
 
-    ``bundle`` is None for an entry that is no bundle. ``has_record``, ``runtime_resolves`` and
-    ``in_sandbox_store`` are None when nobody could say. ``answers`` is keyed by endpoint. ``runtime`` is the path in
-    the bundle, or the name in its container record; ``runtime_path`` the file it leads to, which the package of the
-    installed release ``shipped_by`` brought, or nobody knows who; ``shim_runs`` whether it can be executed;
-    ``packaged_path`` is where it would be when there is none and a package could bring it. ``runc_found`` is whether
-    the OCI runtime is there that the shim's delete would call. ``stored_by`` is the class of the running containerd,
-    which keeps the sandbox store. ``writable``, ``takes_names`` and ``nodev`` speak of the bundle's file system,
-    ``mounts_db`` of containerd's own file beside the bundles, ``cwd`` of containerd. ``found`` is None where no shim
-    had to be searched for.
+    ``bundle`` is None for an entry that is no bundle. ``has_record``, ``runtime_resolves`` and ``in_sandbox_store`` are
+    None when nobody could say. ``answers`` is keyed by endpoint. ``runtime`` is the path in the bundle, or the name in
+    its container record; ``runtime_path`` the file it leads to, which the package of the installed release
+    ``shipped_by`` brought, or nobody knows who; ``shim_runs`` whether it can be executed; ``packaged_path`` is where it
+    would be when there is none and a package could bring it. ``resolves_in_1_6`` says that 1.6 alone makes a file of
+    that name. ``runc_found`` is whether the OCI runtime is there that the shim's delete would call. ``stored_by`` is
+    the class of the running containerd, which keeps the sandbox store. ``writable``, ``takes_names`` and ``nodev``
+    speak of the bundle's file system, ``mounts_db`` of containerd's own file beside the bundles, ``cwd`` of containerd.
+    ``found`` is None where no shim had to be searched for.
     """
 
     entry: Entry
@@ -56,6 +56,7 @@ class Case(NamedTuple):
     shipped_by: Optional[str] = None
     shim_runs: Optional[bool] = None
     packaged_path: Optional[str] = None
+    resolves_in_1_6: bool = False
     runc_found: Optional[bool] = None
     stored_by: Optional[str] = None
     writable: Optional[bool] = None

@@ -23,31 +23,33 @@ class Binary(NamedTuple):
     path: Optional[str] = None
 
 
-def find(runtime: bytes, daemon: Daemon) -> Binary:
+def find(runtime: bytes, daemon: Daemon, by_1_6: bool = False) -> Binary:
     """The shim binary of a runtime: a path, or a name such as ``io.containerd.runc.v2``.
 
     A name cannot be told when the daemon does not run, so that its PATH is not known.
+
+    :param by_1_6: as 1.6 resolves it, which takes a name with a directory before it, or with nothing before the dot.
     """
     name = os.fsdecode(runtime)
     if name.startswith("/"):
         return Binary(True, name if _exists(name) else None)
-    binary = binary_name(name)
-    return find_named(binary, daemon) if binary else Binary(True)
+    binary = binary_name(name, by_1_6)
+    return find_named(binary, daemon, os.path.dirname(name)) if binary else Binary(True)
 
 
-def binary_name(runtime: str) -> Optional[str]:
+def binary_name(runtime: str, by_1_6: bool = False) -> Optional[str]:
     """The name of the shim binary that a runtime's name stands for; None when it stands for none."""
     parts = runtime.split(".")
-    if len(parts) < 2 or not parts[0] or "/" in runtime:
+    if len(parts) < 2 or (not by_1_6 and (not parts[0] or "/" in runtime)):
         return None
     return "containerd-shim-{0}-{1}".format(*parts[-2:])
 
 
-def find_named(binary: str, daemon: Daemon) -> Binary:
-    """Where containerd finds a shim binary of that name: cwd, PATH, beside its own executable."""
+def find_named(binary: str, daemon: Daemon, folder: str = "") -> Binary:
+    """Where containerd finds a shim binary of that name: in the folder below its cwd, on PATH, beside its executable."""
     if daemon.process is None:
         return Binary(False)
-    here = os.path.join(processes.working_directory(daemon.process.pid) or "/", binary)
+    here = os.path.join(processes.working_directory(daemon.process.pid) or "/", folder, binary)
     if _exists(here):
         return Binary(True, here)
     for place in (processes.search_path(daemon.process.pid) or "").split(":"):
@@ -69,6 +71,7 @@ def facts(runtime: bytes, daemon: Daemon) -> dict:
         "runtime_path": binary.path,
         "shipped_by": installed.name if beside and releases.ships(installed.name, binary.path) else None,
         "shim_runs": runs(binary.path),
+        "resolves_in_1_6": not binary.path and find(runtime, daemon, by_1_6=True).path is not None,
         "packaged_path": absent if absent and installed and not releases.ships(installed.name, absent) else None,
     }
 

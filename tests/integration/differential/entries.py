@@ -33,6 +33,8 @@ RUNTIMES = (
     scripted("F5", "shim-binary-path cannot be executed, shim healthy", runtime="/run/differ/plain"),
     scripted("F6", "shim-binary-path cannot be executed, shim dead", runtime="/run/differ/plain", **GONE),
     scripted("F7", "shim-binary-path holds a runtime's name", runtime=RUNTIME),
+    scripted("F7d", "shim-binary-path holds a name with a directory before it", runtime="./io.containerd.scripted.v1"),
+    scripted("F7e", "shim-binary-path holds a name with nothing before the dot", runtime=".scripted.v1"),
     scripted("F7b", "shim-binary-path holds a relative path", runtime="bin/containerd-shim-scripted-v1"),
     scripted("F7c", "shim-binary-path holds a word", runtime="scripted"),
     scripted(

@@ -41,6 +41,8 @@ def text(conditions, columns):
     """The whole table, legend and counts."""
     rows = [("", *(column.name for column in columns), "condition")]
     for condition in conditions:
+        if not any(column.judgements.get(condition.name) for column in columns):
+            continue
         cells = [
             cell(column.judgements[condition.name]) if column.judgements.get(condition.name) else ""
             for column in columns

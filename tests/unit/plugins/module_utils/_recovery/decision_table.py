@@ -80,6 +80,7 @@ CANNOT_RUN = {"shim_runs": False}
 RUNC = {"runtime_path": SHIM}
 NO_BINARY = {"runtime_resolves": False}
 COMES_WITH_1_X = dict(NO_BINARY, packaged_path="/usr/bin/containerd-shim-runc-v1")
+ONLY_1_6 = dict(NO_BINARY, resolves_in_1_6=True)
 NO_RUNC = dict(RUNC, runc_found=False)
 
 
@@ -226,6 +227,7 @@ ROWS = (
     # F: the runtime
     Row("F1", "its binary is gone", OLD, V2, "DDDDDDDD", NO_BINARY),
     Row("F1", "its binary comes with a rollback", OLD, V2, "RRDDDDDD", COMES_WITH_1_X, rules="A1 F1"),
+    Row("F1", "a name that 1.6 alone resolves", OLD, V2, "RDDDDDDD", ONLY_1_6, rules="A1 F1"),
     Row("F2", "a newline after its path", a_bundle(None, ADDRESS, SHIM + "\n"), V2, "DDDDDDDD", NO_BINARY, rules="F2"),
     Row("F3", "no shim-binary-path, resolvable", a_bundle(None, ADDRESS, None), V2, "RRRRRRRR", rules="A1"),
     Row("F3", "shim-binary-path empty, resolvable", a_bundle(None, ADDRESS, ""), V2, "RRRRRRRR", rules="A1"),

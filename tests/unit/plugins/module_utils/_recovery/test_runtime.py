@@ -42,3 +42,24 @@ def test_a_program_is_found_by_its_path_or_on_the_path_of_the_daemon(tmp_path, m
     assert runtime.finds("crun", a_daemon()) is False
     assert runtime.finds("runc", a_daemon(process=None)) is None
     assert runtime.finds("\0", a_daemon()) is False
+
+
+@pytest.mark.parametrize(
+    "name, found, found_by_1_6",
+    [
+        (b"io.containerd.tried.v1", True, True),
+        (b".tried.v1", False, True),
+        (b"./io.containerd.tried.v1", False, True),
+        (b"gone/a.tried.v1", False, True),
+        (b"tried", False, False),
+        (b"a.b/tried.v1", False, False),
+    ],
+)
+def test_1_6_takes_names_that_later_releases_refuse(name, found, found_by_1_6, tmp_path, monkeypatch):
+    program = tmp_path / "containerd-shim-tried-v1"
+    program.write_text("")
+    program.chmod(0o755)
+    monkeypatch.setattr(runtime.processes, "search_path", lambda _pid: str(tmp_path))
+    monkeypatch.setattr(runtime.processes, "working_directory", lambda _pid: "/")
+    assert (runtime.find(name, a_daemon()).path is not None) is found
+    assert (runtime.find(name, a_daemon(), by_1_6=True).path is not None) is found_by_1_6
