@@ -46,7 +46,7 @@ def binary_name(runtime: str, by_1_6: bool = False) -> Optional[str]:
 
 
 def find_named(binary: str, daemon: Daemon, folder: str = "") -> Binary:
-    """Where containerd finds a shim binary of that name: in the folder below its cwd, on PATH, beside its executable."""
+    """Where containerd finds a shim binary of that name: in that folder of its cwd, on PATH, beside its executable."""
     if daemon.process is None:
         return Binary(False)
     here = os.path.join(processes.working_directory(daemon.process.pid) or "/", folder, binary)
