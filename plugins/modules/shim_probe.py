@@ -73,7 +73,7 @@ options:
     description: What P(shimops.containerd.judge#filter) takes as waivers, a list or the path of a YAML file.
     type: raw
   rescue:
-    description: Leave out of RV(judged.refusal) what M(shimops.containerd.shim_migrate) would mend.
+    description: Leave out of C(refusal) in RV(judged) what M(shimops.containerd.shim_migrate) would mend.
     type: bool
     default: false
 """
