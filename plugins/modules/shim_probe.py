@@ -197,10 +197,22 @@ document:
   type: dict
 judged:
   description:
-    - How many findings each rule has that C(failed), was C(waived), or is C(unknown) because the host was not looked at
-      for it, and in one sentence the C(refusal) by the first blocker; empty when no blocker failed or is unknown.
+    - What the rules say of the host, in few words.
   returned: with O(packs)
   type: dict
+  contains:
+    failed:
+      description: Rules and how many findings each has.
+      type: dict
+    waived:
+      description: The same of rules whose findings are all waived.
+      type: dict
+    unknown:
+      description: The same of rules that could not be judged.
+      type: dict
+    refusal:
+      description: Why the host is to be refused by the rules, in one sentence; else empty.
+      type: str
   sample: {"failed": {"stale-socket": 2}, "refusal": "", "unknown": {}, "waived": {}}
 ledger:
   description: The run in the host's ledger, its phase, and how many tasks it lost; empty without a ledger.

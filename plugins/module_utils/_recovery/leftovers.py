@@ -138,8 +138,9 @@ def _stale_sockets(scene: Scene) -> Set[str]:
     for row in scene.sockets.rows.values():
         if row.name:
             bound.setdefault(row.name, set()).add(row.file_inode)
-    found, named = set(), {path for path in map(endpoint_of, scene.cases) if path}
-    for directory in {SOCKET_DIRECTORY} | {os.path.dirname(path) for path in named}:
+    # A bundle may name any path of the host; where living shims have theirs is no word of a bundle's.
+    found, living = set(), {os.path.dirname(path) for shim in scene.shims for path in shim.sockets}
+    for directory in {SOCKET_DIRECTORY} | living:
         for path in (os.path.join(directory, name) for name in _names(directory)):
             status = _status(path)
             # The kernel tells 32 bits of a file's inode.

@@ -189,6 +189,16 @@ def test_sockets_that_nobody_listens_on(tmp_path, sockets):
     assert sorted(path.name for path in sockets.iterdir()) == ["alive", "file"]
 
 
+def test_a_bundle_cannot_name_what_is_not_a_shim_s(tmp_path, sockets):
+    a_socket(tmp_path / "other" / "stale")
+    mine = a_socket(tmp_path / "other" / "mine")
+    a_place(tmp_path, "hostile", {"address": f"unix://{mine}"})
+    scene = a_host(tmp_path)
+    assert found(scene) == [("bundle_without_shim", "hostile")]
+    clean(scene, "bundle_without_shim")
+    assert sorted(path.name for path in (tmp_path / "other").iterdir()) == ["mine", "stale"]
+
+
 def test_a_socket_file_that_took_another_s_place_is_stale(tmp_path, sockets):
     path = a_socket(sockets / "one")
     scene = a_host(tmp_path, listeners=[path])
