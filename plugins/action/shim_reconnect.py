@@ -9,7 +9,19 @@ from __future__ import annotations
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
 from ansible_collections.shimops.containerd.plugins.plugin_utils._action import RunAction
 
-_KEYS = ("verdicts", "summary", "gap", "journal_tail")
+_KEYS = (
+    "verdicts",
+    "summary",
+    "gap",
+    "journal_tail",
+    "log",
+    "unread",
+    "stalled",
+    "likely_to_stall",
+    "exec_proof",
+    "package",
+    "commands",
+)
 
 
 class ActionModule(RunAction):
@@ -19,6 +31,11 @@ class ActionModule(RunAction):
 
     def acts(self, options):
         return options.get("state") == "restarted"
+
+    def note_way_back(self, attempt, result):
+        """What a rollback came to is no verdict of the upgrade: the host stays what that made it."""
+        facts = {key: result[key] for key in (*_KEYS, "changed", "refused") if key in result}
+        attempt.learn(rolled_back={**facts, "message": str(result.get("msg") or "")})
 
     def unwell(self, row):
         return row["verdict"] not in GOOD
@@ -30,8 +47,13 @@ class ActionModule(RunAction):
         return {**options, "state": "verified"}
 
     def note(self, attempt, options, result):
+        if options.get("state") == "rolled_back":
+            self.note_way_back(attempt, result)
+            return
         message = str(result.get("msg") or "")
         facts = {key: result[key] for key in _KEYS if key in result}
+        if result.get("rollback"):
+            facts["rollback_after"] = result["rollback"]
         if result.get("at_risk"):
             facts["at_risk"] = result["at_risk"]
         lost = (result.get("summary") or {}).get("lost", 0)

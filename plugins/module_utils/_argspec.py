@@ -38,7 +38,7 @@ def check(options: dict) -> None:
     for name, value in options.items():
         if any("\0" in str(one) for one in (value if isinstance(value, list) else [value])):
             raise ShimError("options", name, "holds a NUL character", "name what exists on the host")
-    for name in ("timeout", "shim_timeout", "restart_timeout", "sleep"):
+    for name in ("timeout", "shim_timeout", "restart_timeout", "stage_timeout", "sleep"):
         if options.get(name) is not None and not 0 < options[name] <= LONGEST:
             _refuse(name, options[name], "is no time", "give seconds above 0, at most {0}".format(LONGEST))
     for name in ("settle", "wait_timeout"):
@@ -46,7 +46,7 @@ def check(options: dict) -> None:
             _refuse(name, options[name], "is no time", "give seconds from 0 to {0}".format(LONGEST))
     if len(options.get("ids") or ()) > MOST_IDS:
         _refuse("ids", len(options["ids"]), "are too many", "name at most {0}, or none for all".format(MOST_IDS))
-    for name in ("state_dir", "root_dir", "address", "ledger"):
+    for name in ("state_dir", "root_dir", "address", "ledger", "staging", "directory", "tarball", "package_dir"):
         if options.get(name) and not options[name].startswith("/"):
             _refuse(name, options[name], "is not an absolute path", "give the whole path on the host")
     if options.get("run_id") and not _RUN_ID.fullmatch(options["run_id"]):

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: shim_migrate
-short_description: Give legacy bundles the bootstrap.json that containerd 2.x reads
+short_description: Mend the bundles that a restart of containerd would lose, and ready legacy ones for 2.x
 version_added: 0.1.0
 description:
   - A shim started by containerd 1.x leaves its address in a file C(address). containerd 2.x reads C(bootstrap.json)
-    and writes
-    it from C(address) when it first loads the bundle; where it cannot write, it kills the container.
-  - This module writes the same file beforehand, byte for byte as containerd would. C(address) stays, so the way
+    and writes it from C(address) when it first loads the bundle; where it cannot write, it kills the container.
+    This module writes the same file beforehand, byte for byte as containerd would. C(address) stays, so the way
     back stays open.
-  - Nothing is written unless the shim behind the address proves that it is the one of this task.
+  - With O(rescue=true) it also mends the bundle of every running task that a restart into O(target_version) would
+    lose though its shim is alive. A C(bootstrap.json) or C(address) that is missing, empty, garbled, of a wrong
+    version, ends with a line break or is no plain file is restored for the release that will read it, and so is a
+    C(shim-binary-path) that names a file which is not there.
+  - Nothing is written unless the shim proves that it is the one of this task. It has to name the process of
+    C(init.pid) as its task, to list it among its processes, and to listen on the very socket itself.
+    What cannot be proven is left as it is, and the reason returned in RV(refused).
 extends_documentation_fragment:
   - shimops.containerd._shared
   - shimops.containerd._shared.run
@@ -30,10 +35,21 @@ attributes:
 options:
   target_version:
     description:
-      - The release that will read the file. V(running), V(installed), or a release such as V(2.1.9).
-      - For 1.6 and 1.7 there is nothing to do.
+      - The release that will read the files. V(running), V(installed), or a release such as V(2.1.9).
+      - For 1.6 and 1.7 there is nothing to migrate, but there may be something to rescue.
     type: str
     default: installed
+  rescue:
+    description: Whether to mend the bundles of tasks that a restart would lose.
+    type: bool
+    default: false
+  backup:
+    description:
+      - Whether a damaged file stays in its bundle as C(shimops-kept-) with its name, which containerd does not read.
+        It is removed with the bundle.
+      - A directory in the place of a file always stays.
+    type: bool
+    default: true
   run_id:
     description:
       - The name of the run that has the host from here on, until its M(shimops.containerd.shim_reconnect) is done.
@@ -45,26 +61,43 @@ EXAMPLES = r"""
 - name: Prepare the bundles of a 1.7 host for containerd 2.1
   shimops.containerd.shim_migrate:
     target_version: 2.1.9
+
+- name: Mend what a restart of the installed containerd would kill
+  shimops.containerd.shim_migrate:
+    rescue: true
 """
 
 RETURN = r"""
 migrated:
-  description: The bundles that were given a file, with C(namespace), C(id) and C(reason).
+  description: The legacy bundles that were given a file, with C(namespace), C(id) and C(reason).
   returned: always
   type: list
   elements: dict
   sample: [{"id": "plain1", "namespace": "default", "reason": "bootstrap.json written from address"}]
-refused:
-  description: The legacy bundles that were left alone, with C(namespace), C(id) and C(reason).
+rescued:
+  description: The bundles that were mended, with C(namespace), C(id) and C(reason).
   returned: always
   type: list
   elements: dict
+  sample:
+    - id: plain2
+      namespace: default
+      reason: >-
+        bootstrap.json restored (B2: bootstrap.json is empty), what was there is kept as shimops-kept-bootstrap.json
+refused:
+  description: The legacy or damaged bundles that were left alone, with C(namespace), C(id) and C(reason).
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"id": "plain3", "namespace": "default", "reason": "the shim accepts connections but does not answer"}]
 summary:
-  description: Exact counts of both, and how many rows were left out.
+  description: Exact counts of the three, and how many rows were left out.
   returned: always
   type: dict
-  sample: {"migrated": 8, "refused": 0, "truncated": 0}
+  sample: {"migrated": 8, "rescued": 1, "refused": 0, "truncated": 0}
 """
+
+import contextlib
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
@@ -84,34 +117,36 @@ def migrate(options, check_mode):
     deadline = Deadline(options["timeout"])
     here = daemon.only(daemon.find(options, deadline))
     release = target(here, options["target_version"])[1]
-    steps, refused = plan.migrate(look(here, options, deadline, release.candidates), release.name)
+    cases = look(here, options, deadline, release.candidates)
+    rescues, refused = [], []
+    if options["rescue"]:
+        rescues, refused, cases = plan.rescue(cases, release, here.load_timeout, options["backup"])
+    migrations, left = plan.migrate(cases, release.name)
     if not check_mode:
         preflight.require_no_hold()
-        with hold.held(options["run_id"], options["timeout"], last=False):
-            for step in steps:
-                act.write_in_bundle(step.path, step.name, step.data, plan.MODE)
-    migrated = [
-        {"namespace": step.namespace, "id": step.id, "reason": "bootstrap.json written from address"} for step in steps
-    ]
+    with contextlib.nullcontext() if check_mode else hold.held(options["run_id"], options["timeout"], last=False):
+        rescued, failed, wrote = act.take_all(rescues, check_mode)
+        migrated, more, wrote_more = act.take_all(migrations, check_mode)
     result = {
-        "changed": bool(steps),
+        "changed": wrote or wrote_more,
         "migrated": migrated,
-        "refused": [one._asdict() for one in refused],
-        "summary": {"migrated": len(steps), "refused": len(refused)},
+        "rescued": rescued,
+        "refused": [one._asdict() for one in refused + left + failed + more],
     }
-    return dict(report.fit(result, options["detail"]), diff=[step.diff() for step in steps])
+    result["summary"] = {name: len(result[name]) for name in ("migrated", "rescued", "refused")}
+    return dict(report.fit(result, options["detail"]), diff=[step.diff() for step in rescues + migrations])
 
 
 def main():
     """Run the module."""
-    execute(
-        migrate,
-        {
-            "target_version": {"type": "str", "default": "installed"},
-            "run_id": {"type": "str"},
-            "run_folder": {"type": "path"},
-        },
-    )
+    spec = {
+        "target_version": {"type": "str", "default": "installed"},
+        "rescue": {"type": "bool", "default": False},
+        "backup": {"type": "bool", "default": True},
+        "run_id": {"type": "str"},
+        "run_folder": {"type": "path"},
+    }
+    execute(migrate, spec)
 
 
 if __name__ == "__main__":

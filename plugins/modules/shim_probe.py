@@ -167,8 +167,17 @@ hazards:
   returned: always
   type: list
   elements: dict
+likely_to_stall:
+  description:
+    - The tasks whose log pipe will be full before containerd is back, by what they write now. C(rate) is in bytes per
+      second, C(full_after) in seconds.
+  returned: always
+  type: list
+  elements: dict
 refusal:
-  description: Why a restart is to be refused, in one sentence; empty when containerd runs and no task is at risk.
+  description:
+    - Why a restart is to be refused, in one sentence. Empty when containerd runs, no task is at risk, and no stop file
+      holds the host.
   returned: always
   type: str
 rollback:
@@ -217,6 +226,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
     report,
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.log_watch import foretell
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook, target
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import candidates
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rollback import destination, rollback
@@ -271,8 +281,9 @@ def one_look(options):
         "start_estimate": first.start_estimate,
         "hazards": [hazard.told() for hazard in first.hazards],
         "rollback": rollback(versions, cases, here.load_timeout).told(),
-        "refusal": refusal(here, first),
+        "likely_to_stall": foretell(here, cases, first.start_estimate, deadline),
         "ledger": ledger.brief(ledger.PLACE),
+        "refusal": refusal(here, first),
         "targets": [report.target(view) for view in views],
     }
     if options["audit"]:
@@ -282,8 +293,9 @@ def one_look(options):
 
 
 def refusal(here, view):
-    """Why a restart is to be refused: there is no containerd to restart, or a task at risk."""
+    """Why a restart is to be refused: the host is held, there is no containerd to restart, or a task at risk."""
     try:
+        preflight.require_no_hold()
         preflight.require_running(here)
     except ShimError as error:
         return str(error)

@@ -77,14 +77,14 @@ class RunAction(ActionBase):
 
     def _brief(self, result: dict, detail: str) -> dict:
         """Shape a whole result as the module itself shapes a summary."""
-        invocation = result.pop("invocation", None)
+        # What Ansible adds for itself: it is no part of a summary, and not always JSON.
+        added = {key: result.pop(key) for key in ("invocation", "exception") if key in result}
         if self.rows in result and "summary" in result:
             result[self.rows] = report.select(result[self.rows], detail, self.unwell)
             result = report.fit(result, detail)
-        if invocation:
-            invocation["module_args"]["detail"] = detail
-            result["invocation"] = invocation
-        return result
+        if "invocation" in added:
+            added["invocation"]["module_args"]["detail"] = detail
+        return {**result, **added}
 
 
 def watch(attempt: Attempt, task_vars: dict) -> list[str]:

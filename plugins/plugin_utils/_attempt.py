@@ -91,7 +91,8 @@ class Attempt:
             document = self.document()
             if document["state"] == "lost" and state in ("failed", "refused", "untouched"):
                 state, lost = "lost", lost or document["summary"].get("lost")
-                message = "; ".join(one for one in (document["message"], message) if one)
+                told = document["message"]
+                message = told if message in told else f"{told}; {message}"
             document.update(facts, state=state, message=message)
             if state not in ("begun", "forecast"):
                 document["ended"] = _moment.now()

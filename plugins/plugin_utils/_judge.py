@@ -95,13 +95,15 @@ def _finding(found: object, rule: Rule) -> dict:
         row = {"namespace": namespace, "id": identifier} if slash and namespace else {"text": found}
     elif not row and not isinstance(found, bool):
         row = {"text": json.dumps(found)}
+    # A leftover's reason is what was found; a bundle's, which speaks of a restart, is meant only where it is asked for.
+    reason = None if "outcome" in row else row.get("reason")
     return {
         "namespace": row.get("namespace"),
         "id": row.get("id"),
         "pod": _pod(row.get("pod")),
         "pid": row.get("pid"),
         "path": row.get("path"),
-        "text": str(row.get("text") or row.get("reason") or rule.title),
+        "text": str(row.get("text") or reason or rule.title),
         "command": row.get("command"),
         "waiver": None,
         "expired": None,

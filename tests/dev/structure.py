@@ -4,6 +4,7 @@
 """Rules of this tree that no linter knows; run as `python -m dev.structure` with PyYAML at hand."""
 
 import functools
+import graphlib
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -29,9 +30,11 @@ ALONE = {
 }
 # The stages that only compute: they know neither files nor processes nor clocks.
 PURE = ("bootstrap", "endpoint", "forecast", "plan", "hazards", "verdict", "releases", "case", "layouts", "report")
-PURE += ("gojson", "rescuable", "rollback")
+PURE += ("gojson", "jumps", "rescuable", "rollback")
+PURE_ELSEWHERE = ("_interference/rules.py", "_interference/told.py")
 IMPURE = ("os", "socket", "subprocess", "shutil", "signal", "threading")
 MODULES = Path("plugins/modules")
+PACKAGE = rf"{place.NAMESPACE}\.{place.NAME}"
 
 
 @functools.cache
@@ -93,9 +96,28 @@ def staged() -> Iterator[str]:
         for library, home in ALONE.items():
             if not str(name).endswith(home) and any((one + ".").startswith(library + ".") for one in imported):
                 yield f"{name}: imports {library}, which belongs to {home} alone"
-        if name.parent.name == "_recovery" and name.stem in PURE:
+        if (name.parent.name == "_recovery" and name.stem in PURE) or str(name).endswith(PURE_ELSEWHERE):
             for library in sorted(imported & set(IMPURE)):
                 yield f"{name}: is a pure stage and imports {library}"
+
+
+def acyclic() -> Iterator[str]:
+    """No two files of the collection need each other: whichever is imported first would fail."""
+    needs = {}
+    for name, text in python_files().items():
+        if name.parts[0] == "plugins":
+            dotted = ".".join(name.with_suffix("").parts)
+            found = re.findall(
+                rf"^from ansible_collections\.{PACKAGE}\.([\w.]+) import (\([^)]*\)|.*)", text, re.MULTILINE
+            )
+            needs[dotted] = {
+                one for base, words in found for one in [base, *(f"{base}.{w}" for w in re.findall(r"\w+", words))]
+            }
+    graph = {name: sorted(found & needs.keys()) for name, found in needs.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as cycle:
+        yield f"these import each other in a circle: {' -> '.join(cycle.args[1])}"
 
 
 def headed() -> Iterator[str]:
@@ -131,6 +153,7 @@ CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
     tested,
     short,
     staged,
+    acyclic,
     headed,
     homeless,
     of_roles,

@@ -96,11 +96,12 @@ class Client:
         return self._cri("RunPodSandbox", request, "RunPodSandboxResponse").pod_sandbox_id
 
     def create_container(self, sandbox, config, name, command):
-        """Create a container in a sandbox without starting it; its id."""
+        """Create a container in a sandbox without starting it; its id. Its log is NAME.log where the pod has logs."""
         container = message("cri", "ContainerConfig")()
         container.metadata.name = name
         container.image.image = recipe.IMAGE
         container.command.extend(command)
+        container.log_path = f"{name}.log" if config.log_directory else ""
         container.linux.security_context.namespace_options.CopyFrom(_namespaces())
         for key, value in (("io.kubernetes.container.name", name), ("io.kubernetes.pod.name", config.metadata.name)):
             container.labels.add(key=key, value=value)

@@ -12,7 +12,7 @@ CRI = {
     "NamespaceOption": "network:i:1 pid:i:2 ipc:i:3",
     "LinuxSandboxSecurityContext": "namespace_options:NamespaceOption:1",
     "LinuxPodSandboxConfig": "security_context:LinuxSandboxSecurityContext:2",
-    "PodSandboxConfig": "metadata:PodSandboxMetadata:1 labels:*Pair:6 linux:LinuxPodSandboxConfig:8",
+    "PodSandboxConfig": "metadata:PodSandboxMetadata:1 log_directory:s:3 labels:*Pair:6 linux:LinuxPodSandboxConfig:8",
     "RunPodSandboxRequest": "config:PodSandboxConfig:1",
     "RunPodSandboxResponse": "pod_sandbox_id:s:1",
     "PodRequest": "pod_sandbox_id:s:1",
@@ -21,7 +21,7 @@ CRI = {
     "LinuxContainerSecurityContext": "namespace_options:NamespaceOption:3",
     "LinuxContainerConfig": "security_context:LinuxContainerSecurityContext:2",
     "ContainerConfig": "metadata:ContainerMetadata:1 image:ImageSpec:2 command:*s:3 labels:*Pair:9 "
-    "linux:LinuxContainerConfig:15",
+    "log_path:s:11 linux:LinuxContainerConfig:15",
     "CreateContainerRequest": "pod_sandbox_id:s:1 config:ContainerConfig:2 sandbox_config:PodSandboxConfig:3",
     "CreateContainerResponse": "container_id:s:1",
     "ContainerRequest": "container_id:s:1",

@@ -78,14 +78,27 @@ def import_image(host):
 
 
 def run_pod(
-    host, name, namespace=KUBERNETES_NAMESPACE, containers=POD_CONTAINERS, start=True, command=IDLE, client=None
+    host,
+    name,
+    namespace=KUBERNETES_NAMESPACE,
+    containers=POD_CONTAINERS,
+    start=True,
+    command=IDLE,
+    client=None,
+    logs="",
 ):
-    """Run a pod of real containers on one shim; with ``start`` false they are created and not started."""
+    """Run a pod of real containers on one shim; with ``start`` false they are created and not started.
+
+    ``logs`` is a directory of the host for their logs; without one containerd reads them and throws them away.
+    """
     if client is None:
         with cri.Client(host) as own:
-            return run_pod(host, name, namespace, containers, start, command, own)
+            return run_pod(host, name, namespace, containers, start, command, own, logs)
     uid = str(uuid.uuid4())
     config = cri.sandbox_config(name, namespace, uid)
+    if logs:
+        host.run(["mkdir", "-p", logs])
+        config.log_directory = logs
     pod = Pod(client.run_sandbox(config), name, namespace, uid)
     for container in containers:
         pod.containers[container] = client.create_container(pod.id, config, container, command)

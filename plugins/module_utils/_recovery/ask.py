@@ -28,6 +28,7 @@ OK, DEADLINE_EXCEEDED, NOT_FOUND, UNIMPLEMENTED, UNAVAILABLE = 0, 4, 5, 12, 14
 SERVICES = {"v3": "containerd.task.v3.Task", "v2": "containerd.task.v2.Task"}
 # More waiting threads than this cost more than they save.
 _AT_ONCE = 256
+_LONGEST_PATH = 4096
 
 
 class Question(NamedTuple):
@@ -53,7 +54,8 @@ class Answers(NamedTuple):
     ``pids`` is None unless the shim listed them, with ``pids_failure`` (code, reason) when it should have and did not:
     the code is None for silence, DEADLINE_EXCEEDED when there was too little time to call it that, and UNAVAILABLE
     when the connection broke. ``state_code`` is the status State ended with, None when it was not asked.
-    ``elapsed`` in seconds.
+    ``elapsed`` in seconds. ``stdio`` is where the task's stdout and stderr go: the path of a FIFO, the URI of a file or a
+    logger, or nothing.
     """
 
     connect: Dict[str, Reply]
@@ -67,6 +69,7 @@ class Answers(NamedTuple):
     elapsed: float
     asked: bool
     state_code: Optional[int] = None
+    stdio: Optional[Tuple[str, str]] = None
 
     def brief(self) -> str:
         """The answers in one line for people: ``v3: Unimplemented, v2: ok``."""
@@ -116,8 +119,9 @@ class _Conversation:
         state = self._call(service, "State", messages.encode("StateRequest", id=self._question.id), clock)
         self.answers = self.answers._replace(state_code=state.code)
         if state.code == OK:
-            number = messages.decode("StateResponse", state.payload).status
-            self.answers = self.answers._replace(status=task_status_name(number))
+            said = messages.decode("StateResponse", state.payload)
+            stdio = (said.stdout, said.stderr) if max(len(said.stdout), len(said.stderr)) <= _LONGEST_PATH else None
+            self.answers = self.answers._replace(status=task_status_name(said.status), stdio=stdio)
 
     def list_pids(self) -> None:
         """Pids, on the same connection, with a clock of its own."""

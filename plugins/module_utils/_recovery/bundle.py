@@ -21,7 +21,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.proce
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import Entry
 
 # Larger than any file containerd or a shim writes there; config.json carries the whole OCI spec.
-_SMALL, _SPEC = 64 * 1024, 4 * 1024 * 1024
+SMALL, _SPEC = 64 * 1024, 4 * 1024 * 1024
 
 # So much of what is larger.
 _HEAD = 1024
@@ -81,7 +81,8 @@ class Pod(NamedTuple):
 class Bundle(NamedTuple):
     """What one bundle directory says. ``problem`` is why it could not be read, or None.
 
-    ``stuck`` is (row, reason) when containerd could not remove the bundle, or None.
+    ``stuck`` is (row, reason) when containerd could not remove the bundle, or None. ``inode`` is the directory's device
+    and inode: a path can come to name another bundle.
     """
 
     namespace: str
@@ -101,6 +102,7 @@ class Bundle(NamedTuple):
     options_json: File = ABSENT
     runtime: File = ABSENT
     stuck: Optional[Tuple[str, str]] = None
+    inode: Optional[Tuple[int, int]] = None
 
     @property
     def role(self) -> str:
@@ -122,7 +124,7 @@ def read(entry: Entry, mounted: Container[str] = ()) -> Bundle:
     try:
         names = os.listdir(directory)
         annotations = _annotations(read_file(directory, "config.json", _SPEC))
-        sandbox = read_file(directory, "sandbox", _SMALL)
+        sandbox = read_file(directory, "sandbox", SMALL)
         pod = Pod(**{field: annotations.get(key) for field, key in _POD_ANNOTATIONS.items()})
         return Bundle(
             namespace=entry.namespace,
@@ -131,22 +133,29 @@ def read(entry: Entry, mounted: Container[str] = ()) -> Bundle:
             changed=entry.changed,
             empty=not names,
             problem=None,
-            bootstrap_json=read_file(directory, "bootstrap.json", _SMALL),
-            address=read_file(directory, "address", _SMALL),
-            shim_binary_path=read_file(directory, "shim-binary-path", _SMALL),
+            bootstrap_json=read_file(directory, "bootstrap.json", SMALL),
+            address=read_file(directory, "address", SMALL),
+            shim_binary_path=read_file(directory, "shim-binary-path", SMALL),
             sandbox=sandbox.text().strip() or None,
             log_kind=kind_of(directory, "log"),
             pod=pod if pod.kind else None,
             group=next((annotations[key] for key in _GROUP_ANNOTATIONS if annotations.get(key)), entry.id),
-            init=_init(read_file(directory, "init.pid", _SMALL)),
-            options_json=read_file(directory, "options.json", _SMALL),
-            runtime=read_file(directory, "runtime", _SMALL),
+            init=_init(read_file(directory, "init.pid", SMALL)),
+            inode=inode(directory),
+            options_json=read_file(directory, "options.json", SMALL),
+            runtime=read_file(directory, "runtime", SMALL),
             stuck=_stuck(directory, entry, mounted),
         )
     except OSError as error:
         return _unreadable(entry, os.strerror(error.errno))
     finally:
         os.close(directory)
+
+
+def inode(directory: int) -> Tuple[int, int]:
+    """The device and inode of an open directory."""
+    status = os.fstat(directory)
+    return status.st_dev, status.st_ino
 
 
 def read_file(directory: int, name: str, limit: int) -> File:

@@ -6,12 +6,29 @@
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Answers
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import Entry
+
+
+class Found(NamedTuple):
+    """What was found of a task's shim without believing the files of its bundle.
+
+    ``places`` are the sockets it may serve the task on, ``shim`` is its process, None when it is dead, and ``owned``
+    are those places that answer as that process and that it listens on by the kernel's word. ``binary`` is a shim
+    binary that is proven to be of the task's runtime, else ``binary_problem`` says why there is none.
+    """
+
+    places: Tuple[Endpoint, ...]
+    shim: Optional[Process]
+    owned: Tuple[Endpoint, ...]
+    binary: Optional[str]
+    binary_problem: Optional[str]
+    facts: Dict[str, object] = {}
 
 
 class Case(NamedTuple):
@@ -22,7 +39,7 @@ class Case(NamedTuple):
     the bundle, or the name in its container record; ``runtime_path`` the file it leads to, which the package of the
     installed release ``shipped_by`` brought, or nobody knows who; ``shim_runs`` whether it can be executed.
     ``writable`` and ``nodev`` speak of the bundle's file system, ``mounts_db`` of containerd's own file beside the
-    bundles, ``cwd`` of containerd.
+    bundles, ``cwd`` of containerd. ``found`` is None where no shim had to be searched for.
     """
 
     entry: Entry
@@ -39,6 +56,7 @@ class Case(NamedTuple):
     nodev: Optional[bool] = None
     mounts_db: bool = True
     cwd: str = "/"
+    found: Optional[Found] = None
 
     @property
     def best_answers(self) -> Optional[Answers]:

@@ -34,7 +34,7 @@ def effective(executable: str, arguments: List[str], deadline: Deadline) -> Conf
 
     Arguments win over the file, as they do in containerd (cmd/containerd/command/main.go:applyFlags).
     """
-    file = _flag(arguments, "--config", "-c")
+    file = named(arguments)
     argv = [executable] + (["--config", file] if file else []) + ["config", "dump"]
     values = parse(command.run(argv, deadline).stdout)
     return Configuration(
@@ -43,6 +43,11 @@ def effective(executable: str, arguments: List[str], deadline: Deadline) -> Conf
         address=_flag(arguments, "--address", "-a") or values.get("grpc.address"),
         load_timeout=_duration(values.get("timeouts.io.containerd.timeout.shim.load", "")) or DEFAULT_LOAD_TIMEOUT,
     )
+
+
+def named(arguments: List[str]) -> Optional[str]:
+    """The configuration file that a daemon's arguments name, or None for the default one."""
+    return _flag(arguments, "--config", "-c")
 
 
 def parse(text: str) -> Dict[str, str]:

@@ -10,7 +10,7 @@ Every answer is None when ctr did not end in time or failed: an absent answer is
 from __future__ import annotations
 
 import os
-from typing import Dict, List, NamedTuple, Optional, Set
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command
@@ -51,10 +51,23 @@ class Ctr:
         rows = self._rows(namespace, ["sandboxes", "ls"], deadline)
         return None if rows is None else {row[0] for row in rows}
 
+    def execute(
+        self, namespace: str, identifier: str, exec_id: str, words: Sequence[str], deadline: Deadline
+    ) -> command.Output:
+        """Run a command in a running task, and wait for its end."""
+        return command.run(self._argv(namespace, ["tasks", "exec", "--exec-id", exec_id, identifier, *words]), deadline)
+
+    def end_exec(self, namespace: str, identifier: str, exec_id: str, deadline: Deadline) -> None:
+        """Kill the process of one exec, which the task outlives."""
+        argv = ["tasks", "kill", "--signal", "SIGKILL", "--exec-id", exec_id, identifier]
+        command.run(self._argv(namespace, argv), deadline)
+
+    def _argv(self, namespace: str, words: List[str]) -> List[str]:
+        return [self._path, "--address", self._address, "--namespace", namespace, *words]
+
     def _rows(self, namespace: str, words: List[str], deadline: Deadline) -> Optional[List[List[str]]]:
         """The rows below the heading of a listing, split into columns."""
-        argv = [self._path, "--address", self._address, "--namespace", namespace] + words
-        answer = command.run(argv, deadline)
+        answer = command.run(self._argv(namespace, words), deadline)
         if answer.code != 0:
             return None
         return [line.split() for line in answer.stdout.splitlines()[1:] if line.strip()]

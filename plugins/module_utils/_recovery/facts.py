@@ -55,6 +55,9 @@ def _shims(paths: Set[str]) -> Dict[str, Shim]:
 def _row(case: Case, params, place, found: Dict[str, Shim]) -> dict:
     bundle = case.bundle
     shim = found.get(place.name) if isinstance(place, Endpoint) else None
+    if shim is None and isinstance(params, Params) and params.doubt:
+        # A text that is hardly an address leads somewhere only if somebody is there.
+        params = place = Unusable(*params.doubt)
     return {
         "namespace": bundle.namespace,
         "id": bundle.id,

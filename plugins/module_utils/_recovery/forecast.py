@@ -70,7 +70,10 @@ _NO_LOG = {
 
 
 class Forecast(NamedTuple):
-    """What a restart does to one entry. ``delay`` is what it adds to containerd's start, in seconds."""
+    """What a restart does to one entry. ``delay`` is what it adds to containerd's start, in seconds.
+
+    ``rescuable``: the task is at risk, and shim_migrate would restore files of its bundle that keep it.
+    """
 
     outcome: str
     task: str
@@ -79,6 +82,7 @@ class Forecast(NamedTuple):
     rule: str
     reason: str
     delay: float
+    rescuable: bool = False
 
 
 def forecast(case: Case, release: ReleaseClass, load_timeout: float) -> Forecast:

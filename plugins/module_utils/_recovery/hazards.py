@@ -46,14 +46,17 @@ def of_host(around: Surroundings, release_class: str, start_estimate: float) -> 
     """Every hazard of a restart into a release of that class, those of the unit first."""
     found = []
     if around.unit:
-        found += _of_unit(around.unit, around.state_dir, start_estimate)
+        found += _of_unit(around.unit, around.state_dir, around.threads, start_estimate)
     found += list(_of_services(around))
     found += list(_of_files(around, release_class))
     return found
 
 
-def _of_unit(unit: Unit, state_dir: str, start_estimate: float) -> Iterator[Hazard]:
-    """What the unit's loaded properties and its start time-out mean for a restart."""
+def _of_unit(unit: Unit, state_dir: str, tasks: int, start_estimate: float) -> Iterator[Hazard]:
+    """What the unit's loaded properties and its start time-out mean for a restart.
+
+    :param tasks: the threads in the unit, where systemd does not count them.
+    """
     if unit.kill_mode != "process":
         yield Hazard(
             "kill_mode",
@@ -79,7 +82,8 @@ def _of_unit(unit: Unit, state_dir: str, start_estimate: float) -> Iterator[Haza
     if lost and not unit.runtime_directories_kept:
         yield Hazard(
             "runtime_directory",
-            "killed",
+            # The shims lose their files and their sockets, and run on.
+            "dropped",
             "RuntimeDirectory= of {0} has systemd remove {1} when containerd stops".format(unit.name, lost[0]),
             "set RuntimeDirectoryPreserve=yes in a drop-in and run systemctl daemon-reload",
         )
@@ -93,11 +97,11 @@ def _of_unit(unit: Unit, state_dir: str, start_estimate: float) -> Iterator[Haza
             "remove ExecStop and ExecStopPost for the restart, if you do not know them for harmless",
         )
     if unit.tasks_max is not None:
-        yield _tasks_max(unit)
+        yield _tasks_max(unit, tasks)
 
 
-def _tasks_max(unit: Unit) -> Hazard:
-    left = unit.tasks_max - (unit.tasks_current or 0)
+def _tasks_max(unit: Unit, tasks: int) -> Hazard:
+    left = unit.tasks_max - (tasks if unit.tasks_current is None else unit.tasks_current)
     return Hazard(
         "tasks_max",
         "unknown" if left < _THREADS else None,
@@ -135,7 +139,7 @@ def _of_files(around: Surroundings, release_class: str) -> Iterator[Hazard]:
     if around.metadata == "missing":
         yield Hazard(
             "metadata_missing",
-            "unknown",
+            "orphaned",
             "the metadata of containerd (meta.db) is gone: it would know no container any more",
             "do not restart it; save what runs, or restore the file",
         )

@@ -20,7 +20,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemo
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon_shims import ShimProcess
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import Forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ledger import pod_names
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescuable import rescuable
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unit import Unit
 
 SCHEMA = 1
@@ -96,7 +95,7 @@ def bundle_row(
         "task": one.task,
         "client": one.client,
         "at_risk": one.at_risk,
-        "rescuable": rescuable(case, one),
+        "rescuable": one.rescuable,
         "rule": one.rule,
         "reason": one.reason,
         "delay": one.delay,

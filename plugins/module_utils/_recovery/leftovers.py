@@ -36,7 +36,7 @@ def find(scene: Scene) -> List[dict]:
     found.extend(_connections(scene, served))
     # Those of bundles go with them.
     found.extend(
-        _row("stale_socket", "nobody listens on it", "rm -- {0}".format(quote(path)), path=path)
+        _row("stale_socket", "nobody listens on it", _unless_bound(path, "rm -- " + quote(path)), path=path)
         for path in sorted(stale - set(map(endpoint_of, scene.cases)))
     )
     return found
@@ -63,7 +63,7 @@ def _entries(scene: Scene) -> Iterable[dict]:
             reason = "a removal of {0} was interrupted, and containerd never takes it up again".format(entry.id[1:])
             if blocks:
                 reason += "; the bundle of that name cannot be removed while it is there"
-            command = "rm -rf --one-file-system -- {0}".format(quote(entry.path))
+            command = _remove([entry.path])
             yield _row("hidden_directory", reason, command, case, path=entry.path)
         elif entry.kind in ("link", "other"):
             reason = "it is no directory, so containerd passes over it"
@@ -98,17 +98,14 @@ def _shims(scene: Scene, served: Dict[int, List[Case]]) -> Iterable[dict]:
         pid = shim.process.pid
         if served[pid]:
             continue
-        children = scene.children.get(pid, [])
-        end = "kill -KILL {0}".format(" ".join(str(one) for one in children + [pid]))
-        for path in list(shim.sockets) + _runc_state(shim):
-            end += "; rm -rf --one-file-system -- {0}".format(quote(path))
-        if children:
+        if scene.children.get(pid):
             kind = "shim_without_bundle"
             reason = "its task runs on, and containerd does not know it: its bundle is gone"
         else:
             kind = "shim_left_behind"
             reason = "it has neither a bundle nor a living task: a load that killed its container left it behind"
-        yield dict(_row(kind, reason, end), namespace=shim.namespace, id=shim.id, pid=pid)
+        command = _end_shim(scene, shim, with_children=kind == "shim_without_bundle")
+        yield dict(_row(kind, reason, command), namespace=shim.namespace, id=shim.id, pid=pid)
 
 
 def _connections(scene: Scene, served: Dict[int, List[Case]]) -> Iterable[dict]:
@@ -157,9 +154,33 @@ def _remove_bundle(scene: Scene, case: Case, mounted: Set[str], stale: Set[str])
     work = os.path.join(scene.daemon.root_dir, TASK_DIRECTORY, namespace, identifier)
     paths, socket = [case.entry.path] + ([work] if _status(work) else []), endpoint_of(case)
     paths += [socket] if socket in stale else []
-    command = "rm -rf --one-file-system -- {0}".format(" ".join(quote(path) for path in paths))
+    command = _remove(paths)
     rootfs = os.path.join(case.entry.path, "rootfs")
-    return "umount -- {0}; {1}".format(quote(rootfs), command) if rootfs in mounted else command
+    if rootfs in mounted:
+        command = "umount -- {0} && {1}".format(quote(rootfs), command)
+    return _unless_bound(socket, command) if socket else command
+
+
+def _end_shim(scene: Scene, shim: ShimProcess, with_children: bool) -> str:
+    """What ends a shim and removes what it leaves, as long as its pid has not gone to another process."""
+    pid = shim.process.pid
+    mine = "grep -qzxF -e {0} /proc/{1}/cmdline".format(quote(shim.id or scene.daemon.address), pid)
+    end = "kill -KILL {0}".format(pid)
+    if with_children:
+        end = "pkill -KILL -P {0}; {1}".format(pid, end)
+    paths = list(shim.sockets) + _runc_state(shim)
+    return (
+        "{0} && {{ {1}; {2}; }}".format(mine, end, _remove(paths)) if paths else "{0} && {{ {1}; }}".format(mine, end)
+    )
+
+
+def _unless_bound(socket: str, command: str) -> str:
+    """The command, unless by then a new shim has the socket: a container of the same name has the same."""
+    return "grep -qF -e {0} /proc/net/unix || {{ {1}; }}".format(quote(socket), command)
+
+
+def _remove(paths: List[str]) -> str:
+    return "rm -rf --one-file-system -- {0}".format(" ".join(quote(path) for path in paths))
 
 
 def _runc_state(shim: ShimProcess) -> List[str]:

@@ -35,6 +35,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forec
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.hazards import Hazard
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.load import Load
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import ReleaseClass
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescuable import rescuable
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescue_search import search
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import scan
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.surroundings import Surroundings, observe
 
@@ -117,7 +119,7 @@ def look(
     stores = {name: set() for name in suspects} if forgotten else _sandbox_stores(daemon, suspects, deadline)
     place = state.look_at(daemon, sum(1 for one in read.values() if one.bootstrap_json.kind != "file"))
     blank = Case(None, None, None, None, None, {}, cwd=cwd or "/", **place._asdict())
-    return [
+    cases = [
         _with_runtime(
             blank._replace(
                 entry=entry,
@@ -131,6 +133,7 @@ def look(
         )
         for entry in entries
     ]
+    return search(daemon, cases, classes, deadline, options["shim_timeout"], pids) if asked else cases
 
 
 def endpoints(bundle: Bundle, classes: Iterable[str], cwd: str = "/") -> Set[Endpoint]:
@@ -152,7 +155,8 @@ def outlook(daemon: Daemon, cases: List[Case], wanted: str, around: Optional[Sur
     """
     version, release = target(daemon, wanted)
     timeout = daemon.load_timeout
-    pairs = [(case, forecast(case, release, timeout)) for case in cases]
+    told = [forecast(case, release, timeout) for case in cases]
+    pairs = [(case, one._replace(rescuable=rescuable(case, one, release, timeout))) for case, one in zip(cases, told)]
     estimate = start_estimate(tuple(pair[1].delay for pair in pairs), release, os.cpu_count() or 1)
     found = hazards.of_host(around or observe(daemon, cases), release.name, estimate)
     stuck = [case for case, one in pairs if one.outcome == "hangs"]
@@ -206,16 +210,7 @@ def _with_runtime(case: Case, records: Dict[str, Optional[Dict[str, str]]], daem
     name = case.bundle.shim_binary_path.data or (recorded or "").encode("utf-8")
     if not name:
         return case
-    binary = runtime.find(name, daemon)
-    installed = releases.classify(daemon.installed)
-    packaged = installed and binary.path and os.path.dirname(binary.path) == os.path.dirname(daemon.executable or "")
-    return case._replace(
-        runtime=name.decode("utf-8", "replace"),
-        runtime_resolves=None if not binary.known else binary.path is not None,
-        runtime_path=binary.path,
-        shipped_by=installed.name if packaged and releases.ships(installed.name, binary.path) else None,
-        shim_runs=runtime.runs(binary.path),
-    )
+    return case._replace(runtime=name.decode("utf-8", "replace"), **runtime.facts(name, daemon))
 
 
 def _in_store(identifier: str, store: Optional[Set[str]]) -> Optional[bool]:

@@ -6,35 +6,57 @@
 
 from __future__ import annotations
 
-import json
 from typing import List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import OK
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, restore
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle, File
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import resolve
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import forecast
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import ReleaseClass, at_least
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescuable import (
+    FIELDS,
+    Unmendable,
+    bootstrap_json,
+    mend,
+    unproven,
+)
 
-# What containerd gives the file since 2.0.7 and 2.1.5; earlier 2.x left it writable for all (recovery-spec 2.1).
-MODE = 0o644
+# As 1.6.20, 1.7.24 and 2.1.9 leave them. Some releases between left the first two writable for all, which no reader
+# needs (recovery-spec 2.1 and 2.2).
+MODES = {"bootstrap.json": 0o644, "address": 0o644, "shim-binary-path": 0o600}
+# Bytes of a damaged file that a diff shows.
+_SHOWN = 1000
 
 
 class Step(NamedTuple):
-    """One file to add to one bundle."""
+    """One file to write in one bundle.
+
+    ``before`` is the file as it was read, ``inode`` that of the bundle, ``alive`` are the processes whose answers
+    prove the step right: when one of the three changed, it is not taken. ``keep``: keep what was there. ``why`` is
+    what is done and why, for people.
+    """
 
     namespace: str
     id: str
     path: str
     name: str
     data: bytes
+    before: File
+    inode: Optional[Tuple[int, int]]
+    alive: Tuple[Process, ...]
+    keep: bool
+    why: str
 
     def diff(self) -> dict:
         """The step as Ansible shows differences."""
         header = "{0}/{1}".format(self.path, self.name)
         return {
-            "before": "",
-            "after": self.data.decode("utf-8") + "\n",
-            "before_header": header + " (absent)",
+            "before": _shown(self.before),
+            "after": self.data.decode("utf-8", "replace") + "\n",
+            "before_header": header if self.before.kind == "file" else "{0} ({1})".format(header, _kind(self.before)),
             "after_header": header,
         }
 
@@ -59,35 +81,66 @@ def migrate(cases: List[Case], release_class: str) -> Tuple[List[Step], List[Ref
         bundle = case.bundle
         if bundle is None or bundle.bootstrap_json.kind != "absent" or bundle.address.kind == "absent":
             continue
-        reason = _unproven(case)
+        reason = _not_migrated(case)
         if reason:
             refused.append(Refused(bundle.namespace, bundle.id, reason))
             continue
-        # Keys in the order of Go's struct, no blanks, no newline: byte for byte what containerd writes.
-        params = {"version": 2, "address": bundle.address.text(), "protocol": "ttrpc"}
-        data = json.dumps(params, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-        steps.append(Step(bundle.namespace, bundle.id, bundle.path, "bootstrap.json", data))
+        data = bootstrap_json(2, bundle.address.text())
+        why = "bootstrap.json written from address"
+        steps.append(_step(bundle, "bootstrap.json", data, (bundle.init,), False, why))
     return steps, refused
 
 
-def _unproven(case: Case) -> Optional[str]:
-    """Why the shim behind ``address`` is not proven to be the one of this task; None when it is.
+def rescue(
+    cases: List[Case], release: ReleaseClass, load_timeout: float, keep: bool = True
+) -> Tuple[List[Step], List[Refused], List[Case]]:
+    """What restores the bundle of each task that a restart into that release would lose.
 
-    Connect alone proves nothing: an unknown id gets an answer too (recovery-spec 5).
+    :param load_timeout: containerd's time-out for one shim, in seconds.
+    :param keep: whether the damaged file stays in the bundle under another name.
+    :returns: steps, the bundles at risk that stay so with the reason, and the cases that are not at risk.
     """
+    steps, refused, well = [], [], []
+    for case in cases:
+        told = forecast(case, release, load_timeout)
+        if not told.at_risk:
+            well.append(case)
+            continue
+        found = mend(case, told, release, load_timeout)
+        if isinstance(found, Unmendable):
+            refused.append(Refused(case.entry.namespace, case.entry.id, found.reason))
+            continue
+        alive = (case.bundle.init, case.found.shim)
+        for name, data in found.files.items():
+            why = "{0} restored ({1}: {2})".format(name, told.rule, told.reason)
+            steps.append(_step(case.bundle, name, data, alive, keep, why))
+    return steps, refused, well
+
+
+def _step(bundle: Bundle, name: str, data: bytes, alive: Tuple[Process, ...], keep: bool, why: str) -> Step:
+    before = getattr(bundle, FIELDS[name])
+    return Step(bundle.namespace, bundle.id, bundle.path, name, data, before, bundle.inode, alive, keep, why)
+
+
+def _not_migrated(case: Case) -> Optional[str]:
+    """Why the shim behind ``address`` is not proven to be the one of this task; None when it is."""
     # Where 2.x will dial, not where 1.7 does: an address that is JSON leads only 1.7 anywhere (row C5).
-    params, init = restore(case.bundle, "V20a"), case.bundle.init
+    params = restore(case.bundle, "V20a")
     said = case.answers.get(resolve(params, case.cwd)) if isinstance(params, Params) else None
     if said is None:
         return "its address leads to no socket"
-    if said.failure:
-        return said.failure[1]
-    if "v2" not in said.connect or said.connect["v2"].code != OK:
+    if not said.failure and ("v2" not in said.connect or said.connect["v2"].code != OK):
         return "its shim does not serve task v2, which a migrated bundle would name"
-    if init is None:
-        return "its init process is gone"
-    if said.task_pid != init.pid:
-        return "its shim names pid {0}, its init.pid says {1}".format(said.task_pid, init.pid)
-    if init.pid not in (said.pids or []):
-        return "its shim does not list its init process"
-    return None
+    return unproven(said, case.bundle.init)
+
+
+def _kind(file: File) -> str:
+    return file.kind.replace("_", " ")
+
+
+def _shown(file: File) -> str:
+    """A damaged file for people: it may hold anything, so what is no text is escaped, and only its beginning shown."""
+    if not file.data:
+        return ""
+    text = file.data[:_SHOWN].decode("utf-8", "backslashreplace")
+    return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in text) + "\n"

@@ -30,16 +30,25 @@ class Process(NamedTuple):
 
 def look_up(pid: Optional[int]) -> Optional[Process]:
     """The living process of that number; None when there is none, or only its zombie."""
-    if not pid:
-        return None
-    text = _read(pid, "stat")
-    if not text:
-        return None
-    # The command in the second field can hold blanks and parentheses: count from the last one.
-    fields = text[text.rindex(b")") + 2 :].split()
-    if fields[0] in (b"Z", b"X"):
+    fields = _fields(pid) if pid else []
+    if not fields or fields[0] in (b"Z", b"X"):
         return None
     return Process(int(pid), int(fields[19]))
+
+
+def parent(process: Process) -> Optional[Process]:
+    """The living parent of a living process; that of a container's init process is its shim, the nearest subreaper."""
+    fields = _fields(process.pid)
+    if not fields or int(fields[19]) != process.start_time:
+        return None
+    return look_up(int(fields[1]))
+
+
+def _fields(pid: int) -> List[bytes]:
+    """The fields of /proc/PID/stat from the third on; none when there is no such process."""
+    text = _read(pid, "stat")
+    # The command in the second field can hold blanks and parentheses: count from the last one.
+    return text[text.rindex(b")") + 2 :].split() if text else []
 
 
 def started_at(process: Process) -> float:
@@ -64,6 +73,11 @@ def arguments(pid: int) -> List[str]:
     return [part.decode("utf-8", "replace") for part in _read(pid, "cmdline").split(b"\0")[:-1]]
 
 
+def command_name(pid: int) -> str:
+    """The name of a process's command, as the kernel keeps it: at most 15 characters."""
+    return _read(pid, "comm").decode("utf-8", "replace").strip()
+
+
 def search_path(pid: int) -> Optional[str]:
     """PATH in the environment a process was started with; nothing else of it is read out."""
     for variable in _read(pid, "environ").split(b"\0"):
@@ -84,6 +98,14 @@ def open_files(pid: int) -> List[str]:
     except OSError:
         return []
     return [path for path in (_link(pid, "fd/" + number) for number in numbers) if path]
+
+
+def threads(pid: int) -> int:
+    """How many threads a process has; 0 when it is gone."""
+    try:
+        return len(os.listdir("/proc/{0}/task".format(pid)))
+    except OSError:
+        return 0
 
 
 def in_unit(pid: int, unit: str) -> bool:

@@ -26,6 +26,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon as daemons
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.log_watch import LogWatch
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import Outlook, look, outlook
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import CLASSES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unix_sockets import peer_pid
@@ -47,6 +48,9 @@ class Outcome(NamedTuple):
     verdicts: Sequence[dict] = ()
     gap: Optional[float] = None
     journal_tail: Sequence[str] = ()
+    package: Optional[dict] = None
+    rollback: Optional[dict] = None
+    commands: str = ""
 
 
 class Host:
@@ -61,6 +65,7 @@ class Host:
         self._check = check
         self._path = options["ledger"]
         self._run = options["run_id"]
+        self.logs = LogWatch(options, check)
 
     def recorded(self) -> Outcome:
         """Write down what runs now."""
@@ -107,11 +112,12 @@ class Host:
         preflight.require_running(daemon)
         cases = self._look(daemon)
         fresh = ledger.new(self._run, daemon, cases, wall_clock())
+        self.logs.enter(fresh, cases, daemon)
         if not self._check:
             self._begin(book)
             act.save_ledger(self._path, fresh)
         told = "{0} tasks recorded".format(len(fresh["tasks"]))
-        return Outcome(not self._check, told, forecast=outlook(daemon, cases, "installed"))
+        return Outcome(not self._check, told, forecast=outlook(daemon, cases, self._target()))
 
     def _restart_once(self) -> Outcome:
         book = self._previous()
@@ -125,6 +131,7 @@ class Host:
         daemon = self._daemon()
         argv = self._require(daemon)
         cases, view = self._forecast(daemon)
+        self.logs.foretell(daemon, cases, view.start_estimate, self._clock())
         if view.at_risk and self._options["on_risk"] == "refuse":
             return self._refusal(view)
         if self._check:
@@ -158,6 +165,22 @@ class Host:
             preflight.require_unit(daemon)
         return act.restart_argv(daemon.unit_name, self._options["restart_command"])
 
+    # -- what an upgrade does beside
+
+    def _target(self) -> str:
+        """The release that the restart is forecast for."""
+        return "installed"
+
+    def _before_restart(self, book: dict) -> None:
+        """The last moment: the ledger is on disk in phase restarting, and nothing was done yet."""
+
+    def _served(self, book: dict) -> None:
+        """The first moment: the new containerd has just answered."""
+
+    def _wrong_release(self, daemon: Daemon) -> str:
+        """What is wrong with the release that runs now; empty when nothing is."""
+        return ""
+
     # -- the forecast
 
     def _forecast(self, daemon: Daemon) -> Tuple[List[Case], Outlook]:
@@ -165,7 +188,7 @@ class Host:
         clock = self._clock()
         while True:
             cases = self._look(daemon)
-            view = outlook(daemon, cases, "installed")
+            view = outlook(daemon, cases, self._target())
             if not _in_flight(view) or not clock.sleep(1.0):
                 return cases, view
 
@@ -178,17 +201,20 @@ class Host:
         act.detach()
         self._begin(earlier)
         book = ledger.new(self._run, daemon, cases, wall_clock())
+        self.logs.enter(book, cases, daemon)
         act.save_ledger(self._path, book)
         vigil = Vigil()
         try:
             vigil.add(book, self._clock())
             late, view = self._forecast(daemon)
             ledger.add(book, late)
+            self.logs.enter(book, late, daemon)
             vigil.add(book, self._clock())
             if view.at_risk and self._options["on_risk"] == "refuse":
                 act.remove_ledger(self._path)
                 return self._refusal(view)
             self._phase(book, "restarting")
+            self._before_restart(book)
             running = self._begin_restart(argv)
             try:
                 return self._conclude(book, vigil, view, *self._watch(running, daemon, book, vigil))
@@ -212,12 +238,15 @@ class Host:
         Gives what went wrong, or nothing; and whether what is well now may not stay so: the restart is still to come.
         """
         clock = Deadline(self._options["restart_timeout"])
-        gone_at = served_at = None
+        # There is none left to go where it crashed before.
+        gone_at, served_at = None if daemon.process else 0.0, None
         patience = None
         while not clock.expired():
             if gone_at is None and not daemon.process.alive():
                 gone_at = clock.elapsed()
                 self._add_latecomers(daemon, book, vigil)
+            if gone_at is not None:
+                self.logs.sample()
             if gone_at is not None and _serves_anew(daemon):
                 served_at = clock.elapsed()
                 break
@@ -230,6 +259,7 @@ class Host:
             clock.sleep(_TICK)
         if served_at is not None:
             book["gap"] = round(served_at - gone_at, 3)
+            self._served(book)
             self._phase(book, "restarted")
             return "", False
         words = running.words()
@@ -246,6 +276,7 @@ class Host:
         known = ledger.keys(book)
         cases = look(daemon._replace(process=None), self._options, self._clock(), CLASSES, known=known)
         if ledger.add(book, cases):
+            self.logs.enter(book, cases, daemon._replace(process=None))
             act.save_ledger(self._path, book)
             vigil.add(book, self._clock())
 
@@ -260,12 +291,14 @@ class Host:
             found = self._verdicts(book, now, vigil)
             if not ledger.same_daemon(ledger.identity(daemon), ledger.identity(now)):
                 problem, doubtful = "containerd was restarted again while it settled", True
+            problem = problem or self._wrong_release(now)
         if doubtful:
             found = [_doubted(one, problem) for one in found]
         return self._close(book, found, view, problem, changed)
 
     def _verdicts(self, book: dict, daemon: Daemon, vigil: Optional[Vigil] = None) -> List[dict]:
         cases = self._look(daemon)
+        self.logs.saw(daemon, cases)
         after = verify.collect(book, daemon, cases, self._options["shim_timeout"], self._clock())
         return verify.verdicts(book, after, vigil.exits() if vigil else {}, self._options["witnesses"])
 
@@ -289,14 +322,15 @@ class Host:
 
     def _close(self, book: dict, found: List[dict], view: Optional[Outlook], problem: str, changed: bool) -> Outcome:
         """The verdicts into the ledger; it is verified only when there was a restart, and a containerd to be heard."""
+        found, complaints = self.logs.conclude(found, book, well=not problem)
         book["verdicts"] = found
         if not self._check:
             self._phase(book, book["phase"] if problem else "verified")
         lost = verify.lost(found)
         told = counted(found)
         failure = None
-        if problem or lost:
-            parts = [problem, told] + [_named(one) for one in lost[:1]]
+        if problem or lost or complaints:
+            parts = [problem, told] + [_named(one) for one in lost[:1]] + complaints
             failure = "verify: {0}.".format("; ".join(part for part in parts if part))
         tail = journal.tail(book["daemon"]["unit"], self._clock()) if failure else []
         return Outcome(changed, told, failure, forecast=view, verdicts=found, gap=book["gap"], journal_tail=tail)
@@ -334,7 +368,7 @@ def _in_flight(view: Outlook) -> bool:
 def _serves_anew(daemon: Daemon) -> bool:
     """Whether another process than the old one serves containerd's socket."""
     try:
-        return peer_pid(daemon.address, Deadline(1.0))[0] != daemon.process.pid
+        return peer_pid(daemon.address, Deadline(1.0))[0] != (daemon.process.pid if daemon.process else None)
     except ShimError:
         return False
 

@@ -14,7 +14,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemo
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES, Forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ledger import pod_names
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import Outlook
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescuable import rescuable
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD, VERDICTS
 
 #: Bytes of JSON that a host's result may take when no more detail is asked for; Ansible adds the arguments to it.
@@ -54,7 +53,7 @@ def forecast_summary(pairs: Iterable[Tuple[Case, Forecast]]) -> dict:
         "bundles": sum(1 for case, _one in pairs if case.bundle),
         "tasks": sum(1 for case, _one in pairs if case.live),
         "at_risk": sum(1 for _case, one in pairs if one.at_risk),
-        "rescuable": sum(1 for case, one in pairs if rescuable(case, one)),
+        "rescuable": sum(1 for _case, one in pairs if one.rescuable),
         "outcomes": {name: count for name, count in outcomes.items() if count},
     }
 

@@ -2,30 +2,152 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rescuable: whether a bundle that a restart would lose could be mended beforehand. Pure. Internal to the collection.
+"""Rescuable: whether a task at risk would be kept if files of its bundle were restored, and which. Pure. Internal.
 
-The one place that says so: the forecast counts by it, shim_migrate acts by it.
+What a restored bundle would do is not guessed: it goes through the forecast again, as if it were on disk already.
 """
 
 from __future__ import annotations
 
+import json
+from typing import Dict, NamedTuple, Optional, Union
+
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Answers
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import File
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import Forecast
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import Forecast, forecast
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import ReleaseClass, at_least
 
-# Rows where the files that lead to the shim are missing or damaged.
-_BOOTSTRAP = frozenset("B1 B2 B3 B7 B8 B9 B11 B12 B13 B15 B18 B19 C2 C3 C4".split())
-# Rows where shim-binary-path names what is not there.
-_BINARY = frozenset(("F1", "F2"))
+# Where a Bundle holds each file that containerd reads when it loads it.
+FIELDS = {"bootstrap.json": "bootstrap_json", "address": "address", "shim-binary-path": "shim_binary_path"}
 
 
-def rescuable(case: Case, one: Forecast) -> bool:
-    """Whether rewriting a file of the bundle would turn this forecast into ``reattached``.
+class Mend(NamedTuple):
+    """The content of the files that would keep a task, by their names."""
 
-    Its task has to live, and where a shim was asked it has to have answered.
+    files: Dict[str, bytes]
+
+
+class Unmendable(NamedTuple):
+    """Why no file can be restored that would keep the task."""
+
+    reason: str
+
+
+def rescuable(case: Case, told: Forecast, release: ReleaseClass, load_timeout: float) -> bool:
+    """Whether a task is at risk, and restored files would keep it: what shim_migrate goes by, too."""
+    return told.at_risk and isinstance(mend(case, told, release, load_timeout), Mend)
+
+
+def mend(case: Case, told: Forecast, release: ReleaseClass, load_timeout: float) -> Union[Mend, Unmendable]:
+    """What to restore of a bundle whose task is at risk, or why nothing.
+
+    :param told: the forecast of the bundle as it is.
+    :param load_timeout: containerd's time-out for one shim, in seconds.
     """
-    if not one.at_risk or case.bundle is None or case.bundle.init is None:
-        return False
-    said = case.best_answers
-    if one.rule in _BINARY:
-        return bool(said and said.service)
-    return one.rule in _BOOTSTRAP and not (said and not said.service)
+    if case.bundle is None or case.bundle.problem or case.bundle.empty:
+        return Unmendable(told.reason)
+    place = _proven(case)
+    if isinstance(place, str):
+        return Unmendable(place)
+    mended = case
+    for name in release.candidates:
+        mended = _with_runtime(_with_parameters(mended, name, place, load_timeout))
+    files = {
+        name: getattr(mended.bundle, field).data
+        for name, field in FIELDS.items()
+        if getattr(mended.bundle, field) is not getattr(case.bundle, field)
+    }
+    after = forecast(mended, release, load_timeout)
+    if after.at_risk or not files:
+        return Unmendable(_reason(case, after))
+    return Mend(files)
+
+
+def unproven(said: Answers, init: Optional[Process]) -> Optional[str]:
+    """Why a shim is not proven to be the one of that init process; None when it is.
+
+    Connect alone proves nothing: an unknown id gets an answer too (recovery-spec 5).
+    """
+    if said.failure:
+        return said.failure[1]
+    if not said.service:
+        return "its shim serves no task service ({0})".format(said.brief())
+    if init is None:
+        return "its init process is gone"
+    if said.task_pid != init.pid:
+        return "its shim names pid {0}, its init.pid says {1}".format(said.task_pid, init.pid)
+    if said.pids is None and said.pids_failure is None:
+        return "its shim was not asked which processes it has"
+    if init.pid not in (said.pids or []):
+        return "its shim does not list its init process"
+    return None
+
+
+def _proven(case: Case) -> Union[Endpoint, str]:
+    """Where the shim of this very task serves it, or why that is not proven."""
+    if case.bundle.init is None:
+        return "its init process is gone, or its init.pid does not name it"
+    if case.found is None:
+        return "nothing in its bundle is wrong"
+    if case.found.shim is None:
+        return "its init process is the child of no shim: that is dead, or the pid of init.pid another's"
+    if not case.found.places:
+        return "its shim listens on no socket"
+    refusals = []
+    for place in case.found.places:
+        said = case.answers[place]
+        why = unproven(said, case.bundle.init)
+        if why is None and place.protocol != "ttrpc":
+            why = "its shim speaks gRPC, for which nothing is restored"
+        if why is None and place not in case.found.owned:
+            why = "who answers on {0} is not its shim, pid {1}".format(place.name, case.found.shim.pid)
+        if why is None:
+            return place
+        refusals.append((said.service is not None, why))
+    # What a shim said of the task tells more than the silence of another socket.
+    return max(refusals, key=lambda one: one[0])[1]
+
+
+def _with_parameters(case: Case, name: str, place: Endpoint, load_timeout: float) -> Case:
+    """The case with the file that this class reads restored, unless its bundle is loaded as it is."""
+    if _loads(_with_runtime(case), name, load_timeout):
+        return case
+    address = "unix://" + place.name
+    if at_least(name, "V20a"):
+        version = int(case.answers[place].service[1:])
+        return _with_file(case, "bootstrap.json", bootstrap_json(version, address))
+    return _with_file(case, "address", address.encode("utf-8", "surrogateescape"))
+
+
+def bootstrap_json(version: int, address: str) -> bytes:
+    """Keys in the order of Go's struct, no blanks, no newline: byte for byte what containerd writes."""
+    params = {"version": version, "address": address, "protocol": "ttrpc"}
+    return json.dumps(params, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogateescape")
+
+
+def _with_runtime(case: Case) -> Case:
+    """The case with its runtime named by path, if that is missing and proven."""
+    named = case.bundle.shim_binary_path.data or case.has_record
+    if (case.runtime_resolves and named) or not (case.found and case.found.binary):
+        return case
+    written = _with_file(case, "shim-binary-path", case.found.binary.encode("utf-8", "surrogateescape"))
+    return written._replace(runtime=case.found.binary, **case.found.facts)
+
+
+def _with_file(case: Case, name: str, data: bytes) -> Case:
+    return case._replace(bundle=case.bundle._replace(**{FIELDS[name]: File("file", data)}))
+
+
+def _loads(case: Case, name: str, load_timeout: float) -> bool:
+    one = forecast(case, ReleaseClass(name, True, (name,)), load_timeout)
+    return one.outcome == "reattached" and one.task == "kept"
+
+
+def _reason(case: Case, after: Forecast) -> str:
+    """Why restored files would not help."""
+    if after.rule in ("F1", "F4", "A11") and case.found.binary_problem:
+        return "{0}; {1}".format(after.reason, case.found.binary_problem)
+    return after.reason

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple, Optional
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes, releases
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
 
 
@@ -31,10 +31,20 @@ def find(runtime: bytes, daemon: Daemon) -> Binary:
     name = os.fsdecode(runtime)
     if name.startswith("/"):
         return Binary(True, name if _exists(name) else None)
-    parts = name.split(".")
-    if len(parts) < 2 or not parts[0] or "/" in name:
-        return Binary(True)
-    binary = "containerd-shim-{0}-{1}".format(*parts[-2:])
+    binary = binary_name(name)
+    return find_named(binary, daemon) if binary else Binary(True)
+
+
+def binary_name(runtime: str) -> Optional[str]:
+    """The name of the shim binary that a runtime's name stands for; None when it stands for none."""
+    parts = runtime.split(".")
+    if len(parts) < 2 or not parts[0] or "/" in runtime:
+        return None
+    return "containerd-shim-{0}-{1}".format(*parts[-2:])
+
+
+def find_named(binary: str, daemon: Daemon) -> Binary:
+    """Where containerd finds a shim binary of that name: cwd, PATH, beside its own executable."""
     if daemon.process is None:
         return Binary(False)
     here = os.path.join(processes.working_directory(daemon.process.pid) or "/", binary)
@@ -46,6 +56,19 @@ def find(runtime: bytes, daemon: Daemon) -> Binary:
             return Binary(True, path)
     beside = os.path.join(os.path.dirname(daemon.executable or ""), binary)
     return Binary(True, beside if _exists(beside) else None)
+
+
+def facts(runtime: bytes, daemon: Daemon) -> dict:
+    """What a Case says of the shim binary that a runtime leads to."""
+    binary = find(runtime, daemon)
+    installed = releases.classify(daemon.installed)
+    packaged = installed and binary.path and os.path.dirname(binary.path) == os.path.dirname(daemon.executable or "")
+    return {
+        "runtime_resolves": None if not binary.known else binary.path is not None,
+        "runtime_path": binary.path,
+        "shipped_by": installed.name if packaged and releases.ships(installed.name, binary.path) else None,
+        "shim_runs": runs(binary.path),
+    }
 
 
 def runs(path: Optional[str]) -> Optional[bool]:

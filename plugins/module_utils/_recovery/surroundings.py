@@ -25,10 +25,11 @@ _PATIENCE = 10.0
 class Surroundings(NamedTuple):
     """What of_host() in hazards judges.
 
-    ``stops_with`` are the active services that stop with containerd, ``live_restore`` what dockerd is told of that;
-    ``metadata`` is ``missing``, ``damaged`` or None; ``moved`` pairs a directory in use with the one the next start
-    would use; ``without_runc`` is one task (namespace/id) per shim that does not find runc, ``pids_asked`` whether the
-    shims were asked to run it; ``full`` whether the state directory has no room, ``mounts_db`` as in a Case.
+    ``stops_with`` are the active services that stop with containerd, ``live_restore`` what dockerd is told of that.
+    ``metadata`` is ``missing``, ``damaged`` or None. ``moved`` pairs a directory in use with the one the next start
+    would use. ``without_runc`` is one task (namespace/id) per shim that does not find runc, ``pids_asked`` whether the
+    shims were asked to run it. ``threads`` is how many the unit has. ``full`` says that the state directory has no
+    room; ``mounts_db`` is as in a Case.
     """
 
     unit: Optional[Unit] = None
@@ -38,6 +39,7 @@ class Surroundings(NamedTuple):
     moved: Tuple[Tuple[str, str], ...] = ()
     without_runc: Tuple[str, ...] = ()
     pids_asked: bool = True
+    threads: int = 0
     full: bool = False
     mounts_db: bool = True
     state_dir: str = ""
@@ -60,6 +62,7 @@ def observe(daemon: Daemon, cases: List[Case]) -> Surroundings:
         moved=_moved(daemon) if running else (),
         without_runc=tuple(_without_runc(cases)),
         pids_asked=not answers or any(one.pids is not None or one.pids_failure for one in answers),
+        threads=_threads(daemon.unit.name) if daemon.unit and daemon.unit.tasks_max is not None else 0,
         full=place.writable is False,
         mounts_db=place.mounts_db,
         state_dir=os.path.realpath(daemon.state_dir),
@@ -71,6 +74,11 @@ def _moved(daemon: Daemon) -> Tuple[Tuple[str, str], ...]:
     after = daemon.configured
     pairs = [(daemon.state_dir, after.state_dir), (daemon.root_dir, after.root_dir)] if after else []
     return tuple((now, then) for now, then in pairs if then and os.path.realpath(now) != os.path.realpath(then))
+
+
+def _threads(unit: str) -> int:
+    """The threads of containerd and its shims, for a systemd that does not count them."""
+    return sum(processes.threads(pid) for pid in processes.named("containerd") if processes.in_unit(pid, unit))
 
 
 def _live_restore() -> bool:

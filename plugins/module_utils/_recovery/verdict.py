@@ -6,19 +6,21 @@
 
 from __future__ import annotations
 
-import typing
 from typing import Dict, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
 
-if typing.TYPE_CHECKING:
-    # vigil needs the ledger, and the ledger this file.
-    from ansible_collections.shimops.containerd.plugins.module_utils._recovery.vigil import Exit
-
 #: In the order people want to read them: what is well, then what is not.
 VERDICTS = ("reattached", "exited", "new", "unproven", "orphaned", "duplicated", "restarted", "killed")
 GOOD = ("reattached", "exited", "new")
+
+
+class Exit(NamedTuple):
+    """How a task ended: ``status`` as the shim tells it, ``at`` in seconds since the epoch."""
+
+    status: int
+    at: float
 
 
 class Evidence(NamedTuple):

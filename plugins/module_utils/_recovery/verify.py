@@ -23,8 +23,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD, Evidence, judge
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.vigil import Exit
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD, Evidence, Exit, judge
 
 Key = Tuple[str, str]
 

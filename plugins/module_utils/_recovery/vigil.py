@@ -9,21 +9,15 @@ containerd publishes nothing of exits while it is down; the shim does (recovery-
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import ledger
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import OK, SERVICES, TtrpcChannel
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.dial import dial
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import Exit
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
-
-
-class Exit(NamedTuple):
-    """How a task ended: ``status`` as the shim tells it, ``at`` in seconds since the epoch."""
-
-    status: int
-    at: float
 
 
 class Vigil:
@@ -37,7 +31,7 @@ class Vigil:
         """Hold a Wait on every task of the ledger that runs and is not waited for yet; a shim that refuses is left."""
         for task in book["tasks"]:
             key = (task["namespace"], task["id"])
-            place = ledger.endpoint(task["endpoint"])
+            place = Endpoint(*task["endpoint"]) if task["endpoint"] else None
             if key in self._channels or not task["service"] or place is None or place.protocol != "ttrpc":
                 continue
             try:

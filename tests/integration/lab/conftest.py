@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 # What runs on the controller is plain Python too.
 sys.path.append(os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)[0])
-pytest.register_assert_rewrite("play", "world")
+pytest.register_assert_rewrite("play", "world", "rolls", "upgrades")
 
 import play  # noqa: E402  # after the path that leads to it
 
@@ -54,3 +54,29 @@ def clean(fleet, hosts):
     """The same hosts, put back to what the lab started in them."""
     play.reset(fleet, hosts.values())
     return hosts
+
+
+@pytest.fixture(scope="session")
+def row():
+    """Ten small hosts of one release, in a lab beside the other: for what takes a fleet."""
+    lab = Fleet(Fleet().places.lab + "row")
+    found = lab.hosts
+    # Hosts that are there may be in any state; each test begins with sound ones.
+    if len(found) < 10:
+        lab.up(hosts=10, releases=["1.7"], plain=1, pods=0)
+    yield lab
+    if not found and not os.environ.get("SHIMOPS_KEEP_LAB"):
+        lab.down()
+
+
+@pytest.fixture(scope="session")
+def four():
+    """Four hosts of the oldest release with a plain container and a pod each, in a lab beside the others: to upgrade."""
+    lab = Fleet(Fleet().places.lab + "up")
+    found = lab.hosts
+    # Hosts that are there may be in any state; each test begins with a reset.
+    if len(found) < 4:
+        lab.up(hosts=4, releases=["1.6"], plain=1, pods=1)
+    yield lab
+    if not found and not os.environ.get("SHIMOPS_KEEP_LAB"):
+        lab.down()

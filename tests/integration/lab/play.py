@@ -15,12 +15,13 @@ from pathlib import Path
 FQCN = "shimops.containerd"
 
 
-def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=180):
+def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=180, more=()):
     """Run one module on the hosts (names or Host objects; None for all) and return each host's result by name.
 
-    ``args`` has at least one key. A module that fails is no exception: every result has ``failed``, true or false.
+    ``args`` has at least one key; ``more`` are words of the command line. A module that fails is no exception: every
+    result has ``failed``, true or false.
     """
-    command, env = argv(fleet, module, args, hosts, check), environment(extra_env)
+    command, env = [*argv(fleet, module, args, hosts, check), *more], environment(extra_env)
     with tempfile.TemporaryDirectory(prefix="shimops-play-") as tree:
         done = subprocess.run(
             [*command, "--tree", tree],
@@ -45,10 +46,19 @@ def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=18
 
 
 def book(fleet, playbook, *words, timeout=300):
-    """Run a playbook (a path, or its full name) over the lab; the finished process, its output printed."""
+    """Run a playbook (a path, or its full name) over the lab; the finished process, its output printed.
+
+    It is run in an empty folder, where a roll leaves the folder of its run.
+    """
+    with tempfile.TemporaryDirectory(prefix="shimops-play-") as empty:
+        return _book(fleet, playbook, words, timeout, empty)
+
+
+def _book(fleet, playbook, words, timeout, cwd):
     done = subprocess.run(
         [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(fleet.inventory), str(playbook), *words],
         env=environment(),
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         check=False,
         capture_output=True,

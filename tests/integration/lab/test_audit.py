@@ -119,6 +119,121 @@ class TestAudit:
                     assert finding["pod"] == "shop/{name}".format(**rows[finding["id"]])
 
 
+OURS = """
+name: ours
+title: Ours
+rules:
+  - id: no-plain-containers
+    title: A container outside of Kubernetes
+    severity: blocker
+    why: We run none.
+    remedy: Move it into a pod.
+    query: bundles[?live && role == 'plain' && id != 'plain1']
+"""
+
+
+def test_the_playbook_keeps_a_document_per_host(fleet, hosts, looked, tmp_path):
+    """One module task per host; an unreachable host costs its own document alone, and is named."""
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text("all: {hosts: {absent: {ansible_host: 127.0.0.1, ansible_port: 1}}}")
+    words = ["-i", str(inventory), "-e", f"health_audit_run_dir={tmp_path}", "-e", "health_audit_run_id=night"]
+    done = play.book(fleet, "shimops.containerd.health_audit", *words)
+    # Ansible's own status for an unreachable host.
+    assert done.returncode == 4
+    assert f"Run night (audit): {len(fleet.hosts)} looked at, 1 not." in done.stdout
+    assert "  absent: it became unreachable: " in done.stdout
+    kept = {path.name: json.loads(path.read_text()) for path in (tmp_path / "night/documents").iterdir()}
+    assert set(kept) == {f"{name}.host.json" for name in fleet.hosts} | {"absent.json"}
+    for line, host in hosts.items():
+        document = kept[f"{host.name}.host.json"]
+        assert (document["host"], document["run_id"]) == (host.name, "night")
+        assert findings(document) == findings(looked["nightly"][line])
+    # Nothing is kept twice: what the play gets of a host is small.
+    assert "leftovers" not in done.stdout
+
+
+def test_rules_are_judged_where_the_host_answered(fleet, hosts, looked, tmp_path):
+    pack = tmp_path / "ours.yml"
+    pack.write_text(OURS)
+    options = {"audit": True, "pids": True, "packs": ["restart_safety", str(pack)]}
+    told = play.run(fleet, "shim_probe", options, [hosts["2.1"]])[hosts["2.1"].name]["judged"]
+    assert told["failed"] == {"restart-kills": 1, "restart-drops": 1, "no-plain-containers": 4}
+    kill = told["refusal"]
+    assert kill.startswith("rule restart-kills: A restart would kill this container: default/kill1 (there is neither ")
+    assert kill.endswith(
+        "; Mend it with shim_migrate and rescue where the forecast calls it rescuable; else move the "
+        "workload away first."
+    )
+    # What would be mended is no reason; what is waived is none either.
+    waivers = [{"rule": "restart-drops", "id": "drop*", "reason": "r", "owner": "o", "expires": "2999-01-01"}]
+    mended = {**options, "rescue": True, "waivers": waivers}
+    told = play.run(fleet, "shim_probe", mended, [hosts["2.1"]])[hosts["2.1"].name]["judged"]
+    assert told["waived"] == {"restart-drops": 1}
+    assert told["refusal"].startswith("rule no-plain-containers: A container outside of Kubernetes: default/")
+    # A wrong pack is refused before any host is asked.
+    pack.write_text(OURS.replace("bundles[?live", "bundles[?alive"))
+    result = play.run(fleet, "shim_probe", options, [hosts["2.1"]])[hosts["2.1"].name]
+    assert result["failed"] and "rule no-plain-containers: its query names 'alive', which is not there" in result["msg"]
+    assert "document" not in result
+
+
+PREFLIGHT = """
+- name: Look before a roll
+  hosts: all
+  gather_facts: false
+  become: true
+  tasks:
+    - name: Forecast and judge
+      ansible.builtin.include_role:
+        name: "shimops.containerd.{{ role }}"
+        tasks_from: preflight
+"""
+
+
+def test_the_preflight_of_a_roll_refuses_by_the_same_rules(fleet, hosts, looked, tmp_path):
+    """Each host is refused with the rule's id, its title and what to do; no restart is begun."""
+    pack, book = tmp_path / "ours.yml", tmp_path / "preflight.yml"
+    pack.write_text(OURS)
+    book.write_text(PREFLIGHT)
+    extra = {"role": "rolling_restart", "rolling_restart_run_dir": str(tmp_path), "rolling_restart_run_id": "look"}
+    done = play.book(fleet, book, "-e", json.dumps({**extra, "rolling_restart_packs": [str(pack)]}))
+    assert done.returncode == 0
+    refusals = {
+        "1.6": "rule shim-hung: A shim with a running container does not answer: default/hung1; Find out why",
+        "1.7": "rule restart-orphans: A restart would orphan this container: default/orphan1 (",
+        # What kill1 and drop2 need is mended first, so the pack of one's own is next.
+        "2.1": "rule no-plain-containers: A container outside of Kubernetes: default/",
+    }
+    for line, host in hosts.items():
+        document = json.loads((tmp_path / f"look/documents/{host.name}.json").read_text())
+        assert document["state"] == "refused" and refusals[line] in document["message"], document["message"]
+    # A wrong pack ends the play before any host is looked at.
+    pack.write_text(OURS.replace("bundles[?live", "bundles[?alive"))
+    extra["rolling_restart_run_id"] = "wrong"
+    done = play.book(fleet, book, "-e", json.dumps({**extra, "rolling_restart_packs": [str(pack)]}))
+    assert done.returncode == 2 and "its query names 'alive', which is not there" in done.stdout
+    assert not (tmp_path / "wrong").exists()
+
+
+def test_the_preflight_of_an_upgrade_judges_the_release_it_goes_to(fleet, hosts, looked, tmp_path):
+    pack, book = tmp_path / "ours.yml", tmp_path / "preflight.yml"
+    pack.write_text(
+        OURS.replace("query: bundles[?live && role == 'plain' && id != 'plain1']", "query: forecast.target")
+    )
+    book.write_text(PREFLIGHT)
+    extra = {"run_dir": str(tmp_path), "run_id": "up", "version": "2.1.9", "packs": [str(pack)], "rescue": False}
+    extra = {"role": "rolling_upgrade", **{f"rolling_upgrade_{name}": value for name, value in extra.items()}}
+    done = play.book(fleet, book, "-e", json.dumps(extra))
+    assert done.returncode == 0
+    host = hosts["1.7"].name
+    document = json.loads((tmp_path / f"up/documents/{host}.json").read_text())
+    assert document["state"] == "refused" and "rule restart-orphans: A restart would orphan" in document["message"]
+    kept = json.loads((tmp_path / f"up/documents/{host}.host.json").read_text())
+    assert [one["target"] for one in kept["targets"]] == ["2.1.9"] and kept["asked"]["pids"] is True
+    by_rule = {one["rule"]: one for one in _judge.judge(kept, _packs.load([str(pack)]), (), datetime.date(2026, 1, 1))}
+    assert by_rule["no-plain-containers"]["findings"][0]["text"] == "2.1.9"
+
+
 def test_every_leak_goes_with_its_command_and_nothing_else_does(fleet, hosts, looked):
     """The commands that the documents tell are run; then there is nothing left to tell, and every task lives on."""
     documents = looked["nightly"]

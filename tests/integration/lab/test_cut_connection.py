@@ -11,6 +11,16 @@ import pytest
 import world
 
 RESTART = "/usr/local/sbin/lab-slow-restart"
+CTR, REAL_CTR = "/usr/bin/ctr", "/usr/local/lib/lab-ctr"
+WANTED, GO = "/run/lab-phase", "/run/lab-go"
+# A bundle that names no shim: it makes every look ask ctr, and the next start of containerd clears it away.
+STALE = "/run/containerd/io.containerd.runtime.v2.task/default/stale"
+# Keeps the module in the wanted phase until the strike is done.
+HOLD = f"""#!/bin/sh
+n=0
+while [ -e {WANTED} ] && [ ! -e {GO} ] && [ $n -lt 120 ] && grep -q "\\"phase\\": \\"$(cat {WANTED})\\"" {world.LEDGER}
+do n=$((n + 1)); sleep 0.1; done
+"""
 
 # Waits for a phase of a run in its ledger; then kills every ssh connection to the host, or sends the module signals.
 STRIKE = """
@@ -31,7 +41,7 @@ def phase():
         return None
     return book["phase"] if book["run_id"] == run_id else None
 
-path, run_id, wanted, victim = sys.argv[1:]
+path, run_id, wanted, victim, go = sys.argv[1:]
 end = time.monotonic() + 60
 while phase() != wanted:
     if time.monotonic() > end:
@@ -45,34 +55,49 @@ else:
     pids = [pid for pid in pids if "python" in word(pid, "comm")]
     struck = [pid for pid in pids if "AnsiballZ_shim_reconnect" in word(pid, "cmdline")]
     signals = [signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE]
+met = phase()
 leads = any(os.getsid(pid) == pid for pid in struck)
 for pid in struck:
     for number in signals:
         os.kill(pid, number)
-print(json.dumps({"struck": len(struck), "phase": phase(), "leads": leads}))
+open(go, "w").close()
+print(json.dumps({"struck": len(struck), "phase": met, "leads": leads}))
 """
+
+
+READY = 'rm -f "$3"; mkdir -p "$4"; printf "%s" "$2" > "$1"'
+
+
+def hold(host):
+    """Put both commands on a host; the real ctr stays beside."""
+    host.script('[ -e "$2" ] || mv "$1" "$2"; touch "$1" "$3"; chmod 755 "$1" "$3"', CTR, REAL_CTR, RESTART)
+    host.path(CTR).write_text(f'{HOLD}exec {REAL_CTR} "$@"\n')
+    host.path(RESTART).write_text(f"{HOLD}exec systemctl restart containerd\n")
 
 
 @pytest.fixture(scope="module")
 def slow(fleet, hosts):
-    """Fresh hosts with a restart command that takes its time before the restart."""
+    """Fresh hosts that stay in the phase a test wants, until its strike is done: in ctr, or in the restart command."""
     play.reset(fleet, hosts.values())
-    write = 'printf "#!/bin/sh\\nsleep 1.5\\nexec systemctl restart containerd\\n" > "$1"; chmod 755 "$1"'
-    play.together(hosts.values(), lambda host: host.script(write, RESTART))
+    play.together(hosts.values(), hold)
     yield hosts
     # A restart that a failed test left alone would meet the next test.
-    wait = 'while pgrep -f "^/bin/sh $1|^systemctl restart" > /dev/null; do sleep 0.2; done'
-    play.together(hosts.values(), lambda host: host.script(wait, RESTART))
+    wait = 'touch "$2"; while pgrep -f "^/bin/sh $1|^systemctl restart" > /dev/null; do sleep 0.2; done'
+    play.together(hosts.values(), lambda host: host.script(wait, RESTART, GO))
+    play.together(
+        hosts.values(), lambda host: host.script('mv "$2" "$1"; rm -rf "$3" "$4"', CTR, REAL_CTR, WANTED, STALE)
+    )
 
 
 def arguments(run_id):
-    """The arguments of a run that is in each of its phases long enough to be met there."""
+    """The arguments of a run."""
     return {"state": "restarted", "run_id": run_id, "settle": 2, "restart_command": [RESTART], "detail": "full"}
 
 
 def strikes(hosts, run_id, phase, victim):
     """Begin to wait for that phase on all hosts; the processes that do."""
-    argv = ["/usr/bin/python3", "-c", STRIKE, world.LEDGER, run_id, phase, victim]
+    play.together(hosts.values(), lambda host: host.script(READY, WANTED, phase, GO, STALE))
+    argv = ["/usr/bin/python3", "-c", STRIKE, world.LEDGER, run_id, phase, victim, GO]
     return [host.popen(argv, stdout=-1, stderr=-1, text=True) for host in hosts.values()]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import kube_api
 import play
 import pytest
+import world
 
 from dev import kubernetes_core
 
@@ -25,6 +26,15 @@ def api():
     server.close()
 
 
+def environment():
+    """The environment of a play that has kubernetes.core beside this collection."""
+    env = play.environment()
+    env["ANSIBLE_COLLECTIONS_PATH"] += f":{kubernetes_core.collections_path()}"
+    # A proxy of the environment is not for loopback.
+    env["NO_PROXY"] = env["no_proxy"] = "127.0.0.1"
+    return env
+
+
 def hook(api, tmp_path, *names, **options):
     """Include these task files of the role for node1, from the controller itself; the finished play."""
     (tmp_path / "kubeconfig").write_text(api.kubeconfig())
@@ -34,13 +44,11 @@ def hook(api, tmp_path, *names, **options):
     book.write_text(json.dumps([{"hosts": "node1", "gather_facts": False, "become": True, "tasks": tasks}]))
     (tmp_path / "inventory").write_text("node1 ansible_connection=local ansible_become_exe=/bin/false\n")
     options = {"kubernetes_node_kubeconfig": str(tmp_path / "kubeconfig"), **options}
-    env = play.environment()
-    env["ANSIBLE_COLLECTIONS_PATH"] += f":{kubernetes_core.collections_path()}"
-    # A proxy of the environment is not for loopback.
-    env["NO_PROXY"] = env["no_proxy"] = "127.0.0.1"
     argv = [Path(sys.executable).parent / "ansible-playbook", "-i", tmp_path / "inventory", book]
     argv += ["-e", json.dumps(options)]
-    done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        argv, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+    )
     print(done.stdout, done.stderr)
     return done
 
@@ -50,29 +58,15 @@ def cordoned(api):
     return bool(api.node["spec"].get("unschedulable"))
 
 
-def test_nothing_is_asked_of_anybody_unless_wanted(tmp_path):
-    class Nobody:
-        """No server at all: any call would fail."""
-
-        @staticmethod
-        def kubeconfig():
-            return "{}"
-
-    done = hook(Nobody, tmp_path, "before", "after")
-    assert done.returncode == 0
-    assert "kubernetes.core" not in done.stderr
-
-
 def test_cordon_and_uncordon(api, tmp_path):
-    done = hook(api, tmp_path, "before", kubernetes_node_cordon=True)
-    assert done.returncode == 0
+    assert hook(api, tmp_path, "cordon").returncode == 0
     assert cordoned(api)
     assert api.node["metadata"]["annotations"][MARK]
     # A second run, as after a crash, neither marks again nor gives up the mark.
     writes = len(api.writes)
-    assert hook(api, tmp_path, "before", kubernetes_node_cordon=True).returncode == 0
+    assert hook(api, tmp_path, "cordon").returncode == 0
     assert len(api.writes) == writes
-    assert hook(api, tmp_path, "after", kubernetes_node_cordon=True).returncode == 0
+    assert hook(api, tmp_path, "uncordon").returncode == 0
     assert not cordoned(api)
     assert api.node["metadata"]["annotations"] == {"kept": "yes"}
     assert list(api.pods) == ["web", "agent"]
@@ -80,59 +74,88 @@ def test_cordon_and_uncordon(api, tmp_path):
 
 def test_cordon_of_somebody_else_stays(api, tmp_path):
     api.node["spec"]["unschedulable"] = True
-    assert hook(api, tmp_path, "before", "after", kubernetes_node_cordon=True).returncode == 0
+    assert hook(api, tmp_path, "cordon", "uncordon").returncode == 0
     assert cordoned(api)
     assert api.writes == []
 
 
 def test_drain_moves_what_can_start_elsewhere(api, tmp_path):
-    done = hook(api, tmp_path, "before", kubernetes_node_drain=True)
-    assert done.returncode == 0
+    assert hook(api, tmp_path, "drain").returncode == 0
     assert cordoned(api)
     assert list(api.pods) == ["agent"], "what belongs to a DaemonSet stays on its node"
 
 
 def test_drain_that_would_lose_something_fails_the_host(api, tmp_path):
     api.pods["bare"] = kube_api.pod("bare", owner=None)
-    done = hook(api, tmp_path, "before", kubernetes_node_drain=True)
+    done = hook(api, tmp_path, "drain")
     assert done.returncode != 0
     assert "shop/bare" in done.stdout
     assert "web" in api.pods, "nothing was moved"
-    done = hook(api, tmp_path, "before", kubernetes_node_drain=True, kubernetes_node_force=True)
-    assert done.returncode == 0
+    assert hook(api, tmp_path, "drain", kubernetes_node_force=True).returncode == 0
     assert list(api.pods) == ["agent"]
 
 
 def test_drain_that_does_not_end_fails_the_host(api, tmp_path):
     api.stuck = {"web"}
-    done = hook(api, tmp_path, "before", kubernetes_node_drain=True, kubernetes_node_drain_timeout=3)
+    done = hook(api, tmp_path, "drain", kubernetes_node_drain_timeout=3)
     assert done.returncode != 0
     assert "node node1 still has pods that were to go after 3 s" in done.stdout
 
 
 def test_node_that_is_not_there_is_said(api, tmp_path):
-    done = hook(api, tmp_path, "before", kubernetes_node_cordon=True, kubernetes_node_name="ghost")
-    assert done.returncode != 0
+    assert hook(api, tmp_path, "cordon", kubernetes_node_name="ghost").returncode != 0
     assert api.writes == []
 
 
 @pytest.mark.parametrize("ready", (True, False))
 def test_uncordon_waits_for_ready(api, tmp_path, ready):
-    assert hook(api, tmp_path, "before", kubernetes_node_cordon=True).returncode == 0
+    assert hook(api, tmp_path, "cordon").returncode == 0
     api.node["status"]["conditions"][1]["status"] = str(ready)
-    options = {"kubernetes_node_cordon": True, "kubernetes_node_wait": True, "kubernetes_node_ready_timeout": 4}
-    done = hook(api, tmp_path, "after", **options)
+    done = hook(api, tmp_path, "ready", "uncordon", kubernetes_node_ready_timeout=4)
     assert (done.returncode == 0) is ready
     assert cordoned(api) is not ready
 
 
-def test_cordon_can_be_left_to_a_person(api, tmp_path):
-    options = {"kubernetes_node_cordon": True, "kubernetes_node_keep_cordoned": True}
-    assert hook(api, tmp_path, "before", "after", **options).returncode == 0
+def test_node_of_a_host_that_is_not_well_stays_cordoned(api, tmp_path):
+    host = {"state": "lost", "message": "", "run_id": "r1"}
+    done = hook(api, tmp_path, "cordon", "uncordon", rolling_restart_host=host)
+    assert done.returncode == 0
+    assert "node node1 stays cordoned: its host is lost" in done.stdout
     assert cordoned(api)
+    assert api.node["metadata"]["annotations"][MARK] == "r1"
 
 
 def test_role_alone_says_how_it_is_used(api, tmp_path):
     done = hook(api, tmp_path, "main")
     assert done.returncode != 0
-    assert "include it with tasks_from before" in done.stdout
+    assert "include it with tasks_from cordon" in done.stdout
+
+
+def test_around_each_host_of_a_roll(api, fleet, clean, tmp_path):
+    """Cordoned before containerd goes, uncordoned after; the host of the lab stands for node1."""
+    host = clean["1.7"]
+    before = world.containerd(host)
+    seen = []
+    api.after_write = lambda _write: seen.append((cordoned(api), world.containerd(host) == before))
+    (tmp_path / "kubeconfig").write_text(api.kubeconfig())
+    options = {
+        "rolling_restart_settle": 1,
+        "rolling_restart_run_dir": str(tmp_path / "runs"),
+        "rolling_restart_before_host": ["kubernetes/cordon.yml"],
+        "rolling_restart_after_host": ["kubernetes/ready.yml", "kubernetes/uncordon.yml"],
+        "kubernetes_node_name": "node1",
+        "kubernetes_node_kubeconfig": str(tmp_path / "kubeconfig"),
+    }
+    roll = f"{play.FQCN}.rolling_restart"
+    argv = [Path(sys.executable).parent / "ansible-playbook", "-i", fleet.inventory, roll, "--limit", host.name]
+    done = subprocess.run(
+        [*argv, "-e", json.dumps(options)],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    assert seen == [(True, True), (False, False)], "cordoned by the old containerd, uncordoned by the new one"

@@ -10,6 +10,7 @@ import json
 import pytest
 
 from ansible_collections.shimops.containerd.plugins.modules import shim_probe
+from ansible_collections.shimops.containerd.plugins.plugin_utils import _fields
 from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_facts import (
     SENTENCES,
     a_living_bundle,
@@ -73,6 +74,38 @@ def test_one_look_serves_several_targets(run_module, tmp_path):
     assert [one["target"] for one in result["targets"]] == ["2.1.9", "1.7.24"]
     assert [one["release_class"] for one in result["targets"]] == ["V20b", "V17"]
     assert result["release"]["target"] == "2.1.9" and result["rollback"]["to"] == "1.7.24"
+
+
+@needs_root
+def test_an_audit_asks_connect_and_state_and_says_so(run_module, tmp_path):
+    with a_living_shim() as shim:
+        root = a_state_dir(tmp_path, a_living_bundle(shim), ("default", "stale", {"shim-binary-path": "/bin/sh"}))
+        result, status = run_module(shim_probe, audit=True, target_version=["1.7.24", "2.1.9"], **where(root))
+        asked = {request.method for request in shim.requests}
+        whole, _status = run_module(shim_probe, audit=True, pids=True, target_version=["1.7.24"], **where(root))
+    assert status == 0 and asked == {"Connect", "State"}
+    document = result["document"]
+    assert document["asked"] == {"connect": True, "state": True, "pids": False}
+    assert whole["document"]["asked"]["pids"] is True
+    assert set(document) == set(_fields.DOCUMENT)
+    for section, shape in _fields.DOCUMENT.items():
+        if isinstance(shape, list) and isinstance(shape[0], dict):
+            assert all(set(row) == set(shape[0]) for row in document[section]), section
+    assert document["counts"] == {"bundles": 2, "tasks": 1, "shims": 0, "leftovers": 1, "modes": len(document["modes"])}
+    (left,) = document["leftovers"]
+    assert (left["kind"], left["id"]) == ("bundle_without_shim", "stale")
+    assert [one["target"] for one in document["targets"]] == ["1.7.24", "2.1.9"]
+    assert document["forecast"] == document["targets"][0] and document["host"] is None
+    # The summary is as short as ever.
+    del result["document"]
+    assert len(json.dumps(result)) < 2048
+
+
+@needs_root
+@pytest.mark.parametrize("options", [{"namespaces": ["default"]}, {"ids": ["plain1"]}])
+def test_an_audit_concerns_the_whole_host(run_module, tmp_path, options):
+    result, status = run_module(shim_probe, audit=True, **options, **where(a_state_dir(tmp_path)))
+    assert status == 1 and "cannot narrow an audit, which concerns every task; leave it out." in result["msg"]
 
 
 @needs_root

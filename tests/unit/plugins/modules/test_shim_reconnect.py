@@ -27,7 +27,7 @@ def test_documentation(monkeypatch):
 
 def test_a_run_has_to_be_named_where_something_is_done(monkeypatch):
     rules = taken(shim_reconnect, monkeypatch)["required_if"]
-    assert sorted(rules) == [("state", "recorded", ["run_id"]), ("state", "restarted", ["run_id"])]
+    assert sorted(rules) == [("state", state, ["run_id"]) for state in ("recorded", "restarted", "rolled_back")]
 
 
 OWN = (
@@ -40,9 +40,12 @@ OWN = (
     ({"run_id": "../x"}, "options: run_id=../x cannot be a file name; use up to 64 letters, digits, dots, dashes."),
     ({"run_id": "a\n"}, " cannot be a file name; use up to 64 letters, digits, dots, dashes."),
     ({"run_id": 65 * "x"}, "cannot be a file name; use up to 64 letters, digits, dots, dashes."),
-    ({"state": "present"}, "value of state must be one of: recorded, restarted, verified, got: present"),
+    ({"state": "present"}, "value of state must be one of: recorded, restarted, verified, rolled_back, got: present"),
     ({"on_risk": "pray"}, "value of on_risk must be one of: refuse, proceed, got: pray"),
     ({"witnesses": ["kubelet"]}, "value of witnesses must be one or more of: shim, containerd, kernel"),
+    ({"on_unread": "ignore"}, "value of on_unread must be one of: fail, report, got: ignore"),
+    ({"exec_proof": ["plain1"]}, "options: exec_proof=plain1 is no task; name it as namespace/id."),
+    ({"exec_command": []}, "options: exec_command= names no program; give a harmless one, such as true."),
     ({"state": "restarted"}, "state is restarted but all of the following are missing: run_id"),
     ({"state": "recorded"}, "state is recorded but all of the following are missing: run_id"),
 )
@@ -67,6 +70,17 @@ def host(tmp_path, monkeypatch):
     with a_living_shim() as shim:
         root = a_state_dir(tmp_path, a_living_bundle(shim))
         yield dict(where(root), ledger=str(tmp_path / "kept" / "ledger.json"), run_id="run-1")
+
+
+@needs_root
+def test_a_rollback_needs_its_run_and_what_was_staged(run_module, host, tmp_path):
+    result, status = run_module(shim_reconnect, state="rolled_back", **host)
+    assert status == 1 and "options: package_dir is missing; name where the old release was staged." in result["msg"]
+    result, status = run_module(shim_reconnect, state="rolled_back", package_dir=str(tmp_path), **host)
+    assert status == 1 and "is not of the run run-1; name the run to undo." in result["msg"]
+    (tmp_path / "hold").write_text("by hand")
+    result, status = run_module(shim_reconnect, state="rolled_back", package_dir=str(tmp_path), **host)
+    assert status == 1 and "holds this host" in result["msg"]
 
 
 @needs_root

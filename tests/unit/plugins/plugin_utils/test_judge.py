@@ -35,7 +35,14 @@ def one(document, waivers=(), **fields):
     "query, expected, status, texts",
     [
         ("bundles[?outcome == 'hangs']", ..., "passed", []),
-        ("bundles[?at_risk]", ..., "failed", ["the shim accepts connections but does not answer"]),
+        ("bundles[?at_risk]", ..., "failed", ["One"]),
+        ("bundles[?at_risk].{text: reason}", ..., "failed", ["the shim accepts connections but does not answer"]),
+        (
+            "leftovers[?pid]",
+            ...,
+            "failed",
+            ["it has neither a bundle nor a living task: a load that killed its container left it behind"],
+        ),
         ("daemon.behind_disk", ..., "failed", ["One"]),
         ("daemon.behind_disk", True, "passed", []),
         ("daemon.behind_disk", 1, "failed", ["found true, expected 1"]),

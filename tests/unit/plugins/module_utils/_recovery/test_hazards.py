@@ -108,7 +108,7 @@ def test_without_a_unit_there_is_nothing_to_tell():
 def test_a_runtime_directory_that_is_not_preserved(loaded, directories, kept, state_dir, ids):
     one = loaded("2.1.9", "systemctl-show")._replace(runtime_directories=directories, runtime_directories_kept=kept)
     hazards = of_host(Surroundings(unit=one, state_dir=state_dir), "V20b", 0.0)
-    assert told(hazards) == [(name, "killed") for name in ids]
+    assert told(hazards) == [(name, "dropped") for name in ids]
 
 
 def test_what_is_run_at_the_stop_is_not_known(loaded):
@@ -123,6 +123,10 @@ def test_what_is_run_at_the_stop_is_not_known(loaded):
 def test_a_limit_of_tasks(loaded, limit, current, outcome):
     one = loaded("2.1.9", "systemctl-show")._replace(tasks_max=limit, tasks_current=current)
     assert found(one) == [("tasks_max", outcome)]
+    # Where systemd does not count, we do.
+    one = one._replace(tasks_current=None)
+    hazards = of_host(Surroundings(unit=one, threads=current), "V17", 0.0)
+    assert told(hazards) == [("tasks_max", outcome)]
 
 
 # Services that stop too
@@ -155,7 +159,7 @@ def test_docker_stops_only_its_own():
 @pytest.mark.parametrize(
     "release_class, values, expected",
     [
-        ("V17", {"metadata": "missing"}, [("metadata_missing", "unknown")]),
+        ("V17", {"metadata": "missing"}, [("metadata_missing", "orphaned")]),
         ("V17", {"metadata": "damaged"}, [("metadata_damaged", "runtime_absent")]),
         ("V17", {"moved": (("/run/a", "/run/b"),)}, [("directory_moved", "orphaned")]),
         ("V20b", {"full": True, "mounts_db": False}, [("state_full", None)]),

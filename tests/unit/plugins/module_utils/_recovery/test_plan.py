@@ -46,7 +46,7 @@ def test_the_same_bytes_as_containerd_wrote(tmp_path, made, kind):
     assert steps[0].data == captured.content("2.1.9", kind, "bootstrap.json")
     assert (steps[0].namespace, steps[0].id, steps[0].path) == (source.namespace, source.id, source.path)
     assert steps[0].name == "bootstrap.json"
-    assert plan.MODE == int(captured.manifest("2.1.9", kind)["entries"]["bootstrap.json"]["mode"], 8)
+    assert plan.MODES["bootstrap.json"] == int(captured.manifest("2.1.9", kind)["entries"]["bootstrap.json"]["mode"], 8)
 
 
 @pytest.mark.parametrize("name", NEW)

@@ -16,9 +16,9 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdi
     GOOD,
     VERDICTS,
     Evidence,
+    Exit,
     judge,
 )
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.vigil import Exit
 
 ALL = ("shim", "containerd", "kernel")
 INIT = Process(430, 91823)

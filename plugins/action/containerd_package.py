@@ -1,0 +1,26 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""containerd_package in a run: what was staged goes into the host's document."""
+
+from __future__ import annotations
+
+from ansible_collections.shimops.containerd.plugins.plugin_utils._action import RunAction
+
+_KEYS = ("jump", "package", "config", "way_back", "repaired")
+
+
+class ActionModule(RunAction):
+    """The action of that name."""
+
+    rows = "changes"
+
+    def acts(self, options):
+        return False
+
+    def unwell(self, row):
+        return True
+
+    def note(self, attempt, options, result):
+        attempt.learn(staged={key: result[key] for key in (*_KEYS, "msg") if key in result})

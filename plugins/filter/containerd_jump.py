@@ -1,0 +1,27 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The path between releases as a filter, so that it is judged before a host is asked for anything else."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.jumps import judge
+
+
+def containerd_jump(release, target):
+    """Judge going from a release, as shim_probe returns it, to a target."""
+    if not isinstance(release, dict):
+        raise AnsibleFilterError(f"containerd_jump takes the release of shim_probe, not {release!r}.")
+    found = judge(release.get("running"), release.get("installed"), str(target))
+    return {**found._asdict(), "notes": list(found.notes)}
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self):
+        """Return them by name."""
+        return {"containerd_jump": containerd_jump}

@@ -1,0 +1,164 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""apt: find, check and fetch one version of the package, without installing it. Internal to the collection.
+
+A local directory is made into an apt source of its own, so that apt checks dependencies and sums there too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from typing import List, NamedTuple, Optional, Tuple
+from urllib.parse import quote, unquote
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._packages import dpkg, files, version
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command
+
+_CHANGE = re.compile(r"^(Inst|Remv) (\S+) (?:\[([^]]*)\] )?\((\S+)", re.MULTILINE)
+_REMOVAL = re.compile(r"^Remv (\S+)", re.MULTILINE)
+_URI = re.compile(r"^'([^']+)' (\S+) (\d+)", re.MULTILINE)
+_FILE = re.compile(r"[A-Za-z0-9.+~_%:-]+\.deb")
+_INSTALL = ["--assume-yes", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages", "install"]
+
+
+class Change(NamedTuple):
+    """One package the transaction would change; ``old`` is None for a new one."""
+
+    name: str
+    old: Optional[str]
+    new: str
+
+
+class Source(NamedTuple):
+    """Where packages come from: a directory of package files, an apt source line, or the host's own apt."""
+
+    directory: Optional[str] = None
+    repository: Optional[str] = None
+    update: bool = False
+
+    @property
+    def where(self) -> str:
+        """The source in words."""
+        return self.directory or self.repository or "the host's apt lists"
+
+
+class Apt:
+    """apt with everything it writes below one directory."""
+
+    def __init__(self, room: str, source: Source, deadline: Deadline):
+        self._room, self._source, self._deadline = room, source, deadline
+        self.archives = os.path.join(room, "archives")
+        for name in ("archives/partial", "lists/partial"):
+            os.makedirs(os.path.join(room, name), mode=0o700, exist_ok=True)
+        settings = [
+            'Dir::Cache::archives "{0}/";'.format(self.archives),
+            'Dir::Cache::pkgcache "";',
+            'Dir::Cache::srcpkgcache "";',
+            'APT::Sandbox::User "root";',
+            'APT::Keep-Downloaded-Packages "true";',
+        ]
+        line = source.repository
+        if source.directory:
+            self._index(source.directory)
+            line = "deb [trusted=yes] copy:{0} ./".format(quote(os.path.join(room, "index")))
+        if line:
+            files.write(os.path.join(room, "sources.list"), (line + "\n").encode("utf-8"), 0o600)
+            settings += [
+                'Dir::Etc::SourceList "{0}/sources.list";'.format(room),
+                'Dir::Etc::SourceParts "/dev/null";',
+                'Dir::State::Lists "{0}/lists/";'.format(room),
+            ]
+        files.write(os.path.join(room, "apt.conf"), ("\n".join(settings) + "\n").encode("utf-8"), 0o600)
+        if line or source.update:
+            self._run("apt-get", ["--error-on=any", "update"], "reading the package lists failed")
+
+    def version(self, package: str, wanted: str) -> str:
+        """The one version of the package that is meant; raises ShimError."""
+        said = self._run("apt-cache", ["madison", package], "looking for {0} failed".format(package))
+        rows = [[part.strip() for part in line.split("|")] for line in said.splitlines()]
+        there = [row[1] for row in rows if len(row) == 3 and row[2].endswith(" Packages")]
+        return version.choose(wanted, there, package, self._source.where)
+
+    def changes(self, package: str, exact: str, again: bool) -> List[Change]:
+        """What installing it would change, dependencies checked. Raises ShimError when it would remove something.
+
+        :param again: the package is to be installed even if that version is there.
+        """
+        said = self._apt_get(["--simulate"], package, exact, again)
+        removed = _REMOVAL.findall(said)
+        if removed:
+            raise ShimError(
+                "package",
+                "{0} {1}".format(package, exact),
+                "would remove {0}".format(", ".join(removed)),
+                "solve that with apt first",
+            )
+        return [Change(name, old or None, new) for kind, name, old, new in _CHANGE.findall(said) if kind == "Inst"]
+
+    def size(self, package: str, exact: str, again: bool) -> int:
+        """Bytes of package files to fetch."""
+        said = self._apt_get(["--print-uris"], package, exact, again)
+        return sum(int(size) for _uri, _name, size in _URI.findall(said))
+
+    def fetch(self, package: str, exact: str, again: bool) -> List[str]:
+        """Fetch the package and what it needs; the paths of the package files. Sums are checked by apt."""
+        self._apt_get(["--download-only"], package, exact, again)
+        # apt leaves the files of a file: source where they are.
+        for uri, name, _size in _URI.findall(self._apt_get(["--print-uris"], package, exact, again)):
+            if uri.startswith("file:"):
+                source = unquote(uri[len("file:") :])
+                files.copy(re.sub("^/+", "/", source), os.path.join(self.archives, name), 0o600)
+        return sorted(os.path.join(self.archives, name) for name in os.listdir(self.archives) if name.endswith(".deb"))
+
+    def _apt_get(self, words: List[str], package: str, exact: str, again: bool) -> str:
+        argv = words + (["--reinstall"] if again else []) + _INSTALL + ["{0}={1}".format(package, exact)]
+        return self._run("apt-get", argv, "{0} {1} cannot be installed here".format(package, exact))
+
+    def _run(self, program: str, words: List[str], what: str) -> str:
+        argv = ["/usr/bin/env", "APT_CONFIG={0}/apt.conf".format(self._room), "DEBIAN_FRONTEND=noninteractive", program]
+        said = command.run(argv + ["--quiet=2" if words[-1] == "update" else "--quiet=1"] + words, self._deadline)
+        if said.code is None:
+            raise ShimError("package", program, "did not end in time", "raise stage_timeout")
+        if said.code != 0:
+            raise ShimError("package", what, "({0})".format(_complaint(said)), "look at the host's apt")
+        return said.stdout
+
+    def _index(self, directory: str) -> None:
+        """An index of package files in a directory, as dpkg-scanpackages writes it; the host need not have that."""
+        files.require_ours(directory, "directory")
+        place = os.path.join(self._room, "index")
+        os.makedirs(place, mode=0o700, exist_ok=True)
+        entries = []
+        for name in sorted(os.listdir(directory)):
+            path = os.path.join(directory, name)
+            # Other names could not be told apart from what surrounds them in an index.
+            if _FILE.fullmatch(name) and os.path.isfile(path) and not os.path.islink(path):
+                size, digest = _sum(path)
+                told = "Filename: ./{0}\nSize: {1}\nSHA256: {2}\n".format(name, size, digest)
+                entries.append("{0}\n{1}".format(dpkg.control(path, self._deadline), told))
+                os.symlink(path, os.path.join(place, name))
+        if not entries:
+            raise ShimError("package", "directory " + directory, "has no package files in it", "copy them there first")
+        files.write(os.path.join(place, "Packages"), "\n".join(entries).encode("utf-8"), 0o600)
+
+
+def _sum(path: str) -> Tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    with files.opened(path) as stream:
+        for block in iter(lambda: stream.read(1024 * 1024), b""):
+            digest.update(block)
+            size += len(block)
+    return size, digest.hexdigest()
+
+
+def _complaint(said: command.Output) -> str:
+    """The lines of apt that tell what is wrong, in one."""
+    lines = (said.stderr + "\n" + said.stdout).splitlines()
+    told = [line for line in lines if line.startswith(("E:", "dpkg:")) or " : Depends: " in line]
+    return " ".join(" ".join(told or lines[-2:]).split())[:300].rstrip(".")

@@ -1,0 +1,133 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""dpkg: what it has installed, and installing without anybody coming between. Internal to the collection."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tarfile
+from typing import Dict, Iterator, List, NamedTuple, Optional
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._packages import files
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act, command
+
+_LOCK = "/var/lib/dpkg/lock-frontend"
+# No question is asked: a changed conffile stays, one that nobody changed follows the package.
+_OPTIONS = ["--force-confdef", "--force-confold", "--force-downgrade"]
+_ENVIRONMENT = ["DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1", "DPKG_FRONTEND_LOCKED=1"]
+# How long a package's scripts may take before they are left alone, in seconds.
+_PATIENCE = 600
+_TICK = 0.02
+
+
+class Package(NamedTuple):
+    """A package as dpkg knows it; ``status`` is its word, such as installed or half-configured."""
+
+    name: str
+    version: str
+    status: str
+
+
+def owner(path: str, deadline: Deadline) -> Optional[str]:
+    """The package a file belongs to; None when it belongs to none, or there is no dpkg."""
+    said = command.run(["dpkg-query", "--search", "--", path], deadline)
+    if said.code != 0:
+        return None
+    # Diversions are told in lines of their own.
+    lines = [line for line in said.stdout.splitlines() if not line.startswith("diversion")]
+    return lines[0].rpartition(": ")[0].split(",")[0].split(":")[0] if lines else None
+
+
+def package(name: str, deadline: Deadline) -> Optional[Package]:
+    """What dpkg knows of a package; None when it never heard of it, or has removed it."""
+    form = "${db:Status-Status} ${Version}\n"
+    said = command.run(["dpkg-query", "--show", "--showformat", form, "--", name], deadline)
+    words = said.stdout.split()
+    if said.code != 0 or len(words) != 2 or words[0] in ("not-installed", "config-files"):
+        return None
+    return Package(name, words[1], words[0])
+
+
+def fields(path: str, deadline: Deadline) -> Dict[str, str]:
+    """Package, Version, Installed-Size (in KiB) and so on of a package file; raises ShimError for what is none."""
+    said = command.run(["dpkg-deb", "--field", path], deadline)
+    found = dict(line.split(": ", 1) for line in said.stdout.splitlines() if ": " in line and line[0] != " ")
+    if said.code != 0 or not {"Package", "Version", "Architecture"}.issubset(found):
+        raise ShimError("package", path, "is no package file of dpkg", "bring it again")
+    return found
+
+
+def control(path: str, deadline: Deadline) -> str:
+    """The control file of a package file, as an index of packages wants it."""
+    return command.run(["dpkg-deb", "--field", path], deadline).stdout.rstrip("\n")
+
+
+def extract(path: str, inside: str, target: str) -> None:
+    """Take one program out of a package file, to try it without installing anything.
+
+    :param inside: its path below the root, such as usr/bin/containerd.
+    Raises ShimError when it is not in there, or does not fit on the disk.
+    """
+    with files.piped(["dpkg-deb", "--fsys-tarfile", path]) as stream:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                if member.isreg() and os.path.normpath(member.name) == inside:
+                    files.write_stream(target, archive.extractfile(member), 0o755)
+                    return
+    raise ShimError("package", path, "has no {0} in it".format(inside), "name the package that containerd comes from")
+
+
+@contextlib.contextmanager
+def alone(deadline: Deadline) -> Iterator[None]:
+    """Hold the lock of package managers, so that neither unattended upgrades nor apt come between.
+
+    Raises ShimError when another one holds it until the deadline.
+    """
+    try:
+        handle = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    except OSError as error:
+        raise ShimError(
+            "package", _LOCK, "cannot be opened ({0})".format(os.strerror(error.errno)), "look at dpkg's directory"
+        ) from error
+    try:
+        while True:
+            try:
+                # As apt does: a POSIX lock, which dpkg is told of by DPKG_FRONTEND_LOCKED.
+                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if not deadline.sleep(0.2):
+                    raise ShimError(
+                        "package", _LOCK, "is held by another package manager", "wait until it is done"
+                    ) from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def install(paths: List[str]) -> None:
+    """Install package files; within alone() and policy.denied(). Raises ShimError with what dpkg said.
+
+    dpkg is never killed: half a package is worse than a slow one.
+    """
+    # Triggers, such as those of man-db, wait until containerd was restarted.
+    argv = ["/usr/bin/env"] + _ENVIRONMENT + ["dpkg"] + _OPTIONS + ["--no-triggers", "--install"] + paths
+    run = act.restart(argv)
+    clock = Deadline(_PATIENCE)
+    while run.code() is None and not clock.expired():
+        clock.sleep(_TICK)
+    if run.code() is None:
+        raise ShimError("package", "dpkg", "did not end in {0} s and is left alone".format(_PATIENCE), "look at it")
+    if run.code() != 0:
+        raise ShimError("package", "dpkg --install", "failed: {0}".format(run.words()), "mend it, then run this again")
+
+
+def triggers(deadline: Deadline) -> None:
+    """Do what the installation left for later."""
+    command.run(["/usr/bin/env"] + _ENVIRONMENT + ["dpkg", "--triggers-only", "--pending"], deadline)

@@ -1,0 +1,93 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Order: the steps of staging, from the judged path to the result of the module. Internal to the collection."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._packages import policy, version
+from ansible_collections.shimops.containerd.plugins.module_utils._packages.stage import Stage, Stager
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import preflight, processes
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.jumps import Jump, judge
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import plain
+
+
+def stage(options: dict, here: Daemon, check_mode: bool, deadline: Deadline) -> dict:
+    """Judge the path, then stage. Gives the module's result; raises ShimError."""
+    wanted = version.pinned(options["version"])
+    release = version.release_of(wanted)
+    jump = judge(here.running, here.installed, release or wanted)
+    if not jump.allowed:
+        return dict(_result(here, release or wanted, jump), refused=True, failure=jump.refusal)
+    if check_mode:
+        return dict(_result(here, release, jump), changed=True, msg="containerd {0} would be staged".format(wanted))
+    preflight.require_no_hold()
+    repaired = policy.put_back()
+    done = Stager(options, here, wanted, deadline).run()
+    result = dict(_result(here, release, jump, done), repaired=repaired)
+    if options["require_way_back"] and not done.back and not result["current"]:
+        raise ShimError(
+            "package", "the way back", "cannot be staged ({0})".format(done.back_reason.rstrip(".")), _BRING
+        )
+    return result
+
+
+_BRING = "bring the package of the release that runs, too, or do without require_way_back"
+
+
+def _result(here: Daemon, release: str, jump: Jump, done: Optional[Stage] = None) -> dict:
+    result = {
+        "changed": bool(done and done.changed),
+        "refused": False,
+        "current": False,
+        "staged": "",
+        "jump": {"id": jump.id, "backward": jump.backward, "notes": list(jump.notes)},
+        "release": {"running": here.running, "installed": here.installed, "target": release},
+        "package": {},
+        "config": {},
+        "way_back": {"path": "", "version": "", "reason": ""},
+        "repaired": [],
+        "msg": "",
+    }
+    if done is None:
+        return result
+    plan, back = done.plan, done.back
+    result.update(
+        current=_current(here, done),
+        staged=plan.directory,
+        package={
+            "kind": plan.kind,
+            "name": plan.package,
+            "version": plan.version,
+            "files": list(plan.files),
+            "changes": [one._asdict() for one in done.changes],
+        },
+        config={
+            "path": done.configuration.path,
+            "differs": done.configuration.after is not None,
+            "applied": plan.config is not None,
+        },
+        way_back={
+            "path": back.directory if back else "",
+            "version": back.version if back else "",
+            "reason": done.back_reason,
+        },
+        diff=[done.configuration.diff()] if done.configuration.after else [],
+    )
+    result["msg"] = ("{0} is in memory and on the disk already" if result["current"] else "{0} is staged").format(
+        plan.version
+    )
+    return result
+
+
+def _current(here: Daemon, done: Stage) -> bool:
+    """The wanted package is on the disk, and the running process was started from what is there."""
+    if here.process is None or done.plan.kind != "nothing" or plain(here.running or "") != done.plan.release:
+        return False
+    return processes.executable_gone(here.process.pid) is False and done.plan.config is None

@@ -1,0 +1,305 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Stage: bring one release of containerd to a host and try it there, without installing it. Internal.
+
+All that can be known before anything is touched is judged here: the path, the dependencies, the room on the disk,
+whether the new containerd runs and reads the configuration, and whether there is a way back.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import List, NamedTuple, Optional
+from urllib.parse import quote
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._packages import (
+    dpkg,
+    files,
+    settings,
+    staged,
+    tarball,
+    version,
+)
+from ansible_collections.shimops.containerd.plugins.module_utils._packages.apt import Apt, Change, Source
+from ansible_collections.shimops.containerd.plugins.module_utils._packages.staged import Staged
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command, processes
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import plain
+
+_TRIAL = "trial"
+_CONFIG = "config.toml"
+_APT_CACHE = "/var/cache/apt/archives"
+# What registries are entered with; values stay on the host.
+_SECRET = re.compile(
+    r"""^(\s*["']?\w*(?:auth|password|token|secret|username)\w*["']?\s*=\s*).*$""", re.MULTILINE | re.IGNORECASE
+)
+
+
+class Configuration(NamedTuple):
+    """The configuration file: what is there, and what the new release would make of it; None when the same."""
+
+    path: str
+    before: Optional[str] = None
+    after: Optional[str] = None
+
+    def diff(self) -> dict:
+        """Both for Ansible's --diff, without what registries are entered with."""
+        told = [_SECRET.sub(r"\1********", text or "") for text in (self.before, self.after or self.before)]
+        return {
+            "before": told[0],
+            "after": told[1],
+            "before_header": self.path,
+            "after_header": self.path + " (migrated)",
+        }
+
+
+class Stage(NamedTuple):
+    """What came of staging. ``back_reason`` says why there is no way back; ``changes`` are of other packages too."""
+
+    plan: Staged
+    changed: bool
+    changes: List[Change]
+    configuration: Configuration
+    back: Optional[Staged]
+    back_reason: str
+
+
+class Stager:
+    """Staging for one host.
+
+    :param options: the module's options.
+    :param here: the containerd that is to be replaced.
+    :param wanted: the pinned version.
+    """
+
+    def __init__(self, options: dict, here: Daemon, wanted: str, deadline: Deadline):
+        self._options, self._here, self._wanted, self._deadline = options, here, wanted, deadline
+        self._release = version.release_of(wanted)
+        self._root = options["staging"]
+        if not here.executable:
+            raise ShimError("package", "containerd", "is not installed here", "install it first, this replaces it")
+
+    def run(self) -> Stage:
+        """Fetch, check and try; raises ShimError, and then nothing was installed."""
+        files.make_private(self._root)
+        return self._from_tarball() if self._options["tarball"] else self._from_apt()
+
+    # -- packages
+
+    def _from_apt(self) -> Stage:
+        name = self._options["package"] or dpkg.owner(self._here.executable, self._deadline)
+        if name is None:
+            raise ShimError(
+                "package",
+                self._here.executable,
+                "belongs to no package",
+                "name a tarball, or bring tasks of your own that install it",
+            )
+        source = Source(self._options["directory"], self._options["repository"], self._options["update_cache"])
+        room = os.path.join(self._root, ".apt")
+        files.make_room(room)
+        apt = Apt(room, source, self._deadline)
+        exact = apt.version(name, self._wanted)
+        there = dpkg.package(name, self._deadline)
+        # A package that dpkg could not set up is installed again, whatever its version.
+        again = bool(there and there.status != "installed")
+        changes = apt.changes(name, exact, again)
+        self._require_known(name, changes)
+        directory = self._directory(exact)
+        plan = Staged(directory, "apt" if changes else "nothing", self._release, exact, name, (), self._here.executable)
+        plan, fetched = self._fetched(plan, apt, again)
+        back, reason = self._apt_back(apt, there, name)
+        reason = "" if back else reason
+        return self._tried(plan, fetched, changes, back, reason)
+
+    def _require_known(self, name: str, changes: List[Change]) -> None:
+        others = [one.name for one in changes if one.name not in [name] + list(self._options["dependencies"])]
+        if others:
+            raise ShimError(
+                "package",
+                "{0} {1}".format(name, self._wanted),
+                "would also change {0}".format(", ".join(others[:5])),
+                "do that first, or name them in dependencies",
+            )
+
+    def _fetched(self, plan: Staged, apt: Apt, again: bool):
+        """The plan with its files, and whether they had to be fetched."""
+        old = staged.present(plan.directory)
+        if old and old._replace(files=(), config=None, config_path=None) == plan and _whole(old):
+            return plan._replace(files=old.files), False
+        files.make_room(plan.directory)
+        if plan.kind == "nothing":
+            return plan, True
+        files.require_space([(self._root, apt.size(plan.package, plan.version, again))])
+        names = []
+        for path in apt.fetch(plan.package, plan.version, again):
+            names.append(os.path.basename(path))
+            os.rename(path, os.path.join(plan.directory, names[-1]))
+        return plan._replace(files=tuple(names)), True
+
+    def _apt_back(self, apt: Apt, there: Optional[dpkg.Package], name: str):
+        """The package that is installed now, staged as well, or why it cannot be."""
+        kept = self._kept()
+        if kept or there is None or version.release_of(there.version) != plain(self._here.running or ""):
+            return kept, "" if kept else "the release that runs is not the one on disk"
+        plan = Staged(
+            self._directory(there.version),
+            "apt",
+            version.release_of(there.version),
+            there.version,
+            name,
+            (),
+            self._here.executable,
+        )
+        try:
+            apt.version(name, there.version)
+            return self._fetched(plan, apt, True)[0], ""
+        except ShimError as error:
+            return self._cached(plan), str(error)
+
+    def _cached(self, plan: Staged) -> Optional[Staged]:
+        """The package file as apt kept it when the release was installed."""
+        prefix = "{0}_{1}_".format(plan.package, quote(plan.version, safe="+~").replace("%3A", "%3a"))
+        for name in sorted(os.listdir(_APT_CACHE)) if os.path.isdir(_APT_CACHE) else ():
+            if name.startswith(prefix) and name.endswith(".deb"):
+                files.make_room(plan.directory)
+                files.require_space([(plan.directory, os.path.getsize(os.path.join(_APT_CACHE, name)))])
+                files.copy(os.path.join(_APT_CACHE, name), os.path.join(plan.directory, name), 0o600)
+                return plan._replace(files=(name,))
+        return None
+
+    # -- a tarball
+
+    def _from_tarball(self) -> Stage:
+        path, target = self._options["tarball"], os.path.dirname(self._here.executable)
+        owner = dpkg.owner(self._here.executable, self._deadline)
+        if owner:
+            raise ShimError(
+                "package", self._here.executable, "belongs to the package {0}".format(owner), "upgrade that with apt"
+            )
+        files.require_ours(path, "tarball")
+        tarball.check(path, self._options["checksum"])
+        directory = self._directory(self._release)
+        plan = Staged(directory, "tarball", self._release, self._release, None, (), self._here.executable)
+        if plain(self._here.installed or "") == self._release:
+            plan = plan._replace(kind="nothing")
+        old = staged.present(directory)
+        fetched = not (old and old._replace(files=(), config=None, config_path=None) == plan and _whole(old))
+        names = old.files if not fetched else ()
+        if fetched:
+            files.make_room(directory)
+            names = tuple(tarball.unpack(path, directory))
+        plan = plan._replace(files=names)
+        back, reason = self._tarball_back(target, names)
+        return self._tried(plan, fetched, [], back, reason)
+
+    def _tarball_back(self, target: str, names):
+        """The programs that are there now, copied."""
+        kept, release = self._kept(), plain(self._here.installed or "")
+        if kept or release == self._release or release != plain(self._here.running or ""):
+            return kept, "" if kept else "the release that runs is not the one on disk"
+        there = [name for name in names if os.path.isfile(os.path.join(target, name))]
+        directory = self._directory(release)
+        files.make_room(directory)
+        files.require_space([(directory, sum(os.path.getsize(os.path.join(target, name)) for name in there))])
+        for name in there:
+            files.copy(os.path.realpath(os.path.join(target, name)), os.path.join(directory, name), 0o755)
+        return Staged(directory, "tarball", release, release, None, tuple(there), self._here.executable), ""
+
+    # -- both
+
+    def _directory(self, exact: str) -> str:
+        return os.path.join(self._root, quote(exact, safe="+~"))
+
+    def _kept(self) -> Optional[Staged]:
+        """The way back that an earlier run staged, where the disk is already on the way."""
+        if self._here.running is None or self._here.running == self._here.installed:
+            return None
+        for name in sorted(os.listdir(self._root)):
+            found = staged.present(os.path.join(self._root, name))
+            if found and found.release == plain(self._here.running) and found.kind != "nothing" and _whole(found):
+                return found
+        return None
+
+    def _tried(self, plan, fetched: bool, changes: List[Change], back: Optional[Staged], reason: str) -> Stage:
+        """The new containerd says its version and reads the configuration; then the plans are written."""
+        path = settings.place(self._arguments())
+        configuration = Configuration(path, settings.read(path))
+        trial = os.path.join(plan.directory, _TRIAL)
+        try:
+            program = self._trial(plan, trial)
+            self._require_release(program, plan)
+            settings.check(program, self._release, path, self._deadline)
+            after = settings.migrated(program, path, self._deadline)
+        finally:
+            if os.path.lexists(trial):
+                os.unlink(trial)
+        if after is not None and after != configuration.before:
+            configuration = configuration._replace(after=after)
+        self._require_room(plan)
+        if self._options["config"] == "migrate" and configuration.after:
+            plan = self._with_config(plan, path, configuration.after)
+            # The old release cannot read what the new one wrote.
+            back = self._with_config(back, path, configuration.before) if back else None
+        for one in (plan, back):
+            if one:
+                staged.save(one)
+        self._tidy(plan, back)
+        return Stage(plan, fetched, changes, configuration, back, reason)
+
+    def _with_config(self, plan: Staged, path: str, text: str) -> Staged:
+        files.write(os.path.join(plan.directory, _CONFIG), text.encode("utf-8"), 0o600)
+        return plan._replace(config=_CONFIG, config_path=path)
+
+    def _arguments(self) -> List[str]:
+        if self._here.process:
+            return processes.arguments(self._here.process.pid)[1:]
+        return self._here.unit.arguments if self._here.unit else []
+
+    def _trial(self, plan: Staged, trial: str) -> str:
+        """The new containerd as a program that can be run and is not installed."""
+        if plan.kind == "nothing":
+            return self._here.executable
+        if plan.kind == "tarball":
+            return os.path.join(plan.directory, "containerd")
+        for path in plan.paths():
+            if dpkg.fields(path, self._deadline)["Package"] == plan.package:
+                dpkg.extract(path, self._here.executable.lstrip("/"), trial)
+                return trial
+        raise ShimError("package", plan.package, "was not fetched", "look at the host's apt")
+
+    def _require_release(self, program: str, plan: Staged) -> None:
+        said = command.run([program, "--version"], self._deadline.within(30))
+        words = said.stdout.split()
+        found = plain(words[2]) if said.code == 0 and len(words) > 2 else ""
+        if found != self._release:
+            told = "holds containerd {0}, not {1}".format(found, self._release)
+            if not found:
+                told = "holds a containerd that does not run here ({0})".format(" ".join(said.stderr.split())[-200:])
+            raise ShimError("package", plan.version, told, "bring another package")
+
+    def _require_room(self, plan: Staged) -> None:
+        """dpkg unpacks beside what is there, and so do we."""
+        target = os.path.dirname(self._here.executable)
+        if plan.kind == "tarball":
+            files.require_space([(target, sum(os.path.getsize(path) for path in plan.paths()))])
+        if plan.kind == "apt":
+            sizes = [int(dpkg.fields(path, self._deadline).get("Installed-Size", 0)) for path in plan.paths()]
+            files.require_space([(target, 1024 * sum(sizes))])
+
+    def _tidy(self, plan: Staged, back: Optional[Staged]) -> None:
+        """Remove what earlier runs staged and nobody needs."""
+        wanted = [one.directory for one in (plan, back) if one]
+        for name in os.listdir(self._root):
+            path = os.path.join(self._root, name)
+            if path not in wanted and (name == ".apt" or os.path.lexists(os.path.join(path, staged.PLAN))):
+                files.remove(path)
+
+
+def _whole(plan: Staged) -> bool:
+    return all(os.path.isfile(path) for path in plan.paths())

@@ -1,0 +1,141 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Log watch: the logs of a host over one restart: who may stall, who did, who is read again. Internal.
+
+The one thing that reconnect holds of all this; log_pipes, stall, log_words and exec_proof do the work.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
+    exec_proof,
+    log_pipes,
+    log_words,
+    stall,
+)
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ledger import pod_names
+
+#: Seconds between two looks at the pipes.
+_PAUSE = 0.1
+
+Key = Tuple[str, str]
+
+
+def foretell(daemon: Daemon, cases: List[Case], start_estimate: float, clock: Deadline) -> List[dict]:
+    """The tasks whose log is likely to stall in a restart, with what they write and when their pipe is full.
+
+    Only those whose log containerd itself reads.
+
+
+    :param start_estimate: seconds that containerd will need to load its shims, by the forecast.
+    """
+    held = log_pipes.reading(daemon) or set()
+    outlets = {key: [one for one in found or () if one.file in held] for key, found in log_pipes.outlets(cases).items()}
+    found = stall.forecast(outlets, _inits(cases), start_estimate, clock)
+    return _named(found, {(case.entry.namespace, case.entry.id): _pod(case) for case in cases})
+
+
+class LogWatch:
+    """The logs of one host, for one state of the module.
+
+    :param options: ``settle``, ``on_unread``, ``exec_proof``, ``exec_command`` of the module.
+    :param check: whether nothing may be run in a container.
+    """
+
+    def __init__(self, options: dict, check: bool):
+        self._options = options
+        self._check = check
+        self._gauges: List[stall.Gauge] = []
+        self._pause = Deadline(0)
+        self._last: Optional[Tuple[Daemon, List[Case]]] = None
+        self._likely: List[dict] = []
+        self._proofs: List[dict] = []
+        self._unread: List[dict] = []
+        self._counts: Dict[str, int] = {}
+        self._stalled: Sequence[dict] = ()
+        exec_proof.wanted(options["exec_proof"] or ())
+        exec_proof.require_command(options["exec_command"])
+
+    def foretell(self, daemon: Daemon, cases: List[Case], start_estimate: float, clock: Deadline) -> None:
+        """Keep who is likely to stall."""
+        self._likely = foretell(daemon, cases, start_estimate, clock)
+
+    def enter(self, book: dict, cases: List[Case], daemon: Daemon) -> None:
+        """Enter into the ledger where the logs of these tasks go, and be ready to look at their pipes."""
+        known = set(book.get("logs") or ())
+        log_pipes.record(book, cases, daemon)
+        fresh = [case for case in cases if "/".join((case.entry.namespace, case.entry.id)) not in known]
+        read = log_pipes.reading(daemon) or set()
+        self._gauges.append(stall.Gauge(log_pipes.outlets(fresh), _inits(fresh)).only(read))
+
+    def sample(self) -> None:
+        """Look at the pipes, while nobody reads them; often enough, and not so often that the look itself costs."""
+        if self._pause.expired():
+            for gauge in self._gauges:
+                gauge.sample()
+            self._pause = Deadline(_PAUSE)
+
+    def saw(self, daemon: Daemon, cases: List[Case]) -> None:
+        """Keep the last look at the host, which the words are about."""
+        self._last = daemon, cases
+
+    def conclude(self, found: List[dict], book: dict, well: bool) -> Tuple[List[dict], List[str]]:
+        """The verdicts with their words on logs, and what is wrong, each in a few words.
+
+        :param well: whether there is a containerd to be waited for and to run something through.
+        """
+        daemon, cases = self._last
+        patience = Deadline(self._options["settle"] + log_pipes.PATIENCE if well else 0)
+        rows = log_pipes.heard(found, book, daemon, cases, patience)
+        pods = {(task["namespace"], task["id"]): task["pod"] for task in book["tasks"]}
+        stalled = [row for gauge in self._gauges for row in gauge.stalled()]
+        book["stalled"] = self._stalled = _named(stalled, pods) or book.get("stalled") or []
+        self._unread = log_pipes.unread(rows)
+        self._counts = {word: sum(1 for row in rows if row["log"] == word) for word in log_words.WORDS}
+        if well and not self._check:
+            tasks = exec_proof.wanted(self._options["exec_proof"] or ())
+            self._proofs = exec_proof.prove(tasks, self._options["exec_command"], daemon)
+        return rows, [complaint for complaint in (self._complaint(), exec_proof.failure(self._proofs)) if complaint]
+
+    def _complaint(self) -> str:
+        if not self._unread or self._options["on_unread"] == "report":
+            return ""
+        first = self._unread[0]
+        told = "the log of {0}/{1} is not read: {2}".format(first["namespace"], first["id"][:16], first["reason"])
+        return told if len(self._unread) == 1 else "{0} (and {1} more)".format(told, len(self._unread) - 1)
+
+    def result(self) -> dict:
+        """What the module returns of all this; every key is always there."""
+        return {
+            "unread": self._unread,
+            "stalled": list(self._stalled),
+            "likely_to_stall": self._likely,
+            "exec_proof": self._proofs,
+            "log": dict(self._counts, stalled=len(self._stalled), likely_to_stall=len(self._likely)),
+        }
+
+
+def _inits(cases: List[Case]) -> Dict[Key, int]:
+    """The init pid of each task, by its shim's word."""
+    found = {}
+    for case in cases:
+        said = case.best_answers
+        if said and said.task_pid:
+            found[(case.entry.namespace, case.entry.id)] = said.task_pid
+    return found
+
+
+def _pod(case: Case) -> Optional[dict]:
+    return pod_names(case.bundle.pod) if case.bundle else None
+
+
+def _named(rows: List[dict], pods: Dict[Key, Optional[dict]]) -> List[dict]:
+    """The rows with the pods' names, which people know them by."""
+    return [dict(row, pod=pods.get((row["namespace"], row["id"]))) for row in rows]

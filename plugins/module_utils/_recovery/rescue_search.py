@@ -1,0 +1,192 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rescue search: the shim of a task whose bundle does not lead to it. Reads /proc and asks shims. Internal.
+
+A container's init process is a child of its shim; the shim has its listening socket open, and its pod's sandbox may
+name the same socket. What is found is only a place to ask: what the shim says there has to prove it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes, runtime, unix_sockets
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Answers, Question, ask
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, best, restore
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case, Found
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint, resolve
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescuable import unproven
+
+_SHIM = "containerd-shim-"
+# The flag of a socket that listens, in /proc/net/unix: __SO_ACCEPTCON of include/linux/net.h.
+_LISTENS = 0x10000
+
+
+class _Sockets(NamedTuple):
+    """Who listens where: the path of each listening socket by its inode, and the inodes of a process."""
+
+    paths: Dict[int, str]
+    known: Dict[int, Tuple[str, ...]]
+
+    def of(self, pid: int) -> Tuple[str, ...]:
+        """The paths that a process listens on, in order; none when its descriptors cannot be read."""
+        if pid not in self.known:
+            try:
+                inodes = unix_sockets.sockets_of(pid)
+            except ShimError:
+                inodes = ()
+            self.known[pid] = tuple(sorted(self.paths[inode] for inode in inodes if inode in self.paths))
+        return self.known[pid]
+
+
+def search(
+    daemon: Daemon,
+    cases: List[Case],
+    classes: Iterable[str],
+    deadline: Deadline,
+    shim_timeout: float,
+    pids: bool = True,
+) -> List[Case]:
+    """The same cases; those whose live task cannot be reached as each class would, with what was ``found`` of its shim.
+
+    :param classes: the release classes that a forecast is made for.
+    :param pids: whether shims may be asked for Pids; without, nothing is proven.
+    """
+    classes = list(classes)
+    wanted = [case for case in cases if _is_lost(case, classes)]
+    if not wanted:
+        return cases
+    sockets = _Sockets(_listening("/proc/net/unix"), {})
+    sandboxes = {(case.entry.namespace, case.entry.id): case.bundle for case in cases if case.bundle}
+    shims = {case.entry: _shim(case.bundle.init) for case in wanted}
+    places = {case.entry: _places(case, shims[case.entry], sockets, sandboxes) for case in wanted}
+    heard = ask(
+        {
+            (case.entry, place): Question(case.entry.namespace, case.entry.id, place)
+            for case in wanted
+            for place in places[case.entry]
+            if place not in case.answers
+        },
+        deadline,
+        shim_timeout,
+        pids,
+    )
+    found = {}
+    for case in wanted:
+        shim, answers = shims[case.entry], dict(case.answers)
+        for place in places[case.entry]:
+            answers.setdefault(place, heard.get((case.entry, place)))
+        owned = tuple(place for place in places[case.entry] if _owns(shim, place, answers[place], sockets))
+        binary, problem = _binary(case, shim, daemon)
+        facts = runtime.facts(os.fsencode(binary), daemon) if binary else {}
+        told = Found(places[case.entry], shim, owned, binary, problem, facts)
+        found[case.entry] = case._replace(answers=answers, found=told)
+    return [found.get(case.entry, case) for case in cases]
+
+
+def _shim(init: Process) -> Optional[Process]:
+    """The shim of an init process: its parent, if that is one; an init whose shim is dead has another parent."""
+    parent = processes.parent(init)
+    name = os.path.basename(processes.executable(parent.pid) or "") if parent else ""
+    return parent if name.startswith(_SHIM) else None
+
+
+def _owns(shim: Optional[Process], place: Endpoint, said: Answers, sockets: _Sockets) -> bool:
+    """Whether who answers is that very shim, by its own word and by the kernel's."""
+    return shim is not None and said.shim_pid == shim.pid and place.name in sockets.of(shim.pid)
+
+
+def _is_lost(case: Case, classes: List[str]) -> bool:
+    """Whether a live task cannot be reached, or its runtime not be found, by what its bundle says."""
+    bundle = case.bundle
+    if bundle is None or bundle.init is None:
+        return False
+    if not case.runtime_resolves or not (bundle.shim_binary_path.data or case.has_record):
+        return True
+    for name in classes:
+        params = restore(bundle, name)
+        said = case.answers.get(resolve(params, case.cwd)) if isinstance(params, Params) else None
+        wanted = "v{0}".format(min(params.version, 3)) if said else None
+        if said is None or unproven(said, bundle.init) or said.service != wanted:
+            return True
+    return False
+
+
+def _places(case: Case, shim: Optional[Process], sockets: _Sockets, sandboxes: dict) -> Tuple[Endpoint, ...]:
+    """Where the task may be served: as its bundle says, on its shim's own sockets, where its sandbox is."""
+    found = [place for place, said in case.answers.items() if said.service]
+    for place in found:
+        # The second socket, which a shim has where containerd logs at debug level, would keep us waiting.
+        if unproven(case.answers[place], case.bundle.init) is None and _owns(shim, place, case.answers[place], sockets):
+            return (place,)
+    if shim:
+        found += [Endpoint("unix", path, "ttrpc") for path in sockets.of(shim.pid)]
+    sandbox = sandboxes.get((case.entry.namespace, _sandbox_id(case.bundle)))
+    params = best(sandbox) if sandbox else None
+    place = resolve(params, case.cwd) if isinstance(params, Params) else None
+    if isinstance(place, Endpoint):
+        found.append(place)
+    return tuple(dict.fromkeys(found))
+
+
+def _sandbox_id(bundle: Bundle) -> str:
+    return bundle.sandbox or (bundle.pod and bundle.pod.sandbox_id) or bundle.group
+
+
+def _listening(table: str) -> Dict[int, str]:
+    """The path of each listening unix socket of this network namespace by its inode, from /proc/net/unix."""
+    found = {}
+    with open(table, "rb") as handle:
+        for line in handle.read().split(b"\n")[1:]:
+            # Num RefCount Protocol Flags Type St Inode Path; a path may hold blanks.
+            fields = line.split(None, 7)
+            if len(fields) == 8 and int(fields[3], 16) & _LISTENS and fields[7].startswith(b"/"):
+                found[int(fields[6])] = os.fsdecode(fields[7])
+    return found
+
+
+def _binary(case: Case, shim: Optional[Process], daemon: Daemon) -> Tuple[Optional[str], Optional[str]]:
+    """A shim binary that is proven to be of the task's runtime, or why there is none.
+
+    The very file that the shim runs is. Once that is removed, one of the same name is, where containerd itself would
+    look for it (resolveRuntimePath, recovery-spec 1.3 step 6), if the bundle asks for that name too.
+    """
+    running = processes.executable(shim.pid) if shim else None
+    if running is None:
+        return None, "no shim runs from which the right one could be told"
+    name = os.path.basename(running)
+    if not processes.executable_gone(shim.pid):
+        return (running, None) if _is_safe(running) else (None, "the {0} it runs can be changed by others".format(name))
+    asked = _asked_for(case)
+    if asked != name:
+        return None, "its shim runs {0}, and it asks for {1}".format(name, asked or "nothing")
+    for path in (running, runtime.find_named(name, daemon).path):
+        if path and _is_safe(path):
+            return path, None
+    return None, "there is no {0} that root alone can change where containerd looks".format(name)
+
+
+def _asked_for(case: Case) -> Optional[str]:
+    """The name of the binary that the bundle, or else its container record, names: by path or by runtime name."""
+    wanted = (case.bundle.shim_binary_path.text() or case.runtime or "").strip()
+    return os.path.basename(wanted) if "/" in wanted else runtime.binary_name(wanted)
+
+
+def _is_safe(path: str) -> bool:
+    """Whether it is a program that only root can change; containerd will run it as root."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    if not stat.S_ISREG(status.st_mode) or not os.access(path, os.X_OK):
+        return False
+    return status.st_uid == 0 and not status.st_mode & 0o022

@@ -1,0 +1,292 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The actions behind the modules of a run: what they ask before, what they write down, what the play gets of it."""
+
+from __future__ import annotations
+
+import json
+import types
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.shimops.containerd.plugins.action import fleet_run, shim_migrate, shim_probe, shim_reconnect
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import report
+from ansible_collections.shimops.containerd.plugins.plugin_utils import _moment
+from ansible_collections.shimops.containerd.plugins.plugin_utils._attempt import Attempt
+
+HOSTS = ["h1", "h2", "h3"]
+
+
+class Play:
+    """A play over three hosts that calls actions, with what their modules answer."""
+
+    def __init__(self, place):
+        self.place = place
+        self.alive, self.batch = list(HOSTS), list(HOSTS)
+        self.asked = []
+        self.answer = {}
+        self.check = False
+
+    def call(self, action, host="h1", **options):
+        """The result of one action; ``answer`` is what its module says, or raises."""
+        one = action.ActionModule.__new__(action.ActionModule)
+        one._task = types.SimpleNamespace(args=dict(options), check_mode=self.check, async_val=0)
+        one._display = types.SimpleNamespace(display=lambda line: None)
+        one._execute_module = self.execute
+        one._supports_check_mode = one._supports_async = True
+        one._connection = None
+        variables = {
+            "inventory_hostname": host,
+            "ansible_play_hosts_all": HOSTS,
+            "ansible_play_hosts": self.alive,
+            "ansible_play_batch": self.batch,
+            "groups": {"all": HOSTS},
+            "playbook_dir": str(self.place),
+        }
+        return one.run(task_vars=variables)
+
+    def execute(self, module_args, task_vars):
+        self.asked.append((task_vars["inventory_hostname"], module_args))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return json.loads(json.dumps(self.answer))
+
+
+@pytest.fixture
+def play(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    # Its own set-up wants a loader and a connection.
+    monkeypatch.setattr("ansible.plugins.action.ActionBase.run", lambda self, tmp=None, task_vars=None: {})
+    return Play(tmp_path)
+
+
+@pytest.fixture
+def folder(play):
+    """The folder of a run that has begun."""
+    result = play.call(fleet_run, state="begun", run_id="one")
+    assert result["folder"] == str(play.place / "shimops-runs" / "one") and not result["resumed"]
+    return result["folder"]
+
+
+def row(number, verdict="reattached"):
+    return {"namespace": "k8s.io", "id": f"{number:064d}", "verdict": verdict, "reason": 60 * "x", "witnesses": {}}
+
+
+def restarted(*verdicts, **more):
+    found = [row(number, verdict) for number, verdict in enumerate(verdicts)]
+    summary = report.verdict_summary(found)
+    return {"changed": True, "msg": "done", "verdicts": found, "summary": summary, "gap": 0.3, **more}
+
+
+def document(folder, host="h1"):
+    return Attempt(folder, host).document()
+
+
+def test_without_a_run_the_task_is_only_handed_on(play):
+    play.answer = restarted("reattached")
+    assert play.call(shim_reconnect, state="restarted", run_id="x", detail="full") == play.answer
+    assert play.asked == [("h1", {"state": "restarted", "run_id": "x", "detail": "full"})]
+
+
+def test_the_host_s_whole_result_is_written_down_and_the_play_gets_a_summary(play, folder):
+    play.answer = restarted(*["reattached"] * 400, invocation={"module_args": {"state": "restarted"}})
+    result = play.call(shim_reconnect, state="restarted", run_folder=folder)
+    assert play.asked == [("h1", {"state": "restarted", "detail": "full"})], "the folder is no matter of the host"
+    assert result["verdicts"] == [] and result["host_state"] == "verified" and len(json.dumps(result)) < 1400
+    found = document(folder)
+    assert len(found["verdicts"]) == 400 and found["gap"] == 0.3 and found["attempts"] == 1
+    assert found["state"] == "verified" and found["ended"] >= found["began"]
+
+
+def test_many_losses_are_a_small_result_too(play, folder):
+    play.answer = restarted(*["killed"] * 300, failed=True, journal_tail=["line"] * 5)
+    result = play.call(shim_reconnect, state="restarted", run_folder=folder)
+    assert len(json.dumps(result)) < 1500 and result["summary"]["killed"] == 300 and result["verdicts"]
+    assert result["host_state"] == "lost" and len(document(folder)["verdicts"]) == 300
+
+
+def test_after_a_loss_no_other_host_is_asked_anything(play, folder):
+    play.answer = restarted("killed", failed=True)
+    play.call(shim_reconnect, state="restarted", run_folder=folder)
+    play.asked.clear()
+    result = play.call(shim_reconnect, "h2", state="restarted", run_folder=folder)
+    assert play.asked == [] and not result.get("failed") and result["host_state"] == "untouched"
+    assert result["msg"] == "left alone: the run was stopped: 1 lost task, the budget is 0; h1: done"
+
+
+def test_a_connection_that_fails_stops_the_run_and_stays_a_failure(play, folder):
+    play.answer = AnsibleConnectionFailure("no route")
+    with pytest.raises(AnsibleConnectionFailure):
+        play.call(shim_reconnect, state="restarted", run_folder=folder)
+    assert document(folder)["state"] == "failed" and "no route" in document(folder)["message"]
+    assert play.call(shim_reconnect, "h2", state="restarted", run_folder=folder)["host_state"] == "untouched"
+
+
+def test_a_host_that_cannot_be_looked_at_is_refused_and_stops_nobody(play, folder):
+    play.answer = AnsibleConnectionFailure("no route")
+    with pytest.raises(AnsibleConnectionFailure):
+        play.call(shim_probe, run_folder=folder)
+    assert document(folder)["state"] == "refused"
+    play.answer = restarted("reattached")
+    assert play.call(shim_reconnect, "h2", state="restarted", run_folder=folder)["host_state"] == "verified"
+
+
+def test_a_refusal_is_no_loss_of_this_run(play, folder):
+    play.answer = restarted("killed", failed=True, refused=True, msg="an earlier run")
+    assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "refused"
+    assert play.call(fleet_run, "h2", state="asked", run_folder=folder)["go"] is True
+
+
+def test_a_host_lost_in_another_task_of_the_play_counts(play, folder):
+    play.answer = a_forecast()
+    play.call(shim_probe, "h3", run_folder=folder)
+    play.alive = ["h1", "h2"]
+    result = play.call(fleet_run, state="asked", run_folder=folder)
+    assert result["go"] is False and "1 failed host" in result["msg"] and document(folder, "h3")["state"] == "failed"
+
+
+def test_a_host_that_was_lost_before_it_was_looked_at_does_not_count(play, folder):
+    play.alive = ["h1", "h2"]
+    assert play.call(fleet_run, state="asked", run_folder=folder)["go"] is True
+
+
+def a_forecast(**ledger):
+    return {
+        "changed": False,
+        "shims": [
+            {"id": "a", "at_risk": True, "outcome": "killed"},
+            {"id": "b", "at_risk": False, "outcome": "reattached"},
+        ],
+        "summary": {"tasks": 2, "at_risk": 1, "bundles": 2, "outcomes": {"killed": 1, "reattached": 1}},
+        "release": {"running": "1.7.24", "target": "1.7.24"},
+        "hazards": [],
+        "refusal": "",
+        "ledger": ledger,
+    }
+
+
+def test_a_forecast_is_written_down(play, folder):
+    play.answer = a_forecast()
+    result = play.call(shim_probe, run_folder=folder)
+    assert [shim["id"] for shim in result["shims"]] == ["a"]
+    found = document(folder)
+    assert (found["state"], found["forecast"]["at_risk"], found["at_risk"][0]["id"]) == ("forecast", 1, "a")
+    assert found["message"] == "2 tasks, 1 at risk, containerd 1.7.24 into 1.7.24"
+
+
+@pytest.mark.parametrize(
+    "ledger, state",
+    [
+        ({}, "forecast"),
+        ({"run_id": "other", "phase": "verified", "lost": 1}, "forecast"),
+        ({"run_id": "one", "phase": "recorded", "lost": 0}, "forecast"),
+        ({"run_id": "one", "phase": "restarting", "lost": 0}, "begun"),
+        ({"run_id": "one", "phase": "restarted", "lost": 0}, "begun"),
+        ({"run_id": "one", "phase": "verified", "lost": 0}, "verified"),
+        ({"run_id": "one", "phase": "verified", "lost": 2}, "lost"),
+        ({"problem": "ledger: it is damaged"}, "forecast"),
+    ],
+)
+def test_the_host_s_own_ledger_says_how_far_it_came(play, folder, ledger, state):
+    play.answer = a_forecast(**ledger)
+    assert play.call(shim_probe, run_folder=folder)["host_state"] == state
+    asked = play.call(fleet_run, state="asked", run_folder=folder)
+    assert asked["before"] is (state == "forecast")
+    # What is lost has spent the budget, so it is not even verified again.
+    assert asked["go"] is (state != "lost")
+    assert Attempt(folder, "h1").claims.counted().get("lost", {}) == ({"h1": 2} if state == "lost" else {})
+
+
+def test_a_host_in_the_middle_is_verified_although_the_run_was_stopped(play, folder):
+    play.answer = a_forecast(run_id="one", phase="restarting", lost=0)
+    play.call(shim_probe, run_folder=folder)
+    Attempt(folder, "h1").claims.stop(None, "enough")
+    play.answer = restarted("reattached")
+    assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "verified"
+    assert play.asked[-1][1]["state"] == "verified"
+
+
+def test_what_was_verified_stays_so_when_the_run_is_stopped(play, folder):
+    play.answer = a_forecast(run_id="one", phase="verified", lost=0)
+    play.call(shim_probe, run_folder=folder)
+    Attempt(folder, "h1").claims.stop(None, "enough")
+    assert play.call(fleet_run, state="asked", run_folder=folder)["msg"] == "verified already"
+    assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "verified"
+
+
+def test_mending_begins_a_host_and_the_restart_goes_on_whatever_happens_meanwhile(play, folder):
+    play.answer = {"changed": True, "migrated": [], "rescued": [{"id": "a"}], "refused": [], "summary": {}}
+    assert play.call(shim_migrate, run_folder=folder, run_id="one")["host_state"] == "begun"
+    assert document(folder)["rescued"] == [{"id": "a"}]
+    Attempt(folder, "h1").claims.stop("h2", "enough")
+    play.answer = restarted("reattached")
+    assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "verified"
+    assert play.call(shim_migrate, "h3", run_folder=folder)["host_state"] == "untouched"
+
+
+def test_a_check_begins_nothing(play, folder):
+    play.check = True
+    play.answer = {"changed": True, "msg": "containerd would be restarted", "verdicts": [], "summary": {}, "gap": None}
+    result = play.call(shim_reconnect, state="restarted", run_folder=folder)
+    assert result["host_state"] == "forecast" and document(folder)["attempts"] == 0
+
+
+def test_a_refused_host_is_told_once_and_may_count_as_a_failure(play, folder):
+    told = play.call(fleet_run, state="asked", run_folder=folder, reason="stale")
+    assert (told["go"], told["msg"], document(folder)["state"]) == (False, "stale", "refused")
+    assert play.call(fleet_run, "h2", state="asked", run_folder=folder)["go"] is True
+    play.call(fleet_run, "h2", state="refused", run_folder=folder, reason="stale", counts="failed")
+    assert "1 failed host" in play.call(fleet_run, "h3", state="asked", run_folder=folder)["msg"]
+
+
+def test_an_old_forecast_is_stale(play, folder, monkeypatch):
+    play.answer = a_forecast()
+    play.call(shim_probe, run_folder=folder)
+    assert play.call(fleet_run, state="asked", run_folder=folder)["stale"] is False
+    later = _moment.now() + 601
+    monkeypatch.setattr(_moment, "now", lambda: later)
+    assert play.call(fleet_run, state="asked", run_folder=folder)["stale"] is True
+
+
+def test_the_gate_knows_whether_a_batch_was_before(play, folder):
+    assert play.call(fleet_run, state="judged", run_folder=folder)["between"] is False
+    play.batch = ["h1"]
+    play.call(fleet_run, state="asked", run_folder=folder)
+    assert play.call(fleet_run, state="judged", run_folder=folder)["between"] is True
+    play.batch = ["h2"]
+    play.call(fleet_run, "h2", state="asked", run_folder=folder)
+    assert (document(folder, "h1")["batch"], document(folder, "h2")["batch"]) == (1, 2)
+    told = play.call(fleet_run, state="judged", run_folder=folder, reason="the gate said no")
+    assert told["stop"] is True and told["between"] is False and "the gate said no" in told["msg"]
+
+
+def test_the_report_names_the_hosts_that_are_to_fail(play, folder):
+    play.answer = restarted("killed", failed=True)
+    play.call(shim_reconnect, "h2", state="restarted", run_folder=folder)
+    told = play.call(fleet_run, state="reported", run_folder=folder)
+    assert told["fail"] == ["h2"] and told["failure"].startswith("run one: 1 lost, 2 untouched")
+    # Where the host itself is gone another one speaks for the run.
+    play.alive = ["h1", "h3"]
+    assert play.call(fleet_run, state="reported", run_folder=folder)["fail"] == ["h1"]
+
+
+@pytest.mark.parametrize("state", ["asked", "judged", "reported", "refused"])
+def test_all_but_the_beginning_need_the_folder(play, state):
+    told = play.call(fleet_run, state=state)
+    assert told["failed"] and told["msg"] == f"run: state {state} needs run_folder, as state begun returned it."
+
+
+@pytest.mark.parametrize("action", [fleet_run, shim_probe, shim_reconnect])
+def test_a_folder_that_is_no_run_s_is_said(play, action):
+    state = {fleet_run: "asked", shim_probe: None, shim_reconnect: "restarted"}[action]
+    options = {"state": state} if state else {}
+    play.answer = a_forecast()
+    (play.place / "none").mkdir()
+    told = play.call(action, run_folder=str(play.place / "none"), **options)
+    assert told["failed"] and "run.json is not there: begin the run first" in told["msg"] and "\n" not in told["msg"]
+
+
+def test_the_defaults_of_the_action_group_do_no_harm(play):
+    assert play.call(fleet_run, state="begun", run_id="one", layout="k3s", timeout=5)["run_id"] == "one"
