@@ -39,7 +39,7 @@ def through(stage, release, batch):
 
 def shrink(stage, release, tried):
     """The smallest example that disagrees as that one does, as far as a few rounds get."""
-    for _ in range(ROUNDS):
+    for _round in range(ROUNDS):
         smaller = sorted(set(_smaller(tried.example)), key=lambda one: one.size())[:BATCH]
         differing = (
             [one for one in through(stage, release, smaller) if one.judgement.verdict == "DIFFERS"] if smaller else []
