@@ -61,7 +61,7 @@ def main():
     for name in RELEASES:
         release = classify(name)
         spent = []
-        for _ in range(ROUNDS):
+        for _round in range(ROUNDS):
             began = time.process_time()
             found = pure(host, release)
             spent.append((time.process_time() - began) * 1000)

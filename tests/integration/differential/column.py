@@ -82,7 +82,7 @@ def prepare(stage, origin, conditions):
 
 def forecast(stage, target):
     """What the real module says, with its rows by (namespace, id)."""
-    for _ in range(LOOKS):
+    for _look in range(LOOKS):
         result = stage.ask("probe", options={"detail": "full", "target_version": VERSIONS[target], "timeout": 300})
         assert not result.get("failed"), result
         # A machine that is too busy makes healthy shims slow, which is a risk, and not what is tried here.

@@ -39,15 +39,19 @@ def through(stage, release, batch):
 
 def shrink(stage, release, tried):
     """The smallest example that disagrees as that one does, as far as a few rounds get."""
-    for _ in range(ROUNDS):
+    for _round in range(ROUNDS):
         smaller = sorted(set(_smaller(tried.example)), key=lambda one: one.size())[:BATCH]
-        differing = (
-            [one for one in through(stage, release, smaller) if one.judgement.verdict == "DIFFERS"] if smaller else []
-        )
+        found = through(stage, release, smaller) if smaller else []
+        differing = [one for one in found if _kind(one) == _kind(tried)]
         if not differing:
             break
         tried = min(differing, key=lambda one: one.example.size())
     return tried
+
+
+def _kind(tried):
+    judgement = tried.judgement
+    return judgement.verdict, judgement.foretold.get("outcome"), judgement.seen.outcome
 
 
 def _smaller(example):

@@ -167,7 +167,7 @@ def _json(draw):
 def _mutated(draw, whole):
     """Some bytes with one thing done to them, or two."""
     data = draw(whole)
-    for _ in range(draw(st.sampled_from([1, 1, 2]))):
+    for _change in range(draw(st.sampled_from([1, 1, 2]))):
         at, to = sorted((draw(st.integers(0, len(data))), draw(st.integers(0, len(data)))))
         data = draw(
             st.sampled_from(
@@ -189,7 +189,7 @@ VALID_JSON = st.sampled_from(
     [b'{"version":%d,"address":"%s","protocol":"ttrpc"}' % (version, ADDRESS) for version in (2, 3)]
 )
 PARAMETERS = st.one_of(
-    *(_json() for _ in range(8)),
+    *(_json() for _each in range(8)),
     _mutated(VALID_JSON),
     _mutated(VALID_JSON),
     _mutated(_json()),
