@@ -35,20 +35,19 @@ def _lane(core: str) -> list[Gate]:
 
 BROWSER = [Gate("browser", browser_gates.page)]
 LINT = [[STATIC], [of_cores("sanity", cores=[core]) for core in ansible_test_gates.CORES]]
-# The lab comes last and alone: real daemons under load tell of the load.
+# The lab comes last, without the gates that only compute: real daemons under load tell of the load.
 LAB = [
     [
         [
             Gate("lab integration", lab_gates.integration),
-            Gate("lab fleet", lab_gates.fleet("shimrow")),
-            Gate("lab upgrade", lab_gates.fleet("shimup")),
-            Gate("lab differential", lab_gates.differential),
             Gate("lab roll", lab_gates.roll),
             Gate("lab artifact", artifact_gates.run),
-        ]
+        ],
+        [Gate("lab fleet", lab_gates.group("fleet")), Gate("lab upgrade", lab_gates.group("upgrade"))],
+        [Gate("lab differential", lab_gates.differential), Gate("lab rescue", lab_gates.group("rescue"))],
     ]
 ]
-ALL = [[STATIC], [BROWSER], [_lane(core) for core in ansible_test_gates.CORES], *LAB]
+ALL = [[STATIC, BROWSER], [_lane(core) for core in ansible_test_gates.CORES], *LAB]
 
 
 def chosen(stages: list[list[list[Gate]]], words: Sequence[str]) -> list[list[list[Gate]]]:

@@ -15,10 +15,18 @@ from dev.gate import Desk
 # A lab of their own: neither the demo's nor one that somebody has up by hand.
 LAB = "shimtest"
 TESTS = place.ROOT / "tests" / "integration" / "lab"
-# Files of tests that start many hosts, by the lab they have to themselves.
-FLEETS = {
-    "shimrow": ("test_stop.py", "test_resume.py", "test_fleet.py"),
-    "shimup": ("test_upgrade*.py",),
+# Files of tests with a lab of their own, by gate; all others are run by "lab integration".
+GROUPS = {
+    "rescue": (
+        "test_rescue*.py",
+        "test_roll_rescue.py",
+        "test_hazards.py",
+        "test_bad_*.py",
+        "test_gap.py",
+        "test_hold.py",
+    ),
+    "fleet": ("test_stop.py", "test_resume.py", "test_fleet.py"),
+    "upgrade": ("test_upgrade*.py",),
 }
 # More than these are no accident of the moment.
 MOST_AGAIN = 3
@@ -38,16 +46,16 @@ def pytest_env() -> dict[str, str]:
 
 def integration(desk: Desk) -> str:
     """What is tried on one host of each release line."""
-    fleet = [name for names in FLEETS.values() for name in names]
-    ignored = [f"--ignore-glob=*/{name}" for name in fleet]
+    ignored = [f"--ignore-glob=*/{name}" for names in GROUPS.values() for name in names]
     return _tests(desk, LAB, [*ignored, str(TESTS)])
 
 
-def fleet(lab: str) -> Callable[[Desk], str]:
-    """Return the gate of what takes a fleet of its own; the files are those of FLEETS."""
+def group(name: str) -> Callable[[Desk], str]:
+    """Return the gate of the tests of that group."""
 
     def check(desk: Desk) -> str:
-        return _tests(desk, lab, sorted(str(path) for name in FLEETS[lab] for path in TESTS.glob(name)))
+        files = sorted({str(path) for pattern in GROUPS[name] for path in TESTS.glob(pattern)})
+        return _tests(desk, f"sh{name[:4]}", files)
 
     return check
 
@@ -61,7 +69,7 @@ def _tests(desk: Desk, lab: str, arguments: Sequence[str]) -> str:
     env = {**pytest_env(), "SHIMOPS_LAB": lab}
     again: list[str] = []
     try:
-        desk.run(pytest_argv(["-v", "-ra", *arguments]), cwd=place.ROOT, env=env, timeout=2400)
+        desk.run(pytest_argv(["-v", "-ra", *arguments]), cwd=place.ROOT, env=env, timeout=3000)
     except GateFailed as failure:
         # Status 1 is pytest's for tests that failed; after any other, some were not run.
         if not str(failure).endswith("status 1"):
@@ -81,7 +89,7 @@ def differential(desk: Desk) -> str:
     """Every forecast comes true on the real containerd."""
     machine.require_root("The lab")
     env = {**pytest_env(), "SHIMOPS_LAB": DIFFERENTIAL_LAB}
-    desk.run(pytest_argv(["-q", "-ra", "--tb=short", str(DIFFERENTIAL)]), cwd=place.ROOT, env=env, timeout=2400)
+    desk.run(pytest_argv(["-q", "-ra", "--tb=short", str(DIFFERENTIAL)]), cwd=place.ROOT, env=env, timeout=3000)
     return "\n".join(re.findall(r"^.*\d+ of \d+ (?:cells|examples) agree.*$", desk.text(), re.MULTILINE))
 
 
