@@ -48,10 +48,13 @@ def reconnect(fleet, state, run_id=None, hosts=None, check=False, **options):
 
 
 def view(host):
-    """What stands on a host: containerd's process, its tasks, every file of the bundles and of the ledger."""
+    """What stands on a host: containerd's process, its tasks, every file of the bundles and of the ledger.
+
+    The lock is none of it: whoever acts takes it before anything is decided, and it stays there empty-handed.
+    """
     script = (
         "cd /run/containerd/io.containerd.runtime.v2.task; find . -xdev -type f -printf '%p %i %s %C@\\n' | sort\n"
-        "[ ! -e /var/lib/shimops ] || find /var/lib/shimops -printf '%p %i %s %C@\\n' | sort\n"
+        "[ ! -e /var/lib/shimops ] || find /var/lib/shimops -type f ! -name lock -printf '%p %i %s %C@\\n' | sort\n"
     )
     return {"containerd": world.containerd(host), "tasks": world.tasks(host), "files": host.script(script)}
 

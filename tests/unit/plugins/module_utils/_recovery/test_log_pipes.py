@@ -74,7 +74,9 @@ def test_a_process_that_is_gone_has_no_files_to_be_seen():
 
 def test_outlets_are_what_the_shim_holds(fifo):
     path, _hold = fifo
-    ((outlet,),) = log_pipes.outlets([a_task(stdio=(path, ""))]).values()
+    found = list(log_pipes.outlets([a_task(stdio=(path, ""))]).values())
+    (outlet,) = found[0]
+    assert len(found) == 1
     assert (outlet.stream, outlet.file, outlet.shim_pid) == ("stdout", file_of(path), ME)
     assert stat.S_ISFIFO(os.fstat(outlet.descriptor).st_mode)
 
