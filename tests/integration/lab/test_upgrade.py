@@ -15,6 +15,8 @@ from upgrades import Upgrade
 from lab import workloads
 
 BATCHES = [1, "100%"]
+# Below that verbosity the command line leaves the diff out of what it writes.
+DIFF = {"ANSIBLE_DIFF_ALWAYS": "1", "ANSIBLE_VERBOSITY": "3"}
 
 
 @pytest.fixture(scope="module")
@@ -140,9 +142,7 @@ def test_configuration_is_shown_and_migrated_only_when_asked(four, hosts, tmp_pa
     config = host.path("/etc/containerd/config.toml")
     before = config.read_text()
     arguments = {"version": "2.1.9", "directory": packages.DIRECTORY, "config": "keep"}
-    kept = play.run(
-        four, "containerd_package", {**arguments, "config": "keep"}, [host], extra_env={"ANSIBLE_DIFF_ALWAYS": "1"}
-    )[host.name]
+    kept = play.run(four, "containerd_package", {**arguments, "config": "keep"}, [host], extra_env=DIFF)[host.name]
     assert not kept["failed"] and kept["config"] == {
         "path": "/etc/containerd/config.toml",
         "differs": True,
