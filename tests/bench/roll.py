@@ -1,9 +1,11 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verified roll against a plain play that restarts and lists tasks: the same four hosts, batches and run."""
+"""The verified rolls against plain plays that do the same and list tasks: the same four hosts, batches and run."""
 
+import concurrent.futures
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,29 +16,25 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from dev import place, playbook  # noqa: E402  # after the path that leads to it
+from lab import mirror  # noqa: E402
+from lab.base import Cache  # noqa: E402
 from lab.fleet import Fleet  # noqa: E402
 
 LAB, HOSTS, ROUNDS = "rollbnch", 4, 3
-BATCHES = [1, "100%"]
-SETTLE = 10
+BATCHES, SETTLE = [1, "100%"], 10
+RELEASE, NEXT, VERSION = "1.6", "1.7", "1.7.24"
+PACKAGES = "/srv/packages"
 
 # What people write without a collection: restart, and see whether containerd answers.
-PLAIN = [
-    {
-        "hosts": "all",
-        "gather_facts": False,
-        "become": True,
-        "serial": BATCHES,
-        "tasks": [
-            {"ansible.builtin.systemd_service": {"name": "containerd", "state": "restarted"}},
-            {"ansible.builtin.command": "ctr --namespace default task ls"},
-            {"ansible.builtin.command": "ctr --namespace k8s.io task ls"},
-        ],
-    }
+RESTART = [
+    {"ansible.builtin.systemd_service": {"name": "containerd", "state": "restarted"}},
+    {"ansible.builtin.command": "ctr --namespace default task ls"},
+    {"ansible.builtin.command": "ctr --namespace k8s.io task ls"},
 ]
+UPGRADE = [{"ansible.builtin.command": f"dpkg --install {PACKAGES}/containerd-{NEXT}.deb"}, *RESTART]
 
 
-def clock(fleet, play, **options):
+def clock(fleet, play, options):
     """Seconds that a play takes over the lab."""
     words = playbook.argv([str(play), "-i", str(fleet.inventory), "-e", json.dumps(options)])
     start = time.perf_counter()
@@ -46,40 +44,51 @@ def clock(fleet, play, **options):
     return time.perf_counter() - start
 
 
-def rounds(fleet, folder):
-    """Each round's seconds: the plain play, the verified roll."""
-    plain = Path(folder, "plain.yml")
-    plain.write_text(json.dumps(PLAIN), encoding="utf-8")
-    for _round in range(ROUNDS):
-        yield (
-            clock(fleet, plain),
-            clock(
-                fleet,
-                f"{place.FQCN}.rolling_restart",
-                rolling_restart_batches=BATCHES,
-                rolling_restart_settle=SETTLE,
-                rolling_restart_run_dir=folder,
-            ),
+def prepare(fleet, host):
+    """Put a host back to the old release with fresh containers, the new package beside it."""
+    fleet.reset(host)
+    host.run(["mkdir", "-p", PACKAGES])
+    shutil.copy(Cache().package(NEXT), host.path(f"{PACKAGES}/containerd-{NEXT}.deb"))
+
+
+def timed(fleet, play, options):
+    """The same over hosts that are all as they were at the beginning."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(lambda host: prepare(fleet, host), fleet.hosts.values()))
+    return clock(fleet, play, options)
+
+
+def measure(fleet, folder, role, tasks, **options):
+    """Print each round: the plain play, the verified roll, and how they compare."""
+    plain = Path(folder, f"{role}.yml")
+    play = {"hosts": "all", "gather_facts": False, "become": True, "serial": BATCHES, "tasks": tasks}
+    plain.write_text(json.dumps([play]), encoding="utf-8")
+    options = {"batches": BATCHES, "settle": SETTLE, "run_dir": folder, **options}
+    options = {f"{role}_{name}": value for name, value in options.items()}
+    settled = SETTLE * len(BATCHES)
+    for number in range(1, ROUNDS + 1):
+        by_hand = timed(fleet, plain, {})
+        roll = timed(fleet, f"{place.FQCN}.{role}", {**options, f"{role}_run_id": f"{role}-{number}"})
+        print(
+            f"{role:16}  {by_hand:12.1f}  {roll:15.1f}  {settled:14d}  {roll / by_hand:5.1f}  "
+            f"{(roll - settled) / by_hand:20.1f}",
+            flush=True,
         )
-        # systemd counts the starts of a unit, and both plays in a row come near its limit.
-        for host in fleet.hosts.values():
-            host.run(["systemctl", "reset-failed", "containerd"])
 
 
 def main():
     """Bring the hosts up, measure, take them down."""
     fleet = Fleet(LAB)
-    settled = SETTLE * len(BATCHES)
     try:
-        fleet.up(hosts=HOSTS, releases=["1.7"])
+        fleet.up(hosts=HOSTS, releases=[RELEASE])
+        Cache().prepare([NEXT], mirror.chosen_mirror(None), print)
+        print(f"{HOSTS} hosts, batches {BATCHES}, settle {SETTLE} s in each batch; upgrade {RELEASE} to {NEXT}")
+        print(
+            "role              plain play s  verified roll s  of it settle s  ratio  ratio without settle", flush=True
+        )
         with tempfile.TemporaryDirectory() as folder:
-            print(f"{HOSTS} hosts, batches {BATCHES}, settle {SETTLE} s in each batch")
-            print("plain play s  verified roll s  of it settle s  ratio  ratio without settle", flush=True)
-            for plain, roll in rounds(fleet, folder):
-                rest = roll - settled
-                print(
-                    f"{plain:12.1f}  {roll:15.1f}  {settled:14d}  {roll / plain:5.1f}  {rest / plain:20.1f}", flush=True
-                )
+            measure(fleet, folder, "rolling_restart", RESTART)
+            measure(fleet, folder, "rolling_upgrade", UPGRADE, version=VERSION, directory=PACKAGES)
     finally:
         fleet.down()
 
