@@ -68,6 +68,7 @@ STOPPED = {"status": "stopped", "pids": [], "task_pid": 430}
 NEVER = {"status": None, "pids": None, "pids_failure": (5, "NotFound"), "task_pid": 0, "shim_pid": 411}
 STRANGER = dict(NEVER, state_code=5)
 BROKEN_PIDS = {"pids": None, "pids_failure": (2, 'Unknown (exec: "runc")')}
+STRANGER_BROKEN = {**STRANGER, **BROKEN_PIDS}
 NO_PIDS = {"pids": None, "pids_failure": (None, "no answer to Pids")}
 IN_STORE = {"in_sandbox_store": True}
 NO_RECORD = {"has_record": False}
@@ -177,7 +178,7 @@ ROWS = (
     Row("D7", "no version is served, bootstrap 3", NEW3, said("", pids=None), "KKKKKKKK", rules="A3 D7"),
     Row("D9", "another shim, which knows no such task", OLD, said("v2", **STRANGER), "RLLLLLLL"),
     Row("D9", "the same, in the sandbox store", OLD, said("v2", **STRANGER), "RRRRRRRR", IN_STORE),
-    Row("D9", "the same, and Pids fails", OLD, said("v2", **dict(STRANGER, **BROKEN_PIDS)), "RLLLLLRR"),
+    Row("D9", "the same, and Pids fails", OLD, said("v2", **STRANGER_BROKEN), "RLLLLLRR"),
     Row("D9", "another shim, which answers for its own", OLD, said("v2", task_pid=9, pids=[9]), "RRRRRRRR"),
     # E: the shim answers Connect
     Row("E1", "never created or deleted", DEAD, said("v2", **NEVER), "RLLLLLLL", rules="A1 E1"),

@@ -26,11 +26,11 @@ FIELDS = {"version": Integer(64), "address": STRING, "protocol": STRING}
 NEWER = dict(FIELDS, version=Integer(32), capabilities=INTEGERS, metadata=STRINGS)
 
 
-def read(data, fields=FIELDS):
-    return unmarshal(data if isinstance(data, bytes) else data.encode("utf-8"), fields)
+def read(data, fields=None):
+    return unmarshal(data if isinstance(data, bytes) else data.encode("utf-8"), fields or FIELDS)
 
 
-def number(value, fields=FIELDS):
+def number(value, fields=None):
     return read('{"version":' + value + "}", fields)
 
 
