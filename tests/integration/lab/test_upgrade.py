@@ -15,6 +15,8 @@ from upgrades import Upgrade
 from lab import workloads
 
 BATCHES = [1, "100%"]
+# Below that verbosity the command line leaves the diff out of what it writes.
+DIFF = {"ANSIBLE_DIFF_ALWAYS": "1", "ANSIBLE_VERBOSITY": "3"}
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,12 @@ def hosts(four):
 
     play.together(hosts, bring)
     return hosts
+
+
+def be_at_17(host):
+    """Where the test of the path was not run before, dpkg does it."""
+    if not host.installed().startswith("1.7"):
+        host.install(packages.deb("1.7"))
 
 
 def go(four, hosts, place, run_id, release, *words, status=0, **options):
@@ -137,12 +145,11 @@ def test_path_there_and_back(four, hosts, tmp_path):
 def test_configuration_is_shown_and_migrated_only_when_asked(four, hosts, tmp_path):
     """By the modules alone, on one host; the playbook hands the same options on."""
     host = hosts[0]
+    be_at_17(host)
     config = host.path("/etc/containerd/config.toml")
     before = config.read_text()
     arguments = {"version": "2.1.9", "directory": packages.DIRECTORY, "config": "keep"}
-    kept = play.run(
-        four, "containerd_package", {**arguments, "config": "keep"}, [host], extra_env={"ANSIBLE_DIFF_ALWAYS": "1"}
-    )[host.name]
+    kept = play.run(four, "containerd_package", {**arguments, "config": "keep"}, [host], extra_env=DIFF)[host.name]
     assert not kept["failed"] and kept["config"] == {
         "path": "/etc/containerd/config.toml",
         "differs": True,
@@ -168,6 +175,7 @@ def test_configuration_is_shown_and_migrated_only_when_asked(four, hosts, tmp_pa
 
 
 def test_results_are_small(four, hosts):
+    be_at_17(hosts[1])
     arguments = {"version": "2.1.9", "directory": packages.DIRECTORY}
-    for name, result in play.run(four, "containerd_package", arguments, hosts).items():
-        assert len(json.dumps(result)) <= 2048, name
+    result = play.run(four, "containerd_package", arguments, [hosts[1]])[hosts[1].name]
+    assert result["changed"] and len(json.dumps(result)) <= 2048
