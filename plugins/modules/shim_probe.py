@@ -233,6 +233,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._module import 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
     audit,
     daemon,
+    earlier,
     ledger,
     preflight,
     report,
@@ -294,7 +295,7 @@ def one_look(options):
         "hazards": [hazard.told() for hazard in first.hazards],
         "rollback": rollback(versions, cases, here.load_timeout).told(),
         "likely_to_stall": foretell(here, cases, first.start_estimate, deadline),
-        "ledger": ledger.brief(ledger.PLACE),
+        "ledger": earlier.brief(ledger.PLACE),
         "refusal": refusal(here, first),
         "targets": [report.target(view) for view in views],
     }

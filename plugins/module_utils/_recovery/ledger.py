@@ -21,7 +21,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
 
 SCHEMA = 1
 #: Where it is, unless a task says otherwise.
@@ -155,18 +154,6 @@ def load(path: str) -> Optional[dict]:
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ShimError("ledger", path, "is damaged", _REMEDY) from error
     return book
-
-
-def brief(path: str) -> dict:
-    """What a forecast tells of the ledger: its run, how far it came, and how many tasks that run lost."""
-    try:
-        book = load(path)
-    except ShimError as error:
-        return {"problem": str(error)}
-    if book is None:
-        return {}
-    lost = sum(1 for one in book["verdicts"] if one.get("verdict") not in GOOD)
-    return {"run_id": book["run_id"], "phase": book["phase"], "lost": lost}
 
 
 def _require(part: dict, keys: Tuple[str, ...]) -> None:

@@ -147,7 +147,7 @@ class Roll:
 
     def stopped(self):
         """Wait for the stop mark; its reason."""
-        self.until(lambda: (self.folder / "stop").exists(), "a stop mark")
+        self.until((self.folder / "stop").exists, "a stop mark")
         return json.loads((self.folder / "stop").read_text())["reason"]
 
     def until(self, true, what):

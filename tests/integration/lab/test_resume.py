@@ -15,15 +15,13 @@ import yaml
 
 # The canary, then the others at once; the second of them is where the controller is met.
 BATCHES, VICTIM = [1, "100%"], "lab3"
-HOLD_ON = [
-    {
-        "name": "Wait until the test says so",
-        "ansible.builtin.wait_for": {"path": "{{ playbook_dir }}/go", "timeout": rolls.PATIENCE},
-        "delegate_to": "localhost",
-        "become": False,
-        "when": f"inventory_hostname == '{VICTIM}'",
-    }
-]
+
+
+def hold_on(path):
+    """Tasks that wait, for one host, until that file is there."""
+    wait = {"path": str(path), "timeout": rolls.PATIENCE}
+    task = {"name": "Wait until the test says so", "ansible.builtin.wait_for": wait}
+    return [{**task, "delegate_to": "localhost", "become": False, "when": f"inventory_hostname == '{VICTIM}'"}]
 
 
 @pytest.fixture
@@ -91,10 +89,8 @@ def test_killed_while_a_host_settles(row, four, tmp_path):
 
 def test_killed_before_a_host_begins(row, four, tmp_path):
     rolls.ways(four, {})
-    (tmp_path / "hold-on.yml").write_text(yaml.safe_dump(HOLD_ON))
-    book = tmp_path / "book.yml"
-    book.write_text(yaml.safe_dump([{"ansible.builtin.import_playbook": rolls.PLAYBOOK}]))
-    options = {"command": [rolls.RESTART], "batches": BATCHES, "before_host": ["hold-on.yml"], "playbook": book}
+    (tmp_path / "hold-on.yml").write_text(yaml.safe_dump(hold_on(tmp_path / "go")))
+    options = {"command": [rolls.RESTART], "batches": BATCHES, "before_host": ["hold-on.yml"]}
     with rolls.Roll(row, four, tmp_path, "hook", **options) as one:
         waiting = "Wait until the test says so"
         one.until(lambda: one.told().count(f": {waiting}]") == 2, "the hook of the second batch")
