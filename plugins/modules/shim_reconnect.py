@@ -38,8 +38,8 @@ options:
         and
         does not restart.
       - V(verified) compares what runs now with the ledger.
-      - V(rolled_back) takes back the upgrade of O(run_id). It installs the release in O(package_dir) and restarts, where
-        the forecast for that release says that every task is kept. containerd need not run.
+      - V(rolled_back) takes back the upgrade of O(run_id). It installs the release in O(package_dir) and restarts,
+        where the forecast for that release says that every task is kept. containerd need not run.
       - The ledger of an earlier run that was never verified is verified and reported first; the task then fails.
     type: str
     required: true

@@ -5,7 +5,7 @@
 """Replace: put a staged release in the place of the one that is there. The restart is not done here. Internal.
 
 From the first program that is replaced until containerd was restarted no new container can start where the lines
-differ (hazard H5), so everything that can be done before is done before.
+differ (containerd#10984), so everything that can be done before is done before.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def choose(wanted: str, there: Iterable[str], name: str, where: str) -> str:
     there = list(dict.fromkeys(there))
     if wanted in there:
         return wanted
-    fitting: List[str] = [one for one in there if wanted == release_of(one)]
+    fitting: List[str] = [one for one in there if wanted.lstrip("v") == release_of(one)]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:

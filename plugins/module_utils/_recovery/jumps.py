@@ -4,8 +4,8 @@
 
 """Jumps: from which containerd release to which one may go, and why not. Pure. Internal to the collection.
 
-Sources: containerd's RELEASES.md (supported upgrades), recovery-spec (what was run), the hazards H1 to H11 of
-users-and-peers, and containerd's issues by their numbers.
+Sources: containerd's RELEASES.md (supported upgrades), recovery-spec (what was run), and containerd's issues by their
+numbers.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ BAD = (
         (1, 6),
         9,
         14,
-        "H6",
+        "pod_addresses",
         "loses the address of every pod in a restart, so that kubelet makes all pods anew",
         "containerd#7843, fixed in 1.6.15",
         "1.6.39",
@@ -76,7 +76,7 @@ BAD = (
         (2, 0),
         0,
         5,
-        "H4",
+        "pod_shims",
         "loses containers that were started in a pod of 1.7, at the restart after the next",
         "containerd#11793 and #11916, fixed in 2.0.6",
         "2.0.11",
@@ -85,7 +85,7 @@ BAD = (
         (2, 1),
         0,
         1,
-        "H4",
+        "pod_shims",
         "loses containers that were started in a pod of 1.7, at the restart after the next",
         "containerd#11916, fixed in 2.1.2",
         "2.1.9",
@@ -98,7 +98,7 @@ NOTED = (
         (2, 0),
         6,
         11,
-        "H6",
+        "pod_addresses",
         "erases the bundles of runtimes with sandboxer shim, and kubelet makes pods with hostUsers: false anew",
         "recovery-spec 1.6, containerd#10363",
         "2.1.9",
@@ -107,7 +107,7 @@ NOTED = (
         (1, 7),
         0,
         10,
-        "H1",
+        "dead_shims",
         "waits up to 100 s in its start for each dead shim that spoke gRPC",
         "recovery-spec 1.7, fixed in 1.7.11",
         "1.7.34",
@@ -116,7 +116,7 @@ NOTED = (
         (2, 2),
         0,
         99,
-        "H9",
+        "cri_configuration",
         "does not load its CRI when the configuration has mirrors as well as config_path",
         "containerd#12612",
         "2.2.7",
@@ -135,23 +135,33 @@ def judge(running: Optional[str], installed: Optional[str], target: str) -> Jump
     """
     wanted = _parse(target)
     if wanted is None:
-        return _refuse("H7", "{0} is no released version of containerd".format(target), _go(NEWEST[-1][1]))
+        return _refuse(
+            "unsupported_jump", "{0} is no released version of containerd".format(target), _go(NEWEST[-1][1])
+        )
     line = wanted[:2]
     if line not in _LINES:
         told = "{0}.{1} is not among the lines this collection knows ({2} to {3})"
-        return _refuse("H7", told.format(line[0], line[1], _name(_LINES[0]), _name(_LINES[-1])), _go(_nearest(running)))
+        return _refuse(
+            "unsupported_jump",
+            told.format(line[0], line[1], _name(_LINES[0]), _name(_LINES[-1])),
+            _go(_nearest(running)),
+        )
     for bad in BAD:
         if bad.line == line and bad.first <= wanted[2] <= bad.last:
             return _refuse(bad.id, "{0} {1} ({2})".format(target, bad.reason, bad.source), _go(bad.safe))
     starts = [start for start in (_parse(running), _parse(installed)) if start]
     if not starts:
-        return _refuse("H7", "neither the running nor the installed release of containerd is known", "start containerd")
+        return _refuse(
+            "unsupported_jump",
+            "neither the running nor the installed release of containerd is known",
+            "start containerd",
+        )
     for start in dict.fromkeys(starts):
         if not _connected(start[:2], line):
             told = "from {0}.{1}.{2} to {3} is no jump that is supported or was run (RELEASES.md)".format(
                 *(start + (target,))
             )
-            return _refuse("H7", told, _step(start[:2], line))
+            return _refuse("unsupported_jump", told, _step(start[:2], line))
     return Jump(True, "", tuple(_notes(wanted, target)), backward=any(wanted < start for start in starts))
 
 

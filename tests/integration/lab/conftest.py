@@ -71,7 +71,7 @@ def row():
 
 @pytest.fixture(scope="session")
 def four():
-    """Four hosts of the oldest release with a plain container and a pod each, in a lab beside the others: to upgrade."""
+    """Four hosts of the oldest release with a plain container and a pod each, in a lab of their own: to upgrade."""
     lab = Fleet(Fleet().places.lab + "up")
     found = lab.hosts
     # Hosts that are there may be in any state; each test begins with a reset.

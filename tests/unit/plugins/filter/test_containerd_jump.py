@@ -26,7 +26,11 @@ def test_allowed_and_back():
 
 def test_refused_with_the_safe_target():
     found = jump({"running": "1.6.20", "installed": "1.6.20"}, "2.1.9")
-    assert not found["allowed"] and found["refusal"].endswith("; go to 1.7.34 first.") and found["id"] == "H7"
+    assert (
+        not found["allowed"]
+        and found["refusal"].endswith("; go to 1.7.34 first.")
+        and found["id"] == "unsupported_jump"
+    )
     assert not jump({}, "2.1.9")["allowed"]
 
 

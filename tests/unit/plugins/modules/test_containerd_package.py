@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.module_utils._packages import apt, dpkg, order, policy, settings
+from ansible_collections.shimops.containerd.plugins.module_utils._packages import apt, dpkg, policy, settings
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import stage as staging
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.apt import Change
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon as daemons

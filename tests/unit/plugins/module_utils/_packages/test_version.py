@@ -46,7 +46,7 @@ def test_release_in_a_version(version, release):
         assert pinned(version) == version
 
 
-@pytest.mark.parametrize("wanted", ["2.1.9", "2.1.9+ds1-5"])
+@pytest.mark.parametrize("wanted", ["2.1.9", "v2.1.9", "2.1.9+ds1-5"])
 def test_a_release_and_a_whole_version_name_the_same_package(wanted):
     assert choose(wanted, DEBIAN, "containerd", "/srv") == "2.1.9+ds1-5"
 

@@ -93,7 +93,8 @@ def test_debian_names_of_releases_are_understood():
 
 def test_notes():
     assert judge("2.1.9", "2.1.9", "2.2.7").notes == (
-        "H9: 2.2.7 does not load its CRI when the configuration has mirrors as well as config_path (containerd#12612)",
+        "cri_configuration: 2.2.7 does not load its CRI when the configuration has mirrors as well as config_path "
+        "(containerd#12612)",
     )
     assert judge("2.1.9", "2.1.9", "2.1.10").notes == ("2.1.10 is newer than what was read of its line (2.1.9)",)
     assert judge("1.7.24", "1.7.24", "2.1.9").notes == ()
