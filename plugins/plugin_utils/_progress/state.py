@@ -138,8 +138,8 @@ class Progress:
         words = [word for word in VERDICTS if self.verdicts[word]]
         words += [word for word in ("tasks", "at risk") if self.verdicts[word]]
         told = [(word, self.verdicts[word]) for word in words]
-        hosts = [("hosts " + word, self.states[word]) for word in ("refused", "failed", "unreachable")]
-        return told + [pair for pair in hosts if pair[1]]
+        states = [(word, self.states[word]) for word in ("refused", "failed", "unreachable") if self.states[word]]
+        return told + [("{0} {1}".format("host" if number == 1 else "hosts", word), number) for word, number in states]
 
 
 def batches(hosts: int, serial: List[object]) -> List[int]:

@@ -47,7 +47,7 @@ def test_hosts_done_in_a_roll():
     assert one.end("b", RECONNECT, LOST, "failed", 1) is True, "a loss is told at once"
     one.end("elsewhere", RECONNECT, WELL, "ok", 1)
     assert one.done == 2
-    assert dict(one.counts()) == {"reattached": 22, "killed": 2, "hosts failed": 1}
+    assert dict(one.counts()) == {"reattached": 22, "killed": 2, "host failed": 1}
 
 
 def test_hosts_done_in_a_look():
@@ -56,7 +56,7 @@ def test_hosts_done_in_a_look():
     one.end("a", PROBE, {"summary": {"tasks": 5, "at_risk": 1}}, "ok", 1)
     one.end("b", PROBE, {}, "unreachable", 1)
     one.end("c", PROBE, {}, "skipped", 1)
-    assert one.done == 2 and dict(one.counts()) == {"tasks": 5, "at risk": 1, "hosts unreachable": 1}
+    assert one.done == 2 and dict(one.counts()) == {"tasks": 5, "at risk": 1, "host unreachable": 1}
 
 
 def test_a_play_of_other_tasks_ends_with_its_batch():
@@ -205,7 +205,7 @@ def test_callback_from_begin_to_end(plugin):
         "progress: Roll: 2 of 3 hosts",
         "progress: Roll: 3 of 3 hosts",
     ]
-    assert "2 killed, 1 hosts failed" in plugin.said[2]
+    assert "2 killed, 1 host failed" in plugin.said[2]
 
 
 def test_without_rich_there_are_lines_and_a_sentence(plugin, monkeypatch):

@@ -12,6 +12,7 @@ import re
 
 import pytest
 
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.page_parts import esc
 from ansible_collections.shimops.containerd.tests.unit.support import run_folder
 
 EVIL = "\"'><img src=x onerror=alert(1)></script><script>alert(2)</script>&amp;{{7*7}}\u202e\x00"
@@ -112,3 +113,7 @@ def test_one_heading_of_the_first_rank_and_no_rank_left_out(page):
     ranks = [int(tag[1]) for tag, _attributes in Page(page).elements if re.fullmatch("h[1-6]", tag)]
     assert ranks.count(1) == 1 and ranks[0] == 1
     assert all(later <= earlier + 1 for earlier, later in zip(ranks, ranks[1:]))
+
+
+def test_text_is_safe_in_an_attribute_too():
+    assert esc("\"'<>&") == "&quot;&#x27;&lt;&gt;&amp;"
