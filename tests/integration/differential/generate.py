@@ -105,6 +105,7 @@ RAW = [ADDRESS] * 4 + [
     b"0",
     b'"' + ADDRESS + b'"',
 ]
+# No runtime of runc: its delete would kill a container of runc, and the tasks of these bundles are none.
 PATHS = (
     [SHIM.encode()] * 3
     + [RUNTIME.encode()] * 3
@@ -128,7 +129,7 @@ PATHS = (
         b"io.containerd.Scripted.v1",
         b"io.containerd.scripted.v1\n",
         b"./io.containerd.scripted.v1",
-        b"io.containerd.runc.v2",
+        b"io.containerd.nowhere.v2",
         b"usr/local/bin/a.scripted.v1",
         b"/usr/local/bin/a.scripted.v1",
         b"\xff\xfe",
