@@ -14,7 +14,7 @@ import contextlib
 import fcntl
 import json
 import os
-from typing import Iterator, Optional
+from typing import Callable, Iterator, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import HostRefused
@@ -27,19 +27,23 @@ _TICK = 0.2
 
 
 @contextlib.contextmanager
-def held(run_id: Optional[str], patience: float, last: bool) -> Iterator[None]:
+def held(
+    run_id: Optional[str], patience: float, last: bool, died: Callable[[], Optional[str]] = lambda: None
+) -> Iterator[None]:
     """Be the only one that acts on this host.
 
     :param run_id: the run; without one nothing is claimed, and a claim of others is heeded all the same.
     :param patience: seconds to wait for a module of the very same run, which outlived its connection.
     :param last: whether the claim ends with this module.
+    :param died: asked once the lock is ours: the run that was in the middle of its work, whose module is gone then. Its
+        claim keeps nobody away, so that what it left can be verified and reported.
     Raises HostRefused while another run has the host.
     """
     with act.private_directory(PLACE) as directory:
         lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
         try:
             _lock(lock, run_id, Deadline(patience))
-            _claim(directory, run_id)
+            _claim(directory, run_id, died())
             os.ftruncate(lock, 0)
             os.pwrite(lock, _note(run_id), 0)
             try:
@@ -69,9 +73,9 @@ def _lock(lock: int, run_id: Optional[str], clock: Deadline) -> None:
             )
 
 
-def _claim(directory: int, run_id: Optional[str]) -> None:
+def _claim(directory: int, run_id: Optional[str], dead: Optional[str]) -> None:
     claim = _read(directory, _CLAIM)
-    if claim.get("run_id") not in (None, run_id):
+    if claim.get("run_id") not in (None, run_id, dead):
         raise HostRefused(
             "act",
             "this host",

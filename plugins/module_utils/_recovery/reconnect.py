@@ -99,7 +99,12 @@ class Host:
             return contextlib.nullcontext()
         options = self._options
         patience = options["restart_timeout"] + options["settle"] + 2 * options["timeout"]
-        return hold.held(self._run, patience, last)
+        return hold.held(self._run, patience, last, self._in_the_middle)
+
+    def _in_the_middle(self) -> Optional[str]:
+        """The run that has begun a restart here and not verified it."""
+        book = self._previous()
+        return book["run_id"] if book and book["phase"] in ("restarting", "restarted") else None
 
     # -- the states
 

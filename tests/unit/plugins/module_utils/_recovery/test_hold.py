@@ -87,3 +87,15 @@ def test_a_link_is_not_followed(place, tmp_path):
     with pytest.raises(ShimError, match="cannot be used"), hold.held("one", 0, last=True):
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_claim_of_a_run_that_died_in_the_middle_keeps_nobody_away(place):
+    with hold.held("one", 0, last=False):
+        # Its lock tells that it lives, whatever its ledger says.
+        with pytest.raises(HostRefused, match="is being acted on by run one"), hold.held("two", 0, True, lambda: "one"):
+            pass
+    with pytest.raises(HostRefused, match="is held by run one"), hold.held("two", 0, True, lambda: "three"):
+        pass
+    with hold.held("two", 0, True, lambda: "one"):
+        assert json.loads((place / "claim.json").read_text())["run_id"] == "two"
+    assert not (place / "claim.json").exists()
