@@ -16,11 +16,15 @@ from lab.fleet import Fleet
 LAB = "shimdemo"
 RELEASES = ("1.6", "1.7", "2.1", "1.7")
 PLAY = f"{place.FQCN}.rolling_restart"
-# One host first, then all the others; a shorter look back than a fleet would take.
-OPTIONS = {"rolling_restart_batches": [1, "100%"], "rolling_restart_settle": 10}
 LEDGER = "/var/lib/shimops/ledger.json"
 # Where the lab keeps what it tells Ansible.
 INVENTORY = Path("/run/shimops/labs") / LAB / "inventory.yml"
+# One host first, then all the others; a shorter look back than a fleet would take; the documents go with the lab.
+OPTIONS = {
+    "rolling_restart_batches": [1, "100%"],
+    "rolling_restart_settle": 10,
+    "rolling_restart_run_dir": str(INVENTORY.parent / "runs"),
+}
 
 
 def demo(keep: bool = False, log: Path | None = None) -> int:
