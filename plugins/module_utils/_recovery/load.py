@@ -74,7 +74,8 @@ def _asked(case: Case, params: Params, place: Endpoint, name: str, load_timeout:
         return Load("unknown", "D3", "the shim was not asked")
     if said.failure:
         rule, reason = params.doubt if params.doubt and said.failure[0] in _NOBODY else said.failure
-        delay = load_timeout if rule in ("D3", "D4") else 0.0
+        # It waits out its time for nonsense as it does for silence; a shim that hangs up costs less.
+        delay = load_timeout if rule in ("D3", "D4", "D5") else 0.0
         return failed(rule, reason, "killed" if said.asked else "unknown", delay)
     refusal = _connect(params, said, name)
     if refusal:

@@ -223,7 +223,7 @@ def test_a_status_that_the_shim_answered_is_no_silence(code):
 
 
 def test_a_silent_shim_costs_containerd_its_whole_timeout():
-    assert told(silent("D3")).delay == 5.0
+    assert told(silent("D3")).delay == told(silent("D4")).delay == told(silent("D5")).delay == 5.0
     assert told(silent("D3"), load_timeout=2.0).delay == 2.0
     assert told(silent("D2")).delay == 0.0
     assert told(said("v2", pids=None, pids_failure=(None, "")), "V23c").delay == 5.0
