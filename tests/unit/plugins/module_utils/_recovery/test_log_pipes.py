@@ -16,12 +16,10 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import look_up
 from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery.cases import a_daemon, said
 
-ME = os.getpid()
-
 
 def a_task(identifier="one", **fields):
     """A case as far as its log goes: this process is the shim."""
-    answers = said(shim_pid=ME, task_pid=ME, **fields)
+    answers = said(shim_pid=os.getpid(), task_pid=os.getpid(), **fields)
     entry = SimpleNamespace(namespace="ns", id=identifier)
     return SimpleNamespace(entry=entry, bundle=SimpleNamespace(pod=None), status="running", best_answers=answers)
 
@@ -55,7 +53,7 @@ def verdict(**fields):
 def test_ends_have_path_file_and_access_and_handles_are_none(fifo):
     path, hold = fifo
     hold(os.O_PATH)
-    mine = [end for end in log_pipes.ends(ME) if end.path == path]
+    mine = [end for end in log_pipes.ends(os.getpid()) if end.path == path]
     assert sorted(end.access for end in mine) == [os.O_RDONLY, os.O_WRONLY]
     assert {end.file for end in mine} == {file_of(path)}
 
@@ -64,7 +62,7 @@ def test_a_removed_fifo_is_still_known_by_its_name_and_file(fifo):
     path, _hold = fifo
     file = file_of(path)
     os.unlink(path)
-    assert {end.file for end in log_pipes.ends(ME) if end.path == path} == {file}
+    assert {end.file for end in log_pipes.ends(os.getpid()) if end.path == path} == {file}
 
 
 def test_a_process_that_is_gone_has_no_files_to_be_seen():
@@ -77,7 +75,7 @@ def test_outlets_are_what_the_shim_holds(fifo):
     found = list(log_pipes.outlets([a_task(stdio=(path, ""))]).values())
     (outlet,) = found[0]
     assert len(found) == 1
-    assert (outlet.stream, outlet.file, outlet.shim_pid) == ("stdout", file_of(path), ME)
+    assert (outlet.stream, outlet.file, outlet.shim_pid) == ("stdout", file_of(path), os.getpid())
     assert stat.S_ISFIFO(os.fstat(outlet.descriptor).st_mode)
 
 
@@ -97,7 +95,7 @@ def test_a_shim_that_does_not_tell_is_not_known():
 
 def test_the_new_containerd_has_to_hold_the_same_fifo(fifo):
     path, _hold = fifo
-    daemon, book = a_daemon(process=look_up(ME)), {}
+    daemon, book = a_daemon(process=look_up(os.getpid())), {}
     cases = [a_task(stdio=(path, "")), a_task("null", stdio=("", "")), a_task("mute", stdio=None)]
     log_pipes.record(book, cases, daemon)
     assert book["logs"] == {"ns/one": [["stdout", *file_of(path), True]], "ns/null": [], "ns/mute": None}
@@ -110,10 +108,10 @@ def test_the_new_containerd_has_to_hold_the_same_fifo(fifo):
 def test_a_fifo_that_nobody_holds_any_more_is_unread(fifo, tmp_path):
     path, _hold = fifo
     book = {}
-    log_pipes.record(book, [a_task(stdio=(path, ""))], a_daemon(process=look_up(ME)))
+    log_pipes.record(book, [a_task(stdio=(path, ""))], a_daemon(process=look_up(os.getpid())))
     book["logs"]["ns/one"][0][2] += 1
     rows = log_pipes.heard(
-        [verdict(), verdict(verdict="orphaned")], book, a_daemon(process=look_up(ME)), [], Deadline(0.5)
+        [verdict(), verdict(verdict="orphaned")], book, a_daemon(process=look_up(os.getpid())), [], Deadline(0.5)
     )
     assert [row["log"] for row in rows] == ["not_read", "not_read"]
     # The orphan is lost already, and counted there.
@@ -124,7 +122,7 @@ def test_a_fifo_that_nobody_holds_any_more_is_unread(fifo, tmp_path):
 def test_a_fifo_that_stays_full_is_held_and_not_read(fifo):
     path, hold = fifo
     writer, book = hold(os.O_WRONLY), {}
-    cases, daemon = [a_task(stdio=(path, ""))], a_daemon(process=look_up(ME))
+    cases, daemon = [a_task(stdio=(path, ""))], a_daemon(process=look_up(os.getpid()))
     log_pipes.record(book, cases, daemon)
     os.write(writer, bytes(65536))
     (row,) = log_pipes.heard([verdict()], book, daemon, cases, Deadline(0.5))
@@ -132,13 +130,13 @@ def test_a_fifo_that_stays_full_is_held_and_not_read(fifo):
 
 
 def test_a_ledger_without_logs_says_nothing():
-    (row,) = log_pipes.heard([verdict()], {}, a_daemon(process=look_up(ME)), [], Deadline(0))
+    (row,) = log_pipes.heard([verdict()], {}, a_daemon(process=look_up(os.getpid())), [], Deadline(0))
     assert row["log"] == "unknown"
 
 
 def test_a_second_entry_changes_nothing(fifo):
     path, _hold = fifo
     book, cases = {}, [a_task(stdio=(path, ""))]
-    log_pipes.record(book, cases, a_daemon(process=look_up(ME)))
+    log_pipes.record(book, cases, a_daemon(process=look_up(os.getpid())))
     log_pipes.record(book, cases, a_daemon(process=None))
     assert book["logs"]["ns/one"][0][3] is True

@@ -24,7 +24,6 @@ from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._rec
 from ansible_collections.shimops.containerd.tests.unit.support.scripted_shim import V2, ScriptedShim, ok
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="what root alone may change is made by root")
-ME = os.getpid()
 NAME = "containerd-shim-test-v2"
 
 
@@ -51,7 +50,7 @@ def start():
 @pytest.fixture
 def shim(monkeypatch):
     """A shim in this very process that knows a task of this very process's child."""
-    monkeypatch.setattr(rescue_search, "_SHIM", os.path.basename(processes.executable(ME))[:6])
+    monkeypatch.setattr(rescue_search, "_SHIM", os.path.basename(processes.executable(os.getpid()))[:6])
     with ScriptedShim() as running:
         yield running
 
@@ -74,9 +73,9 @@ def place(shim):
 
 def test_a_shim_is_found_by_its_socket(shim, start):
     init = start()
-    tells(shim, ME, init.pid)
+    tells(shim, os.getpid(), init.pid)
     (case,) = search(a_case(a_bundle(None, None, init=init), {}, "V20b"))
-    assert case.found.shim == processes.look_up(ME)
+    assert case.found.shim == processes.look_up(os.getpid())
     assert place(shim) in case.found.places and case.found.owned == (place(shim),)
     assert case.answers[place(shim)].task_pid == init.pid and case.status == "running"
 
@@ -91,7 +90,7 @@ def test_a_shim_that_names_another_process_as_itself_owns_nothing(shim, start):
 def test_an_init_process_whose_parent_is_no_shim(shim, start, monkeypatch):
     monkeypatch.setattr(rescue_search, "_SHIM", "containerd-shim-")
     init = start()
-    tells(shim, ME, init.pid)
+    tells(shim, os.getpid(), init.pid)
     (case,) = search(a_case(a_bundle(None, None, init=init), {}, "V20b"))
     assert (case.found.shim, case.found.places, case.found.owned) == (None, (), ()) and not shim.requests
     assert case.found.binary_problem == "no shim runs from which the right one could be told"
@@ -100,7 +99,7 @@ def test_an_init_process_whose_parent_is_no_shim(shim, start, monkeypatch):
 def test_the_sandbox_of_a_pod_names_the_socket_of_its_workloads(shim, start, monkeypatch):
     monkeypatch.setattr(rescue_search, "_listening", lambda _table: {})
     init = start()
-    tells(shim, ME, init.pid)
+    tells(shim, os.getpid(), init.pid)
     sandbox = a_case(a_bundle(parameters(2, address="unix://" + shim.path), None, id="pod", init=None), {}, "V20b")
     sandbox = sandbox._replace(entry=sandbox.entry._replace(id="pod"))
     for fields in ({"sandbox": "pod"}, {"group": "pod"}):
@@ -112,7 +111,7 @@ def test_the_sandbox_of_a_pod_names_the_socket_of_its_workloads(shim, start, mon
 
 def test_nobody_is_asked_about_a_bundle_that_leads_to_its_task(shim, start):
     init = start()
-    tells(shim, ME, init.pid)
+    tells(shim, os.getpid(), init.pid)
     bundle = a_bundle(parameters(2, address="unix://" + shim.path), None, init=init)
     (asked,) = search(a_case(bundle._replace(bootstrap_json=a_bundle().bootstrap_json), {}, "V20b"))
     count = len(shim.requests)
@@ -124,7 +123,7 @@ def test_nobody_is_asked_about_a_bundle_that_leads_to_its_task(shim, start):
 
 def test_a_socket_that_is_proven_is_not_asked_again_and_no_other_is(shim, start):
     init = start()
-    tells(shim, ME, init.pid)
+    tells(shim, os.getpid(), init.pid)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(shim.path + "2")
         silent.listen(1)
@@ -140,7 +139,7 @@ def test_a_socket_that_is_proven_is_not_asked_again_and_no_other_is(shim, start)
 
 def test_without_pids_nothing_is_proven(shim, start):
     init = start()
-    tells(shim, ME, init.pid)
+    tells(shim, os.getpid(), init.pid)
     (case,) = search(a_case(a_bundle(None, None, init=init), {}, "V20b"), pids=False)
     assert case.answers[place(shim)].pids is None and "Pids" not in [request.method for request in shim.requests]
 

@@ -15,7 +15,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._deadline impor
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import stall
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.log_pipes import Outlet
 
-ME = os.getpid()
 KEY = ("ns", "one")
 
 
@@ -33,7 +32,7 @@ def fifo(tmp_path):
 
 def outlet(writer, stream="stdout"):
     status = os.fstat(writer)
-    return Outlet(stream, (status.st_dev, status.st_ino), ME, writer)
+    return Outlet(stream, (status.st_dev, status.st_ino), os.getpid(), writer)
 
 
 def fill(writer, size):
@@ -152,12 +151,12 @@ def test_nothing_to_measure_takes_no_time():
 
 
 def test_written_counts_what_a_process_writes():
-    before = stall.written(ME)
+    before = stall.written(os.getpid())
     if before is None:
         pytest.skip("this kernel does not count what processes write")
     with open(os.devnull, "wb", buffering=0) as sink:
         sink.write(bytes(10000))
-    assert stall.written(ME) - before >= 10000
+    assert stall.written(os.getpid()) - before >= 10000
     assert stall.written(2**22 + 1) is None
 
 
