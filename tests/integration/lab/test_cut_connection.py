@@ -46,7 +46,7 @@ end = time.monotonic() + 60
 while phase() != wanted:
     if time.monotonic() > end:
         sys.exit("phase " + wanted + " never came")
-    time.sleep(0.002)
+    time.sleep(0.02)
 pids = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
 if victim == "ssh":
     struck = [pid for pid in pids if word(pid, "comm") == "sshd\\n" and "[listener]" not in word(pid, "cmdline")]
