@@ -17,7 +17,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD, VERDICTS
 
 #: Bytes of JSON that a host's result may take when no more detail is asked for; Ansible adds the arguments to it.
-SMALL = 1400
+SMALL = 1300
 # Characters of a target's refusal where the result would be too large with the whole of it.
 _SENTENCE = 120
 

@@ -169,5 +169,6 @@ def test_signals_of_a_dying_session_do_not_stop_a_restart(fleet, slow, phase):
         assert told["leads"], "the module is in the session of its connection"
     after = observe(slow)
     for name, result in results.items():
-        assert not result["failed"] and result["changed"] and result["summary"]["reattached"] == 8, name
+        assert not result["failed"], f"{name}: {result['msg']}"
+        assert result["changed"] and result["summary"]["reattached"] == 8, name
         assert after[name][0] not in (None, before[name][0]) and after[name][1] == before[name][1]

@@ -26,11 +26,11 @@ class Play:
         self.place = place
         self.alive, self.batch = list(HOSTS), list(HOSTS)
         self.asked = []
-        self.answer, self.error = {}, None
+        self.answer, self.unreachable = {}, False
         self.check = False
 
     def call(self, action, host="h1", **options):
-        """The result of one action; ``answer`` is what its module says, ``error`` what becomes of its connection."""
+        """The result of one action; ``answer`` is what its module says, ``unreachable`` whether its connection fails."""
         one = action.ActionModule.__new__(action.ActionModule)
         one._task = types.SimpleNamespace(args=dict(options), check_mode=self.check, async_val=0)
         one._display = types.SimpleNamespace(display=lambda line: None)
@@ -49,8 +49,8 @@ class Play:
 
     def execute(self, module_args, task_vars):
         self.asked.append((task_vars["inventory_hostname"], module_args))
-        if self.error:
-            raise self.error
+        if self.unreachable:
+            raise AnsibleConnectionFailure("no route")
         return json.loads(json.dumps(self.answer))
 
 
@@ -117,7 +117,7 @@ def test_after_a_loss_no_other_host_is_asked_anything(play, folder):
 
 
 def test_a_connection_that_fails_stops_the_run_and_stays_a_failure(play, folder):
-    play.error = AnsibleConnectionFailure("no route")
+    play.unreachable = True
     with pytest.raises(AnsibleConnectionFailure):
         play.call(shim_reconnect, state="restarted", run_folder=folder)
     assert document(folder)["state"] == "failed" and "no route" in document(folder)["message"]
@@ -125,11 +125,11 @@ def test_a_connection_that_fails_stops_the_run_and_stays_a_failure(play, folder)
 
 
 def test_a_host_that_cannot_be_looked_at_is_refused_and_stops_nobody(play, folder):
-    play.error = AnsibleConnectionFailure("no route")
+    play.unreachable = True
     with pytest.raises(AnsibleConnectionFailure):
         play.call(shim_probe, run_folder=folder)
     assert document(folder)["state"] == "refused"
-    play.error = None
+    play.unreachable = False
     play.answer = restarted("reattached")
     assert play.call(shim_reconnect, "h2", state="restarted", run_folder=folder)["host_state"] == "verified"
 
