@@ -30,7 +30,7 @@ class Play:
         self.check = False
 
     def call(self, action, host="h1", **options):
-        """The result of one action; ``answer`` is what its module says, ``unreachable`` whether its connection fails."""
+        """The result of one action; ``answer`` is what its module says, ``unreachable`` that it has none."""
         one = action.ActionModule.__new__(action.ActionModule)
         one._task = types.SimpleNamespace(args=dict(options), check_mode=self.check, async_val=0)
         one._display = types.SimpleNamespace(display=lambda line: None)
