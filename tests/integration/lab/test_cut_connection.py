@@ -41,13 +41,20 @@ def phase():
         return None
     return book["phase"] if book["run_id"] == run_id else None
 
-path, run_id, wanted, victim, go = sys.argv[1:]
+def others():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+
+# A child that the module has just forked still looks like the module, and would be struck in its place.
+def holds(pid):
+    return "python" not in word(pid, "comm") and any(one in word(pid, "cmdline") for one in holders)
+
+path, run_id, wanted, victim, go, *holders = sys.argv[1:]
 end = time.monotonic() + 60
-while phase() != wanted:
+while phase() != wanted or not any(map(holds, others())):
     if time.monotonic() > end:
         sys.exit("phase " + wanted + " never came")
     time.sleep(0.02)
-pids = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+pids = others()
 if victim == "ssh":
     struck = [pid for pid in pids if word(pid, "comm") == "sshd\\n" and "[listener]" not in word(pid, "cmdline")]
     signals = [signal.SIGKILL]
@@ -97,7 +104,7 @@ def arguments(run_id):
 def strikes(hosts, run_id, phase, victim):
     """Begin to wait for that phase on all hosts; the processes that do."""
     play.together(hosts.values(), lambda host: host.script(READY, WANTED, phase, GO, STALE))
-    argv = ["/usr/bin/python3", "-c", STRIKE, world.LEDGER, run_id, phase, victim, GO]
+    argv = ["/usr/bin/python3", "-c", STRIKE, world.LEDGER, run_id, phase, victim, GO, RESTART, CTR]
     return [host.popen(argv, stdout=-1, stderr=-1, text=True) for host in hosts.values()]
 
 
