@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The playbooks of docs/examples.md, run as they stand there."""
 
+import json
 import re
 from pathlib import Path
 
@@ -91,3 +92,16 @@ def test_hold(fleet, clean, daemons, tmp_path):
     assert found["failed"]
     assert "/etc/shimops/hold holds this host" in found["msg"]
     assert restarted(clean, daemons) == set()
+
+
+def test_task_file_after_each_host(fleet, clean, tmp_path):
+    """The one in docs/rolling.md."""
+    page = (PAGE.parent / "rolling.md").read_text()
+    (text,) = re.findall(r"^```yaml\n(# after\.yml.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "after.yml").write_text(text)
+    options = {"run_id": "told", "run_dir": str(tmp_path / "runs"), "after_host": [str(tmp_path / "after.yml")]}
+    options = {f"rolling_restart_{name}": value for name, value in {**options, "settle": 1}.items()}
+    done = play.book(fleet, f"{play.FQCN}.rolling_restart", "-e", json.dumps(options))
+    assert done.returncode == 0
+    for host in clean.values():
+        assert f"{host.name} is verified in run told" in done.stdout
