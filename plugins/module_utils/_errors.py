@@ -16,14 +16,14 @@ class ShimError(Exception):
     :param remedy: what the operator can do about it, without a final full stop.
     """
 
-    def __init__(self, stage, subject, problem, remedy=""):
+    def __init__(self, stage: str, subject: str, problem: str, remedy: str = "") -> None:
         super().__init__(stage, subject, problem, remedy)
         self.stage = stage
         self.subject = subject
         self.problem = problem
         self.remedy = remedy
 
-    def __str__(self):
+    def __str__(self) -> str:
         text = "{0}: {1} {2}".format(self.stage, self.subject, self.problem)
         return "{0}; {1}.".format(text, self.remedy) if self.remedy else text + "."
 
