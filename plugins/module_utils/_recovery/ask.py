@@ -13,24 +13,28 @@ from __future__ import annotations
 import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import Dict, Hashable, List, NamedTuple, Optional, Tuple
+from typing import Dict, Hashable, List, Mapping, NamedTuple, Optional, Tuple, TypeVar, Union
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import DeadlineExceeded, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.dial import NotConnected, dial
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.grpc_channel import GrpcChannel, GrpcMissing
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.grpc_channel import GrpcAnswer, GrpcChannel, GrpcMissing
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
-from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.channel import Channel, HungUp
+from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.channel import Answer, Channel, HungUp
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.status import task_status_name
 
 OK, NOT_FOUND, UNIMPLEMENTED = 0, 5, 12
 #: What no shim can have answered.
 TOO_LITTLE_TIME, BROKEN, CLOSED = -1, -2, -3
 SERVICES = {"v3": "containerd.task.v3.Task", "v2": "containerd.task.v2.Task"}
+# containerd sets no deadline for Pids (recovery-spec 1.7): only after so many times the patience for any other answer is
+# a shim that is slow told from one that is silent.
+_SLOW = 3
 # More waiting threads than this cost more than they save.
 _AT_ONCE = 256
 _LONGEST_PATH = 4096
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 class Question(NamedTuple):
@@ -84,90 +88,6 @@ class Answers(NamedTuple):
         )
 
 
-class _Conversation:
-    """One connection to one shim, from Connect to Pids."""
-
-    def __init__(self, question: Question, shim_timeout: float, deadline: Deadline):
-        self._question = question
-        self._timeout = shim_timeout
-        self._whole = deadline
-        self._channel = None
-        self.answers = Answers({}, None, None, None, None, None, None, ("D3", "it was not asked in time"), 0.0, False)
-
-    def greet(self) -> None:
-        """Connect and State; any failure is an answer too."""
-        clock, fair = self._clock()
-        try:
-            self._channel = _open(self._question.endpoint, clock)
-            self._connect(clock)
-        except GrpcMissing as error:
-            self._fail("A8", error.problem, clock, sure=False)
-        except NotConnected as error:
-            self._fail(error.rule, error.reason, clock)
-        except DeadlineExceeded:
-            self._fail("D3", "the shim accepts connections but does not answer", clock, sure=fair)
-        except ShimError as error:
-            self._fail("D5", error.problem, clock)
-
-    def _connect(self, clock: Deadline) -> None:
-        for name in self._channel.versions:
-            answer = self._call(name, "Connect", messages.encode("ConnectRequest", id=self._question.id), clock)
-            self.answers.connect[name] = Reply(answer.code, _words(answer))
-            self.answers = self.answers._replace(failure=None, elapsed=clock.elapsed(), asked=True)
-            self.answers = self.answers._replace(greeted=self.answers.elapsed)
-            if answer.code == OK and not self.answers.service:
-                body = messages.decode("ConnectResponse", answer.payload)
-                self.answers = self.answers._replace(service=name, shim_pid=body.shim_pid, task_pid=body.task_pid)
-        service = self.answers.service
-        if not service:
-            return
-        state = self._call(service, "State", messages.encode("StateRequest", id=self._question.id), clock)
-        self.answers = self.answers._replace(state_code=state.code)
-        if state.code == OK:
-            said = messages.decode("StateResponse", state.payload)
-            stdio = (said.stdout, said.stderr) if max(len(said.stdout), len(said.stderr)) <= _LONGEST_PATH else None
-            self.answers = self.answers._replace(status=task_status_name(said.status), stdio=stdio)
-
-    def list_pids(self) -> None:
-        """Pids, on the same connection, with a clock of its own."""
-        if not self.answers.service:
-            return
-        clock, fair = self._clock()
-        request = messages.encode("PidsRequest", id=self._question.id)
-        try:
-            answer = self._call(self.answers.service, "Pids", request, clock)
-            if answer.code == OK:
-                listed = [process.pid for process in messages.decode("PidsResponse", answer.payload).processes]
-                self.answers = self.answers._replace(pids=listed)
-            else:
-                self.answers = self.answers._replace(pids_failure=(answer.code, _words(answer)))
-        except DeadlineExceeded:
-            code = None if fair else TOO_LITTLE_TIME
-            self.answers = self.answers._replace(pids_failure=(code, "no answer to Pids"))
-        except HungUp as error:
-            self.answers = self.answers._replace(pids_failure=(CLOSED, error.problem))
-        except ShimError as error:
-            self.answers = self.answers._replace(pids_failure=(BROKEN, error.problem))
-        self.answers = self.answers._replace(elapsed=self.answers.elapsed + clock.elapsed())
-
-    def _clock(self):
-        """The time for one shim, and whether the deadline of all leaves it whole: else silence says nothing."""
-        return self._whole.within(self._timeout), self._whole.remaining() >= self._timeout
-
-    def close(self) -> None:
-        """Hang up; the shim sees an end of file and does nothing."""
-        if self._channel:
-            self._channel.close()
-
-    def _call(self, version: str, method: str, request: bytes, clock: Deadline):
-        return self._channel.call(SERVICES[version], method, request, clock, self._question.namespace)
-
-    def _fail(self, rule: str, reason: str, clock: Deadline, sure: bool = True) -> None:
-        # A shim that answered Connect and then broke off has not failed Connect.
-        if not self.answers.service:
-            self.answers = self.answers._replace(failure=(rule, reason), elapsed=clock.elapsed(), asked=sure)
-
-
 class TtrpcChannel(Channel):
     """A ttrpc connection on which both versions of the task service can be asked for."""
 
@@ -182,14 +102,138 @@ class TtrpcChannel(Channel):
         self._connection.close()
 
 
+_AnyChannel = Union[TtrpcChannel, GrpcChannel]
+_AnyAnswer = Union[Answer, GrpcAnswer]
+
+
+class _Conversation:
+    """One connection to one shim, from Connect to Pids."""
+
+    def __init__(self, question: Question, shim_timeout: float, deadline: Deadline):
+        self._question = question
+        self._timeout = shim_timeout
+        self._whole = deadline
+        self._channel: Optional[_AnyChannel] = None
+        self._waiting, self._fair, self._pids_clock = False, False, deadline
+        self.answers = Answers({}, None, None, None, None, None, None, ("D3", "it was not asked in time"), 0.0, False)
+
+    def greet(self) -> None:
+        """Connect and State; any failure is an answer too."""
+        clock, fair = self._clock()
+        try:
+            self._channel = _open(self._question.endpoint, clock)
+            self._connect(self._channel, clock)
+        except GrpcMissing as error:
+            self._fail("A8", error.problem, clock, sure=False)
+        except NotConnected as error:
+            self._fail(error.rule, error.reason, clock)
+        except DeadlineExceeded:
+            self._fail("D3", "the shim accepts connections but does not answer", clock, sure=fair)
+        except ShimError as error:
+            self._fail("D5", error.problem, clock)
+
+    def _connect(self, channel: _AnyChannel, clock: Deadline) -> None:
+        for name in channel.versions:
+            answer = self._call(channel, name, "Connect", messages.encode("ConnectRequest", id=self._question.id), clock)
+            self.answers.connect[name] = Reply(answer.code, _words(answer))
+            self.answers = self.answers._replace(failure=None, elapsed=clock.elapsed(), asked=True)
+            self.answers = self.answers._replace(greeted=self.answers.elapsed)
+            if answer.code == OK and not self.answers.service:
+                body = messages.decode("ConnectResponse", answer.payload)
+                self.answers = self.answers._replace(service=name, shim_pid=body.shim_pid, task_pid=body.task_pid)
+        service = self.answers.service
+        if not service:
+            return
+        state = self._call(channel, service, "State", messages.encode("StateRequest", id=self._question.id), clock)
+        self.answers = self.answers._replace(state_code=state.code)
+        if state.code == OK:
+            said = messages.decode("StateResponse", state.payload)
+            stdio = (said.stdout, said.stderr) if max(len(said.stdout), len(said.stderr)) <= _LONGEST_PATH else None
+            self.answers = self.answers._replace(status=task_status_name(said.status), stdio=stdio)
+
+    def ask_pids(self) -> None:
+        """Pids, on the same connection, with a clock of its own.
+
+        A shim that does not answer in the usual time is left to hear_pids(), so that it keeps no other from its turn.
+        """
+        if not self.answers.service or self._channel is None:
+            return
+        patience = _SLOW * self._timeout
+        self._fair, self._pids_clock = self._whole.remaining() >= patience, self._whole.within(patience)
+        request = messages.encode("PidsRequest", id=self._question.id)
+        try:
+            seconds = self._pids_clock.remaining()
+            self._channel.send(SERVICES[self.answers.service], "Pids", request, seconds, self._question.namespace)
+        except ShimError as error:
+            self._pids_failed(error)
+            return
+        self._waiting = True
+        self._hear(self._pids_clock.within(self._timeout))
+
+    def hear_pids(self) -> None:
+        """The rest of the patience for a Pids that was asked and not answered."""
+        if self._waiting:
+            self._hear(self._pids_clock)
+
+    def _hear(self, clock: Deadline) -> None:
+        if self._channel is None:
+            return
+        try:
+            answer = self._channel.receive(clock)
+        except DeadlineExceeded as error:
+            if self._pids_clock.expired():
+                self._pids_failed(error)
+            return
+        except ShimError as error:
+            self._pids_failed(error)
+            return
+        self._waiting = False
+        if answer.code != OK:
+            self._pids_ended(None, (answer.code, _words(answer)))
+            return
+        try:
+            listed = [process.pid for process in messages.decode("PidsResponse", answer.payload).processes]
+            self._pids_ended(listed, None)
+        except ShimError as error:
+            self._pids_failed(error)
+
+    def _pids_failed(self, error: ShimError) -> None:
+        self._waiting = False
+        if isinstance(error, DeadlineExceeded):
+            self._pids_ended(None, (None if self._fair else TOO_LITTLE_TIME, "no answer to Pids"))
+        else:
+            self._pids_ended(None, (CLOSED if isinstance(error, HungUp) else BROKEN, error.problem))
+
+    def _pids_ended(self, pids: Optional[List[int]], failure: Optional[Tuple[Optional[int], str]]) -> None:
+        took = self.answers.elapsed + self._pids_clock.elapsed()
+        self.answers = self.answers._replace(pids=pids, pids_failure=failure, elapsed=took)
+
+    def _clock(self) -> Tuple[Deadline, bool]:
+        """The time for one shim, and whether the deadline of all leaves it whole: else silence says nothing."""
+        return self._whole.within(self._timeout), self._whole.remaining() >= self._timeout
+
+    def close(self) -> None:
+        """Hang up; the shim sees an end of file and does nothing."""
+        if self._channel:
+            self._channel.close()
+
+    def _call(self, channel: _AnyChannel, version: str, method: str, request: bytes, clock: Deadline) -> _AnyAnswer:
+        return channel.call(SERVICES[version], method, request, clock, self._question.namespace)
+
+    def _fail(self, rule: str, reason: str, clock: Deadline, sure: bool = True) -> None:
+        # A shim that answered Connect and then broke off has not failed Connect.
+        if not self.answers.service:
+            self.answers = self.answers._replace(failure=(rule, reason), elapsed=clock.elapsed(), asked=sure)
+
+
 def ask(
-    questions: Dict[Hashable, Question], deadline: Deadline, shim_timeout: float, pids: bool = True
-) -> Dict[Hashable, Answers]:
+    questions: Mapping[_Key, Question], deadline: Deadline, shim_timeout: float, pids: bool = True
+) -> Dict[_Key, Answers]:
     """Ask every shim once.
 
     :param questions: by any key of the caller's.
     :param deadline: for all of them together.
-    :param shim_timeout: seconds for one shim's Connect, and again for its Pids.
+    :param shim_timeout: seconds for one shim's Connect, and three times as many for its Pids.
     :param pids: whether to ask Pids too.
     :returns: Answers under the same keys. Nothing is raised for a shim: silence is an answer.
     """
@@ -201,20 +245,22 @@ def ask(
             list(crowd.map(_Conversation.greet, talks.values()))
         if pids:
             with ThreadPoolExecutor(max_workers=2 * (os.cpu_count() or 1)) as queue:
-                list(queue.map(_Conversation.list_pids, talks.values()))
+                list(queue.map(_Conversation.ask_pids, talks.values()))
+            with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(talks))) as crowd:
+                list(crowd.map(_Conversation.hear_pids, talks.values()))
     finally:
         for talk in talks.values():
             talk.close()
     return {key: talk.answers for key, talk in talks.items()}
 
 
-def _open(endpoint: Endpoint, clock: Deadline):
+def _open(endpoint: Endpoint, clock: Deadline) -> _AnyChannel:
     if endpoint.protocol == "grpc":
         return GrpcChannel(endpoint)
     return TtrpcChannel(dial(endpoint, clock))
 
 
-def _words(answer) -> str:
+def _words(answer: _AnyAnswer) -> str:
     if answer.code == OK:
         return "ok"
     return (

@@ -10,15 +10,14 @@ readBootstrapParams@v2.1.9, parseStartResponse@v2.3.4. Rules carry the row of re
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import bootstrap_result, gojson
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle, File
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least
 
-_FIELDS = {"version": gojson.Integer(64), "address": gojson.STRING, "protocol": gojson.STRING}
-# From 2.3 on the file is a BootstrapResult.
-_NEWER_FIELDS = dict(_FIELDS, version=gojson.Integer(32), capabilities=gojson.INTEGERS, metadata=gojson.STRINGS)
+# pkg/shim/deprecated.go:BootstrapParams@v2.3.4, the same in every release that reads JSON; other keys are passed over.
+_FIELDS: Dict[str, gojson.Kind] = {"version": gojson.Integer(64), "address": gojson.STRING, "protocol": gojson.STRING}
 # What Go's unicode.IsSpace holds for white space; Python's strip() takes more.
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _NO_FILE = {
@@ -115,17 +114,17 @@ def _start_response(file: File, source: str, release_class: str) -> Union[Params
         return unread
     if source == "address" and not file.data:
         return Unusable("C3", "address is empty")
-    newer = at_least(release_class, "V23a")
-    if newer:
+    if at_least(release_class, "V23a"):
         result = bootstrap_result.decode(file.data)
         if result is not None:
             return _binary(result, source, file.data)
-    parsed = gojson.unmarshal(file.data, _NEWER_FIELDS if newer else _FIELDS)
+    if at_least(release_class, "V23b"):
+        file = file._replace(data=_trimmed(file.data))
+        if not file.data:
+            return Unusable("B3", source + " holds only white space")
+    parsed = gojson.unmarshal(file.data, _FIELDS)
     if isinstance(parsed, gojson.Invalid) or parsed["version"] < 2:
-        raw = _raw(file, source, parsed)
-        if isinstance(raw, Params) and at_least(release_class, "V23b"):
-            return _trimmed(raw)
-        return raw
+        return _raw(file, source, parsed)
     if parsed["version"] > (2 if release_class == "V17" else 3):
         rule = "C6" if source == "address" else "B13"
         return Unusable(rule, "{0} has version {1}, newer than it can speak".format(source, parsed["version"]))
@@ -157,7 +156,7 @@ def _binary(result: bootstrap_result.Result, source: str, data: bytes) -> Union[
     return Params(result.version, result.address, protocol, source)
 
 
-def _raw(file: File, source: str, parsed: Union[dict, gojson.Invalid]) -> Union[Params, Unusable]:
+def _raw(file: File, source: str, parsed: Union[Dict[str, Any], gojson.Invalid]) -> Union[Params, Unusable]:
     """The whole content is the address."""
     text = file.data.decode("utf-8", "surrogateescape")
     if not text:
@@ -165,12 +164,12 @@ def _raw(file: File, source: str, parsed: Union[dict, gojson.Invalid]) -> Union[
     return Params(2, text, "ttrpc", source, doubt=_doubt(file.data, source, parsed))
 
 
-def _trimmed(raw: Params) -> Params:
-    text = raw.address.strip(_SPACE)
-    return raw._replace(address=text, doubt=None if text != raw.address and "://" in text else raw.doubt)
+def _trimmed(data: bytes) -> bytes:
+    """bytes.TrimSpace of Go: a byte that is no part of a character is no white space."""
+    return data.decode("utf-8", "surrogateescape").strip(_SPACE).encode("utf-8", "surrogateescape")
 
 
-def _doubt(data: bytes, source: str, parsed: Union[dict, gojson.Invalid]) -> Optional[Tuple[str, str]]:
+def _doubt(data: bytes, source: str, parsed: Union[Dict[str, Any], gojson.Invalid]) -> Optional[Tuple[str, str]]:
     """Why bytes that are taken for an address are hardly one."""
     words = data.strip()
     if not words:

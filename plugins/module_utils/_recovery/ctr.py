@@ -24,14 +24,14 @@ class Task(NamedTuple):
 
 
 class Ctr:
-    """The ctr beside containerd's executable, which speaks that release's API.
+    """The ctr of containerd's own package, which speaks that release's API.
 
-    :param executable: containerd's own path.
+    :param home: the directory it lies in.
     :param address: containerd's gRPC socket.
     """
 
-    def __init__(self, executable: str, address: str):
-        self._path = os.path.join(os.path.dirname(executable), "ctr")
+    def __init__(self, home: str, address: str):
+        self._path = os.path.join(home, "ctr")
         self._address = address
 
     def tasks(self, namespace: str, deadline: Deadline) -> Optional[Dict[str, Task]]:
@@ -50,6 +50,11 @@ class Ctr:
         """The ids in the sandbox store of a namespace (containerd 1.7 and later)."""
         rows = self._rows(namespace, ["sandboxes", "ls"], deadline)
         return None if rows is None else {row[0] for row in rows}
+
+    def plugins(self, deadline: Deadline) -> Optional[Dict[str, str]]:
+        """The status of each plugin of the daemon (``ok``, ``skip``, ``error``) by its URI."""
+        rows = self._rows("default", ["plugins", "ls"], deadline)
+        return None if rows is None else {"{0}.{1}".format(*row): row[-1] for row in rows if len(row) >= 3}
 
     def execute(
         self, namespace: str, identifier: str, exec_id: str, words: Sequence[str], deadline: Deadline

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import os
-from typing import List, NamedTuple, Optional
+from functools import partial
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -16,6 +17,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
     configuration,
     processes,
     releases,
+    running,
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
     unit as systemd,
@@ -29,8 +31,12 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unit 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unix_sockets import peer_pid
 
 
+# Seconds for a program that has only to say its version.
+_PATIENCE = 10.0
+
+
 class Daemon(NamedTuple):
-    """One containerd of a host, running or not. ``load_timeout`` in seconds.
+    """One containerd of a host, running or not.
 
     Its directories are those it uses now; ``configured`` is what its next start would read.
     """
@@ -45,23 +51,35 @@ class Daemon(NamedTuple):
     executable: Optional[str]
     running: Optional[str]
     installed: Optional[str]
-    load_timeout: float
-    configured: Optional[Configuration] = None
+    configured: Configuration = configuration.USUAL
+
+    @property
+    def load_timeout(self) -> float:
+        """containerd's time-out for one shim, in seconds; its default where the configuration is not known."""
+        return self.configured.load_timeout
 
     def ctr(self) -> Ctr:
-        """The client that belongs to this daemon."""
-        return Ctr(self.executable or "/usr/bin/containerd", self.address)
+        """The client that belongs to this daemon: the one next to its program, or to the one that its unit names."""
+        programs = [self.executable, self.unit.exec_start if self.unit else None, "/usr/bin/containerd"]
+        homes = [os.path.dirname(one) for one in programs if one]
+        return Ctr(next((one for one in homes if os.path.exists(os.path.join(one, "ctr"))), homes[0]), self.address)
+
+
+class _Start(NamedTuple):
+    """The program and the arguments of the next start."""
+
+    program: str
+    arguments: List[str]
 
 
 class _Place(NamedTuple):
-    """Where a containerd keeps its things; ``settings`` are those of its process, where they were asked for."""
+    """Where a containerd keeps its things."""
 
     name: str
     layout: Layout
-    settings: Optional[Configuration] = None
 
 
-def find(options: dict, deadline: Deadline) -> List[Daemon]:
+def find(options: Dict[str, Any], deadline: Deadline) -> List[Daemon]:
     """Every containerd that the options can mean, running ones first.
 
     :param options: ``layout``, ``state_dir``, ``root_dir``, ``address`` and ``unit`` of the module.
@@ -100,48 +118,55 @@ def only(daemons: List[Daemon]) -> Daemon:
     return daemons[0]
 
 
-def _fits(place: Layout, explicit: dict) -> bool:
-    return all(getattr(place, name) == value for name, value in explicit.items())
+def _fits(place: Layout, explicit: Dict[str, Any]) -> bool:
+    return all(os.path.realpath(getattr(place, name)) == os.path.realpath(value) for name, value in explicit.items())
 
 
 def _on_this_host(deadline: Deadline) -> List[_Place]:
-    """Every containerd process in our namespaces, then the state directories that none of them uses."""
-    found, ours = {}, processes.namespaces("self")
-    for pid in processes.named("containerd"):
-        path = processes.executable(pid)
-        if not path or os.path.basename(path) != "containerd" or processes.namespaces(pid) != ours:
-            continue
-        settings = configuration.effective("/proc/{0}/exe".format(pid), processes.arguments(pid)[1:], deadline)
-        used = _in_use(pid, settings)
-        if used.state_dir and used.state_dir not in found:
+    """Every containerd process in our namespaces, then the state directories that none of them uses.
+
+    Raises ShimError when a process runs and nothing says where it keeps its things.
+    """
+    found: Dict[str, _Place] = {}
+    for pid in _processes():
+        used = running.places(pid, partial(_asked, pid, deadline))
+        if not (used.state_dir and used.root_dir and used.address):
+            if not running.listens_on(pid):
+                # It has only just been started.
+                continue
+            missing = [name for name, value in zip(used._fields, used) if not value]
+            raise ShimError(
+                "daemon",
+                "containerd (pid {0})".format(pid),
+                "does not show its {0}, and neither does its configuration".format(" and ".join(missing)),
+                "name them with state_dir, root_dir and address",
+            )
+        if used.state_dir not in found:
             name = named_by(used.state_dir, used.root_dir)
-            layout = Layout(_units(name, pid), used.state_dir, used.root_dir, used.address)
-            found[used.state_dir] = _Place(name, layout, settings)
+            found[used.state_dir] = _Place(name, Layout(_units(name, pid), used.state_dir, used.root_dir, used.address))
     for name, layout in LAYOUTS.items():
         if layout.state_dir not in found and os.path.isdir(os.path.join(layout.state_dir, TASK_DIRECTORY)):
             found[layout.state_dir] = _Place(name, layout)
     return list(found.values())
 
 
-def _in_use(pid: int, settings: Configuration) -> Configuration:
-    """The settings with the directories that a process has files open in: its configuration may have changed since."""
-    state_dir, root_dir = settings.state_dir, settings.root_dir
-    for path in processes.open_files(pid):
-        above, found, below = path.partition("/" + TASK_DIRECTORY + "/")
-        if found and below.endswith("/log"):
-            state_dir = _same_or(state_dir, above)
-        above, found, _below = path.partition("/io.containerd.metadata.v1.bolt/meta.db")
-        if found:
-            root_dir = _same_or(root_dir, above)
-    return settings._replace(state_dir=state_dir, root_dir=root_dir)
+def _processes() -> List[int]:
+    """The pids of the containerd daemons in our namespaces."""
+    ours = processes.namespaces("self")
+    programs = {pid: processes.executable(pid) or "" for pid in processes.named("containerd")}
+    return [
+        pid
+        for pid, path in programs.items()
+        if os.path.basename(path) == "containerd" and processes.namespaces(pid) == ours
+    ]
 
 
-def _same_or(named: Optional[str], real: str) -> str:
-    """The name that is known for a directory, when it is one of it."""
-    return named if named and os.path.realpath(named) == real else real
+def _asked(pid: int, deadline: Deadline) -> Configuration:
+    """What the very program that runs makes of its configuration now."""
+    return configuration.effective("/proc/{0}/exe".format(pid), processes.arguments(pid)[1:], deadline)
 
 
-def _units(name: str, pid: int):
+def _units(name: str, pid: int) -> Tuple[str, ...]:
     """The units of a layout that a process really belongs to, or all of them when it is in none."""
     return tuple(unit for unit in LAYOUTS[name].units if processes.in_unit(pid, unit)) or LAYOUTS[name].units
 
@@ -155,24 +180,16 @@ def _only_installed(deadline: Deadline) -> List[_Place]:
 
 
 def _observe(place: _Place, unit_name: Optional[str], deadline: Deadline) -> Daemon:
-    name, layout, settings = place
+    name, layout = place
     names = (unit_name,) if unit_name else layout.units
     found = [unit for unit in (systemd.look_up(one, deadline) for one in names) if unit]
     unit = found[0] if found else None
     process = _serving(layout.address, deadline)
-    path = unit.exec_start if unit else None
-    arguments = unit.arguments if unit else []
-    running = installed = None
-    if process:
-        path = processes.executable(process.pid)
-        arguments = processes.arguments(process.pid)[1:]
-        running = installed = _version("/proc/{0}/exe".format(process.pid), deadline)
-    if path and not (process and _same_file(path, process.pid)):
-        installed = _version(path, deadline)
-    # The next start has the arguments of the unit, which may have changed since this one.
-    changed = unit and process and unit.main_pid == process.pid and unit.arguments != arguments
-    if path and (changed or not settings):
-        settings = configuration.effective(path, unit.arguments if changed else arguments, deadline)
+    start = _next_start(unit, process)
+    now = _version("/proc/{0}/exe".format(process.pid), deadline) if process else None
+    installed = now
+    if start and not (process and _same_file(start.program, process.pid)):
+        installed = _version(start.program, deadline)
     return Daemon(
         layout=name,
         unit_name=unit.name if unit else names[0],
@@ -181,12 +198,29 @@ def _observe(place: _Place, unit_name: Optional[str], deadline: Deadline) -> Dae
         root_dir=layout.root_dir,
         address=layout.address,
         process=process,
-        executable=path,
-        running=running,
+        executable=processes.executable(process.pid) if process else start.program if start else None,
+        running=now,
         installed=installed,
-        load_timeout=settings.load_timeout if settings else configuration.DEFAULT_LOAD_TIMEOUT,
-        configured=settings,
+        configured=(
+            configuration.effective(start.program, start.arguments, deadline) if start else configuration.UNKNOWN
+        ),
     )
+
+
+def _next_start(unit: Optional[Unit], process: Optional[Process]) -> Optional[_Start]:
+    """What would be started next: what the unit names, else what runs; None when neither is containerd.
+
+    The unit of a supervisor such as dockerd names another program, and what a shell makes of a variable is not known.
+    """
+    own = unit is not None and (process is None or unit.main_pid == process.pid)
+    if unit and own and unit.exec_start and os.path.basename(unit.exec_start) == "containerd":
+        if not any("$" in argument for argument in unit.arguments):
+            return _Start(unit.exec_start, unit.arguments)
+        if process is None:
+            return _Start(unit.exec_start, [])
+        return _Start(unit.exec_start, processes.arguments(process.pid)[1:])
+    path = processes.executable(process.pid) if process else None
+    return _Start(path, processes.arguments(process.pid)[1:]) if process and path else None
 
 
 def _same_file(path: str, pid: int) -> bool:
@@ -207,5 +241,5 @@ def _serving(address: str, deadline: Deadline) -> Optional[Process]:
 
 def _version(path: str, deadline: Deadline) -> Optional[str]:
     """The third word of ``containerd --version``."""
-    words = command.run([path, "--version"], deadline).stdout.split()
+    words = command.run([path, "--version"], deadline.within(_PATIENCE)).stdout.split()
     return releases.plain(words[2]) if len(words) > 2 else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional, Tuple
 
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.load import Load, failed, shim, slow
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import ReleaseClass, at_least, ships
@@ -116,7 +117,7 @@ def judge(case: Case, load: Load, load_timeout: float) -> Forecast:
 def _client(case: Case) -> str:
     """What the client does with a task that containerd kept (recovery-spec 6.4, containerd issue 11281)."""
     if case.bundle and case.bundle.pod:
-        return {"created": "deletes", "paused": "unknown", "pausing": "unknown"}.get(case.status, "keeps")
+        return {"created": "deletes", "paused": "unknown", "pausing": "unknown"}.get(case.status or "", "keeps")
     return "keeps"
 
 
@@ -128,21 +129,20 @@ def _entry(case: Case, name: str, load_timeout: float) -> Load:
     if kind != "bundle" or bundle is None:
         row = {"hidden": "H1", "link": "H2", "namespace_invalid": "H8"}.get(kind, "H3")
         return Load("skipped", row, "containerd passes over this entry ({0})".format(kind.replace("_", " ")))
-    return removal(case, _bundle(case, name, load_timeout), name)
+    return removal(case, _bundle(case, bundle, name, load_timeout), name)
 
 
-def _bundle(case: Case, name: str, load_timeout: float) -> Load:
-    bundle = case.bundle
+def _bundle(case: Case, bundle: Bundle, name: str, load_timeout: float) -> Load:
     if bundle.problem:
         return Load("dropped", "H5", "the bundle cannot be read ({0})".format(bundle.problem))
     if bundle.empty:
         return Load("dropped", "H4", "the bundle is empty")
-    return _runtime(case, name) or _log(case) or shim(case, name, load_timeout)
+    return _runtime(case, bundle, name) or _log(case, bundle) or shim(case, bundle, name, load_timeout)
 
 
-def _runtime(case: Case, name: str) -> Optional[Load]:
+def _runtime(case: Case, bundle: Bundle, name: str) -> Optional[Load]:
     """LoadBundle and resolveRuntimePath: the runtime has to be known and its binary to exist (rows F, A11)."""
-    path = case.bundle.shim_binary_path
+    path = bundle.shim_binary_path
     if path.kind == "fifo":
         return Load("hangs", "X1", "shim-binary-path is a FIFO, and containerd would wait for ever to read it")
     if path.kind in ("link", "device", "untold"):
@@ -161,14 +161,14 @@ def _runtime(case: Case, name: str) -> Optional[Load]:
     if not case.runtime_resolves and not brought and not (name == "V16" and case.resolves_in_1_6):
         row = "F2" if path.data[-1:] == b"\n" else "F1" if path.data else "F4"
         return Load("dropped", row, "the runtime {0} does not exist".format(named))
-    if case.shipped_by and not ships(name, case.runtime_path):
+    if case.shipped_by and case.runtime_path and not ships(name, case.runtime_path):
         return Load("dropped", "F1", "the packages of that release have no {0} any more".format(case.runtime_path))
     return None
 
 
-def _log(case: Case) -> Optional[Load]:
+def _log(case: Case, bundle: Bundle) -> Optional[Load]:
     """openShimLog: a FIFO, or what can be opened like one (rows H9 and H10)."""
-    kind = case.bundle.log_kind
+    kind = bundle.log_kind
     if kind in _NO_LOG:
         return failed("H10", _NO_LOG[kind])
     if kind == "absent" and case.takes_names is False:

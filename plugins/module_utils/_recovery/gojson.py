@@ -11,7 +11,7 @@ foldFunc and foldName in fold.go. Any error at all counts: containerd looks at n
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 # scanner.go: maxNestingDepth.
 _DEEPEST = 10000
@@ -47,10 +47,13 @@ class Integer(NamedTuple):
     bits: int
 
 
-#: The other kinds of fields: a string; a list of integers; a map of strings to strings.
-STRING, INTEGERS, STRINGS = "string", "integers", "strings"
-Kind = Union[str, Integer]
-Value = Union[int, str, None]
+class String(NamedTuple):
+    """A field of Go's type string."""
+
+
+STRING = String()
+Kind = Union[String, Integer]
+Value = Union[int, str]
 
 
 class _Token(NamedTuple):
@@ -58,18 +61,16 @@ class _Token(NamedTuple):
     data: bytes
 
 
-def unmarshal(data: bytes, fields: Dict[str, Kind]) -> Union[Dict[str, Value], Invalid]:
+def unmarshal(data: bytes, fields: Mapping[str, Kind]) -> Union[Dict[str, Any], Invalid]:
     """The values of a struct's fields after json.Unmarshal into a new one.
 
     :param fields: the kind of each field by its key in lower case.
-    :returns: the value of every field of kind STRING and Integer, 0 or empty where the text has none; or Invalid.
+    :returns: the value of every field, 0 or empty where the text has none; or Invalid.
     """
     tokens = _tokens(data)
     if isinstance(tokens, Invalid):
         return tokens
-    values: Dict[str, Value] = {
-        name: "" if kind == STRING else 0 for name, kind in fields.items() if kind not in (INTEGERS, STRINGS)
-    }
+    values: Dict[str, Any] = {name: "" if isinstance(kind, String) else 0 for name, kind in fields.items()}
     if tokens[0].data == b"null" and tokens[0].kind == "word":
         return values
     if tokens[0] != ("mark", b"{"):
@@ -79,11 +80,10 @@ def unmarshal(data: bytes, fields: Dict[str, Kind]) -> Union[Dict[str, Value], I
         kind = fields.get(name)
         if kind is None or value[0] == ("word", b"null"):
             continue
-        found, right = _stored(kind, value)
-        if not right:
+        found = _stored(kind, value[0])
+        if found is None:
             return Invalid("type", "its {0} is of another type".format(name))
-        if name in values:
-            values[name] = found
+        values[name] = found
     return values
 
 
@@ -105,11 +105,11 @@ def unquote(data: bytes) -> str:
     return _HALF.sub("\ufffd", _PAIR.sub(_joined, _ESCAPE.sub(_character, found)))
 
 
-def _joined(match) -> str:
+def _joined(match: "re.Match[str]") -> str:
     return chr(0x10000 + ((ord(match.group(1)) & 0x3FF) << 10) + (ord(match.group(2)) & 0x3FF))
 
 
-def _character(match) -> str:
+def _character(match: "re.Match[str]") -> str:
     return chr(int(match.group(1), 16)) if match.group(1) else _ESCAPES[match.group(2)]
 
 
@@ -188,25 +188,11 @@ def _end(tokens: List[_Token], place: int) -> int:
             return place
 
 
-def _stored(kind: Kind, value: List[_Token]) -> Tuple[Value, bool]:
-    """What a field of that kind is given, and whether the value is of a type it takes."""
-    first = value[0]
-    if kind == STRING:
-        return (unquote(first.data), True) if first.kind == "text" else (None, False)
-    if isinstance(kind, Integer):
-        number = _integer(first, kind.bits)
-        return number, number is not None
-    inner = value[1:-1]
-    if kind == INTEGERS:
-        right = first == ("mark", b"[") and all(
-            one.data == b"," or one == ("word", b"null") or _integer(one, 32) is not None for one in inner
-        )
-        return None, right
-    return None, first == ("mark", b"{") and all(_is_text(one) for _name, one in _members(value))
-
-
-def _is_text(value: List[_Token]) -> bool:
-    return value[0].kind == "text" or value[0] == ("word", b"null")
+def _stored(kind: Kind, first: _Token) -> Optional[Value]:
+    """What a field of that kind is given by a value that begins with that token; None for one of another type."""
+    if isinstance(kind, String):
+        return unquote(first.data) if first.kind == "text" else None
+    return _integer(first, kind.bits)
 
 
 def _integer(token: _Token, bits: int) -> Optional[int]:

@@ -10,7 +10,7 @@ The only file that imports grpc. Source: grpcBridge@v1.7.34 and NewTaskClient@v2
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import DeadlineExceeded, ShimError
@@ -50,18 +50,35 @@ class GrpcChannel:
             )
         self._subject = endpoint.name
         self._channel = grpc.insecure_channel("unix:" + endpoint.name)
+        self._method = ""
+        self._asked: Optional[grpc.CallFuture[bytes]] = None
 
     def call(self, service: str, method: str, request: bytes, deadline: Deadline, namespace: str) -> GrpcAnswer:
-        """One unary call; raises DeadlineExceeded when no answer came in time, ShimError for what is never sent."""
+        """One unary call: send() and receive()."""
+        self.send(service, method, request, deadline.remaining(), namespace)
+        return self.receive(deadline)
+
+    def send(self, service: str, method: str, payload: bytes, timeout_seconds: float, namespace: str) -> None:
+        """Ask, without waiting for the answer; raises ShimError for what is never sent."""
         allowed.check(service, method, self._subject)
-        invoke = self._channel.unary_unary("/{0}/{1}".format(service, method))
+        invoke = self._channel.unary_unary("/{0}/{1}".format(service, method), None, None)
+        self._method = method
+        self._asked = invoke.future(
+            payload,
+            timeout=timeout_seconds,
+            metadata=(("containerd-namespace", namespace),),
+            wait_for_ready=False,
+        )
+
+    def receive(self, deadline: Deadline) -> GrpcAnswer:
+        """The answer to what was asked last; raises DeadlineExceeded when none came in time."""
+        method = self._method
+        if self._asked is None:
+            raise ShimError("ask", self._subject, "has no open question to answer")
         try:
-            payload = invoke(
-                request,
-                timeout=deadline.remaining(),
-                metadata=(("containerd-namespace", namespace),),
-                wait_for_ready=False,
-            )
+            payload = self._asked.result(timeout=deadline.remaining())
+        except grpc.FutureTimeoutError as error:
+            raise DeadlineExceeded("ask", method, "got no answer in time") from error
         except grpc.RpcError as error:
             status = error.code()
             if status == grpc.StatusCode.DEADLINE_EXCEEDED:

@@ -10,8 +10,10 @@ would otherwise be kept; one without only warns.
 
 from __future__ import annotations
 
-from typing import Iterator, List, NamedTuple, Optional
+from typing import Iterator, List
 
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.configuration_hazards import of_configuration
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.hazard import Hazard
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.surroundings import Surroundings
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unit import Unit
@@ -25,30 +27,15 @@ _HARMLESS = ("kubelet.service",)
 _DOCKER = ("moby", "plugins.moby")
 
 
-class Hazard(NamedTuple):
-    """One hazard; ``outcome`` is what it does to every live task, or None when it only delays or warns.
-
-    ``namespaces`` are the only ones it concerns, or None for all.
-    """
-
-    id: str
-    outcome: Optional[str]
-    reason: str
-    remedy: str
-    namespaces: Optional[tuple] = None
-
-    def told(self) -> dict:
-        """As the modules return it."""
-        return {"id": self.id, "outcome": self.outcome, "reason": self.reason, "remedy": self.remedy}
-
-
 def of_host(around: Surroundings, release_class: str, start_estimate: float) -> List[Hazard]:
     """Every hazard of a restart into a release of that class, those of the unit first."""
-    found = []
+    found: List[Hazard] = []
     if around.unit:
         found += _of_unit(around.unit, around.state_dir, around.threads, start_estimate)
     found += list(_of_services(around))
     found += list(_of_files(around, release_class))
+    if around.start:
+        found += list(of_configuration(around.start, release_class))
     return found
 
 
@@ -97,15 +84,15 @@ def _of_unit(unit: Unit, state_dir: str, tasks: int, start_estimate: float) -> I
             "remove ExecStop and ExecStopPost for the restart, if you do not know them for harmless",
         )
     if unit.tasks_max is not None:
-        yield _tasks_max(unit, tasks)
+        yield _tasks_max(unit, unit.tasks_max, tasks)
 
 
-def _tasks_max(unit: Unit, tasks: int) -> Hazard:
-    left = unit.tasks_max - (tasks if unit.tasks_current is None else unit.tasks_current)
+def _tasks_max(unit: Unit, limit: int, tasks: int) -> Hazard:
+    left = limit - (tasks if unit.tasks_current is None else unit.tasks_current)
     return Hazard(
         "tasks_max",
         "unknown" if left < _THREADS else None,
-        "TasksMax={0} counts the threads of all shims: {1} are left".format(unit.tasks_max, max(0, left)),
+        "TasksMax={0} counts the threads of all shims: {1} are left".format(limit, max(0, left)),
         "set TasksMax=infinity in a drop-in and run systemctl daemon-reload",
     )
 
@@ -149,6 +136,13 @@ def _of_files(around: Surroundings, release_class: str) -> Iterator[Hazard]:
             "runtime_absent",
             "the metadata of containerd (meta.db) is no database, so no runtime would be loaded",
             "do not restart it; save what runs, or restore the file",
+        )
+    if around.mounts == "damaged" and at_least(release_class, "V22"):
+        yield Hazard(
+            "mounts_damaged",
+            "runtime_absent",
+            "containerd's mounts.db is no database, so no runtime would be loaded",
+            "move the file away: containerd makes a new one",
         )
     if around.full:
         absent = at_least(release_class, "V22") and not around.mounts_db

@@ -21,6 +21,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask i
     Answers,
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, Unusable, restore
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint, Nowhere, resolve
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least
@@ -33,7 +34,7 @@ _NOBODY = ("D1", "D2")
 class Load(NamedTuple):
     """How the load of one bundle ends. ``task`` is what becomes of a live task where the outcome does not tell it.
 
-    ``waited`` is how many seconds the shim took for what a containerd of this class waits for.
+    ``waited`` is how many seconds the shim took for what a containerd of this class gives up waiting for.
     """
 
     outcome: str
@@ -49,9 +50,9 @@ def failed(rule: str, reason: str, outcome: str = "killed", delay: float = 0.0) 
     return Load(outcome, rule, reason, delay)
 
 
-def shim(case: Case, name: str, load_timeout: float) -> Load:
+def shim(case: Case, bundle: Bundle, name: str, load_timeout: float) -> Load:
     """loadShim: restore parameters, dial, Connect, Pids."""
-    params = restore(case.bundle, name)
+    params = restore(bundle, name)
     if isinstance(params, Unusable):
         return failed(params.rule, params.reason, params.outcome)
     if params.migrates and case.writable is False:
@@ -59,16 +60,16 @@ def shim(case: Case, name: str, load_timeout: float) -> Load:
     place = resolve(params, case.cwd)
     if isinstance(place, Nowhere):
         return failed(place.rule, place.reason, place.outcome)
-    found = _asked(case, params, place, name, load_timeout)
+    found = _asked(case, bundle, params, place, name, load_timeout)
     if name == "V16" and place.kind == "abstract":
         # Built with an older Go it dials a name with a NUL at its end, and nobody tells which Go it was.
-        other = _asked(case, params, place._replace(name=place.name + "\0"), name, load_timeout)
+        other = _asked(case, bundle, params, place._replace(name=place.name + "\0"), name, load_timeout)
         if other.outcome != found.outcome:
             return Load("unknown", "C7", "how 1.6 dials an abstract name depends on the Go it was built with")
     return found
 
 
-def _asked(case: Case, params: Params, place: Endpoint, name: str, load_timeout: float) -> Load:
+def _asked(case: Case, bundle: Bundle, params: Params, place: Endpoint, name: str, load_timeout: float) -> Load:
     said = case.answers.get(place)
     if said is None:
         return Load("unknown", "D3", "the shim was not asked")
@@ -80,11 +81,13 @@ def _asked(case: Case, params: Params, place: Endpoint, name: str, load_timeout:
     refusal = _connect(params, said, name)
     if refusal:
         return refusal
-    # 1.6 does not ask Pids.
-    waited = said.greeted if name == "V16" else said.elapsed
-    delay = waited if slow(waited, load_timeout) else _USUAL_DELAY
-    good = Load("reattached", _healthy(case, params, said), "its shim answers", delay, waited=waited)
-    foreign = _foreign(case, said)
+    if said.greeted >= load_timeout:
+        reason = "its shim took {0:.3g} s to answer, and containerd waits {1:g} s".format(said.greeted, load_timeout)
+        return failed("D3", reason, delay=max(0.0, load_timeout))
+    took = _taken(said, name, load_timeout)
+    delay = took if slow(took, load_timeout) else _USUAL_DELAY
+    good = Load("reattached", _healthy(bundle, params, said), "its shim answers", delay, waited=said.greeted)
+    foreign = _foreign(bundle, said)
     if name == "V16":
         return good._replace(rule="D9", reason=foreign, task="unmanaged") if foreign else good
     found = _pids(case, said, name, load_timeout, good)
@@ -96,6 +99,17 @@ def _asked(case: Case, params: Params, place: Endpoint, name: str, load_timeout:
         # Such a shim has nothing to refuse: containerd deletes what it took for a leftover, and the container with it.
         return Load("reaped", "D9", foreign, found.delay, "killed")
     return found
+
+
+def _taken(said: Answers, name: str, load_timeout: float) -> float:
+    """The seconds the load of one shim takes.
+
+    1.6 does not ask Pids. Later releases wait for it without a deadline; V23c has one for everything done for a shim,
+    and keeps a shim that was too slow with Pids (recovery-spec 1.7 and 6.1).
+    """
+    if name == "V16":
+        return said.greeted
+    return min(said.elapsed, load_timeout) if at_least(name, "V23c") else said.elapsed
 
 
 def _connect(params: Params, said: Answers, name: str) -> Optional[Load]:
@@ -133,12 +147,12 @@ def _code(said: Answers, service: str) -> Optional[int]:
     return said.connect[service].code if service in said.connect else None
 
 
-def _foreign(case: Case, said: Answers) -> str:
+def _foreign(bundle: Bundle, said: Answers) -> str:
     """Why the shim that answers is not the one of this task (row D9); empty when nothing says so.
 
     Connect answers for any id, so it is compared with init.pid, which only runc's shim writes.
     """
-    init = case.bundle.init
+    init = bundle.init
     if init is None:
         return ""
     if said.state_code == NOT_FOUND:
@@ -191,11 +205,11 @@ def slow(waited: float, load_timeout: float) -> bool:
     return waited > load_timeout / 2
 
 
-def _healthy(case: Case, params: Params, said: Answers) -> str:
+def _healthy(bundle: Bundle, params: Params, said: Answers) -> str:
     if params.source == "address":
         return "A1"
     if params.version == 2:
         return "A2"
     if params.protocol == "ttrpc" and _code(said, "v3") != OK:
         return "A5"
-    return "A10" if case.bundle.sandbox and not case.bundle.shim_binary_path.data else "A3"
+    return "A10" if bundle.sandbox and not bundle.shim_binary_path.data else "A3"

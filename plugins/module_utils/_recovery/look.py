@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from typing import Container, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Container, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -20,7 +20,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
     runtime,
     state,
 )
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Question, ask
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Answers, Question, ask
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, best, restore
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
@@ -32,12 +32,12 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forec
     judge,
     start_estimate,
 )
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.hazards import Hazard
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.hazard import Hazard
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.load import Load
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import ReleaseClass
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescuable import rescuable
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rescue_search import search
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import scan
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import Entry, scan
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.surroundings import Surroundings, observe
 
 
@@ -61,9 +61,13 @@ def target(daemon: Daemon, wanted: str) -> Tuple[str, ReleaseClass]:
 
     Raises ShimError when it is no release, or the daemon's cannot be told.
     """
-    version = {"running": daemon.running, "installed": daemon.installed}.get(wanted, wanted)
+    installed = daemon.installed
+    if not installed and (daemon.configured.start_failure or daemon.configured.problem):
+        # What is on disk does not even say its version: a hazard refuses the restart, and the rest is known all the same.
+        installed = daemon.running
+    version = {"running": daemon.running, "installed": installed}.get(wanted, wanted)
     release = releases.classify(version)
-    if release is None:
+    if version is None or release is None:
         if wanted in ("running", "installed"):
             raise ShimError(
                 "daemon",
@@ -82,7 +86,7 @@ def target(daemon: Daemon, wanted: str) -> Tuple[str, ReleaseClass]:
 
 def look(
     daemon: Daemon,
-    options: dict,
+    options: Dict[str, Any],
     deadline: Deadline,
     classes: Iterable[str],
     pids: bool = True,
@@ -107,7 +111,7 @@ def look(
         for endpoint in endpoints(bundle, classes, cwd or "/"):
             questions[(entry, endpoint)] = Question(entry.namespace, entry.id, endpoint)
     answers = ask(questions, deadline, options["shim_timeout"], pids)
-    by_entry = {}
+    by_entry: Dict[Entry, Dict[Endpoint, Answers]] = {}
     for (entry, endpoint), said in answers.items():
         by_entry.setdefault(entry, {})[endpoint] = said
     forgotten = daemon.process is not None and state.metadata_problem(daemon) == "missing"
@@ -118,15 +122,17 @@ def look(
     suspects = {entry.namespace for (entry, _endpoint), said in answers.items() if said.service and not said.pids}
     stores = {name: set() for name in suspects} if forgotten else _sandbox_stores(daemon, suspects, deadline)
     place = state.look_at(daemon, sum(1 for one in read.values() if one.bootstrap_json.kind != "file"))
-    blank = Case(None, None, None, None, None, {}, cwd=cwd or "/", **place._asdict())
     cases = [
         _with_runtime(
-            blank._replace(
+            Case(
                 entry=entry,
                 bundle=read.get(entry),
                 has_record=_has_record(read.get(entry), records),
                 in_sandbox_store=_in_store(entry.id, stores.get(entry.namespace)),
                 answers=by_entry.get(entry, {}),
+                runtime_resolves=None,
+                cwd=cwd or "/",
+                **place._asdict(),
             ),
             records,
             daemon,
@@ -203,7 +209,7 @@ def _sandbox_stores(daemon: Daemon, suspects: Set[str], deadline: Deadline) -> D
 
 def _has_record(bundle: Optional[Bundle], records: Dict[str, Optional[Dict[str, str]]]) -> Optional[bool]:
     known = records.get(bundle.namespace) if bundle else None
-    return None if known is None else bundle.id in known
+    return None if bundle is None or known is None else bundle.id in known
 
 
 def _with_runtime(case: Case, records: Dict[str, Optional[Dict[str, str]]], daemon: Daemon) -> Case:

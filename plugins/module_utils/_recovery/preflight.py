@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any, Container, Dict
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import HostRefused, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes, unix_sockets
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
 
 #: While this file exists no module acts on the host.
 STOP_FILE = "/etc/shimops/hold"
@@ -22,7 +24,7 @@ def require_root() -> None:
         raise ShimError("daemon", "this user", "is not root", "run the task with become: true")
 
 
-def require_whole_host(options: dict, what: str = "a restart") -> None:
+def require_whole_host(options: Dict[str, Any], what: str = "a restart") -> None:
     """It concerns every task of the host, so none may be left out."""
     for name in ("namespaces", "ids"):
         if options.get(name):
@@ -37,8 +39,8 @@ def require_no_hold() -> None:
         raise HostRefused("act", STOP_FILE, "holds this host", "remove the file when the host may be acted on")
 
 
-def require_running(daemon: Daemon) -> None:
-    """There has to be a containerd that answers, or nothing can be compared."""
+def require_running(daemon: Daemon) -> Process:
+    """There has to be a containerd that answers, or nothing can be compared; gives its process."""
     if daemon.process is None:
         raise HostRefused(
             "daemon",
@@ -46,11 +48,12 @@ def require_running(daemon: Daemon) -> None:
             "does not answer on {0}".format(daemon.address),
             "start it with: systemctl start {0}".format(daemon.unit_name),
         )
+    return daemon.process
 
 
 def require_same_namespaces(daemon: Daemon) -> None:
     """Pids, paths and connections mean the same to us and to containerd only inside the same namespaces."""
-    theirs, ours = processes.namespaces(daemon.process.pid), processes.namespaces("self")
+    theirs, ours = processes.namespaces(require_running(daemon).pid), processes.namespaces("self")
     different = [kind for kind in sorted(ours) if ours[kind] != theirs[kind]]
     if different:
         raise ShimError(
@@ -65,16 +68,17 @@ def require_unit(daemon: Daemon) -> None:
     """The unit that would be restarted has to be the one containerd runs in."""
     if daemon.unit is None:
         raise ShimError("daemon", "unit " + daemon.unit_name, "is not known to systemd", "name containerd's with unit")
-    if not processes.in_unit(daemon.process.pid, daemon.unit_name):
+    process = require_running(daemon)
+    if not processes.in_unit(process.pid, daemon.unit_name):
         raise ShimError(
             "daemon",
             "unit " + daemon.unit_name,
-            "is not the one containerd (pid {0}) runs in".format(daemon.process.pid),
+            "is not the one containerd (pid {0}) runs in".format(process.pid),
             "name containerd's with unit",
         )
 
 
-def require_witnesses(witnesses) -> None:
+def require_witnesses(witnesses: Container[str]) -> None:
     """Whether the kernel can be a witness is said before anything is restarted, not after."""
     if "kernel" in witnesses:
         try:

@@ -31,9 +31,9 @@ class Process(NamedTuple):
 def look_up(pid: Optional[int]) -> Optional[Process]:
     """The living process of that number; None when there is none, or only its zombie."""
     fields = _fields(pid) if pid else []
-    if not fields or fields[0] in (b"Z", b"X"):
+    if not pid or not fields or fields[0] in (b"Z", b"X"):
         return None
-    return Process(int(pid), int(fields[19]))
+    return Process(pid, int(fields[19]))
 
 
 def parent(process: Process) -> Optional[Process]:

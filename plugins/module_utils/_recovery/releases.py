@@ -59,9 +59,12 @@ def classify(version: Optional[str]) -> Optional[ReleaseClass]:
             if not match.group(4):
                 return ReleaseClass(name, True, (name,))
             return ReleaseClass(name, False, _with_neighbours(name))
-    older = [name for table_line, first, _last, name in _TABLE if (table_line, first) <= (line, patch)]
-    name = older[-1] if older else CLASSES[0]
-    return ReleaseClass(name, False, _with_neighbours(name))
+    known = [name for table_line, first, _last, name in _TABLE if (table_line, first) <= (line, patch)]
+    if not known:
+        return ReleaseClass(CLASSES[0], False, _with_neighbours(CLASSES[0]))
+    # Newer than what is known of its line, so of that class or a later one: fixes are not taken back.
+    place = CLASSES.index(known[-1])
+    return ReleaseClass(known[-1], False, CLASSES[place : place + 2])
 
 
 def candidates(versions: Iterable[Optional[str]]) -> Tuple[str, ...]:
@@ -79,16 +82,17 @@ def plain(version: str) -> str:
 
 
 def number(version: str) -> Tuple[int, int, int]:
-    """Major, minor and patch of a version that ``classify`` knows, for putting releases in order."""
-    return tuple(int(part) for part in _VERSION.match(plain(version)).groups()[:3])
+    """Major, minor and patch of a version, for putting releases in order; zeros for what is not a version."""
+    match = _VERSION.match(plain(version))
+    return (int(match.group(1)), int(match.group(2)), int(match.group(3))) if match else (0, 0, 0)
 
 
 def line_before(version: str) -> Optional[str]:
     """The newest release of the line before, where shims were started otherwise; None before 1.7."""
-    name = classify(version).name
-    if name == "V16":
+    found = classify(version)
+    if found is None or found.name == "V16":
         return None
-    return "{0}.{1}.{2}".format(*_newest("V16" if name == "V17" else "V17"))
+    return "{0}.{1}.{2}".format(*_newest("V16" if found.name == "V17" else "V17"))
 
 
 def _newest(name: str) -> Tuple[int, int, int]:

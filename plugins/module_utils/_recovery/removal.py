@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import gojson
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.load import Load
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least
@@ -26,7 +27,7 @@ def removal(case: Case, load: Load, name: str) -> Load:
     """The end of a load that was to remove its bundle: by the shim's delete first, then by containerd itself."""
     if case.bundle is None or load.outcome not in _REMOVED:
         return load
-    delete = _delete_fails(case, name) if load.outcome == "killed" else None
+    delete = _delete_fails(case, case.bundle, name) if load.outcome == "killed" else None
     if delete:
         rule, reason = delete
         outcome = "retained" if rule in _FAILING and not at_least(name, "V20a") else "dropped"
@@ -38,17 +39,17 @@ def removal(case: Case, load: Load, name: str) -> Load:
     return load
 
 
-def _delete_fails(case: Case, name: str) -> Optional[Tuple[str, str]]:
+def _delete_fails(case: Case, bundle: Bundle, name: str) -> Optional[Tuple[str, str]]:
     """Why the shim's own delete cannot kill the container."""
     if case.shim_runs is False:
         return "F6", "its shim binary cannot be executed, so the container is not killed"
     if not (case.runtime_path or "").rpartition("/")[2].startswith("containerd-shim-runc"):
         return None
-    options = case.bundle.options_json
+    options = bundle.options_json
     if options.kind == "file" and isinstance(gojson.unmarshal(options.data, {}), gojson.Invalid):
         return "F10", "its options.json is no JSON, so the container is not killed"
     # Shims from 2.1 on do without it, and which of 2.0 and 2.1 it is the class does not tell.
-    if case.bundle.runtime.kind == "absent" and not at_least(name, "V20a"):
+    if bundle.runtime.kind == "absent" and not at_least(name, "V20a"):
         return "F10", "its file runtime is missing, so the container is not killed"
     if case.runc_found is False:
         return "runc_missing", "the OCI runtime of its shim is gone, so the container is not killed"

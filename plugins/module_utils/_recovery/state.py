@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import os
+import stat
+import struct
 from typing import NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
@@ -14,9 +16,13 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemo
 # recovery-spec 2.1: what containerd 2.2 and later make at their first start.
 _MOUNTS = "io.containerd.mount-manager.v1.bolt/mounts.db"
 _METADATA = "io.containerd.metadata.v1.bolt/meta.db"
-# bolt: the first field after the header of each of its two meta pages, which are as large as a page of the kernel.
-_MAGIC, _HEADER = b"\xed\xda\x0c\xed", 16
-_PAGE = 4096
+# bolt: each of its first two pages has a header and then the fields of a meta: magic, version, size of a page, flags,
+# what is of no matter here, and the checksum (go.etcd.io/bbolt internal/common/meta.go).
+_MAGIC, _VERSION, _HEADER = 0xED0CDAED, 2, 16
+_META = struct.Struct("=IIII40xQ")
+# The second meta page is where the first page ends, and a page is as large as one of the kernel.
+_PAGE, _LARGEST_PAGE = 4096, 65536
+_PLACES = (0, 4096, 8192, 16384, 32768, _LARGEST_PAGE)
 
 
 class State(NamedTuple):
@@ -47,10 +53,21 @@ def look_at(daemon: Daemon, files: int) -> State:
 
 def metadata_problem(daemon: Daemon) -> Optional[str]:
     """What is wrong with containerd's metadata on disk: ``missing``, ``damaged``, or None."""
-    path = os.path.join(daemon.root_dir, _METADATA)
+    return _database_problem(os.path.join(daemon.root_dir, _METADATA))
+
+
+def mounts_problem(daemon: Daemon) -> Optional[str]:
+    """What is wrong with the database that containerd 2.2 and later keep mounts in; as metadata_problem()."""
+    return _database_problem(os.path.join(daemon.state_dir, _MOUNTS))
+
+
+def _database_problem(path: str) -> Optional[str]:
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return "damaged"
         with open(path, "rb") as handle:
-            head = handle.read(2 * _PAGE)
+            size = os.fstat(handle.fileno()).st_size
+            head = handle.read(2 * _LARGEST_PAGE)
     except (FileNotFoundError, NotADirectoryError):
         return "missing"
     except OSError:
@@ -58,5 +75,26 @@ def metadata_problem(daemon: Daemon) -> Optional[str]:
     if not head:
         # bolt makes a new one of it.
         return "missing"
-    marks = [head[page + _HEADER : page + _HEADER + len(_MAGIC)] for page in (0, _PAGE)]
-    return None if _MAGIC in marks else "damaged"
+    pages = [_page_size(head, place) for place in _PLACES]
+    # bolt opens a database that has one whole meta page (bbolt db.go:mmap).
+    return None if any(page and size >= 2 * page for page in pages) else "damaged"
+
+
+def _page_size(head: bytes, place: int) -> Optional[int]:
+    """The size of a page by the meta page at that place; None when there is none that bolt would take.
+
+    Meta.Validate of bbolt: the magic number, the version, and the checksum, FNV-1a of all before it.
+    """
+    body = head[place + _HEADER : place + _HEADER + _META.size]
+    if len(body) < _META.size:
+        return None
+    magic, version, page, _flags, checksum = _META.unpack(body)
+    whole = (magic, version) == (_MAGIC, _VERSION) and checksum == _fnv(body[:-8])
+    return int(page) if whole else None
+
+
+def _fnv(data: bytes) -> int:
+    found = 0xCBF29CE484222325
+    for byte in data:
+        found = (found ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return found

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes, state
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import unit as systemd
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.configuration_hazards import Start
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unit import Unit
 
@@ -29,7 +30,8 @@ class Surroundings(NamedTuple):
     ``metadata`` is ``missing``, ``damaged`` or None. ``moved`` pairs a directory in use with the one the next start
     would use. ``without_runc`` is one task (namespace/id) per shim that does not find runc, ``pids_asked`` whether the
     shims were asked to run it. ``threads`` is how many the unit has. ``full`` says that the state directory has no
-    room; ``mounts_db`` is as in a Case.
+    room; ``mounts_db`` is as in a Case, ``mounts`` says what is wrong with it as ``metadata`` does. ``start`` is what the
+    next start would find, None where there is no containerd.
     """
 
     unit: Optional[Unit] = None
@@ -43,6 +45,8 @@ class Surroundings(NamedTuple):
     full: bool = False
     mounts_db: bool = True
     state_dir: str = ""
+    mounts: Optional[str] = None
+    start: Optional[Start] = None
 
 
 def observe(daemon: Daemon, cases: List[Case]) -> Surroundings:
@@ -66,13 +70,33 @@ def observe(daemon: Daemon, cases: List[Case]) -> Surroundings:
         full=place.writable is False,
         mounts_db=place.mounts_db,
         state_dir=os.path.realpath(daemon.state_dir),
+        mounts=state.mounts_problem(daemon),
+        start=_start(daemon, cases),
     )
+
+
+def _start(daemon: Daemon, cases: List[Case]) -> Start:
+    """What the next start would find; containerd lists its plugins only where some are required."""
+    plugins: Optional[Dict[str, str]] = {}
+    if daemon.configured.required_plugins:
+        plugins = daemon.ctr().plugins(Deadline(_PATIENCE)) if daemon.process else None
+    return Start(
+        # A name such as /var/run leads to the same place as /run.
+        daemon.configured._replace(address=_real(daemon.configured.address)),
+        _real(daemon.address) or "",
+        None if plugins is None else tuple(name for name, status in plugins.items() if status == "ok"),
+        any(case.live and case.bundle and case.bundle.pod for case in cases),
+    )
+
+
+def _real(path: Optional[str]) -> Optional[str]:
+    return os.path.realpath(path) if path else None
 
 
 def _moved(daemon: Daemon) -> Tuple[Tuple[str, str], ...]:
     """The directories that the next start would look for elsewhere."""
     after = daemon.configured
-    pairs = [(daemon.state_dir, after.state_dir), (daemon.root_dir, after.root_dir)] if after else []
+    pairs = [(daemon.state_dir, after.state_dir), (daemon.root_dir, after.root_dir)]
     return tuple((now, then) for now, then in pairs if then and os.path.realpath(now) != os.path.realpath(then))
 
 
@@ -95,7 +119,8 @@ def _live_restore() -> bool:
 
 def _without_runc(cases: List[Case]) -> List[str]:
     """One live task of every shim of runc's that would not find its runc."""
-    found, seen = [], set()
+    found: List[str] = []
+    seen: Set[int] = set()
     for case in cases:
         said = case.best_answers
         if not case.live or not said or not said.shim_pid or said.shim_pid in seen:
@@ -109,7 +134,7 @@ def _without_runc(cases: List[Case]) -> List[str]:
 def _runtime_binary(case: Case) -> str:
     """The OCI runtime that the bundle's options name: ``binary_name`` of runc's options."""
     try:
-        name = json.loads(case.bundle.options_json.text()).get("binary_name")
+        name = json.loads(case.bundle.options_json.text()).get("binary_name") if case.bundle else None
     except (ValueError, AttributeError, RecursionError):
         name = None
     return name if isinstance(name, str) and name else "runc"

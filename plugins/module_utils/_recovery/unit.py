@@ -155,7 +155,7 @@ def _drop_ins_differ(name: str, loaded: List[str]) -> bool:
     return bool(on_disk - known) or any(not os.path.exists(path) for path in loaded)
 
 
-def _exec_start(text: str):
+def _exec_start(text: str) -> Tuple[Optional[str], List[str]]:
     """Path and arguments of the last ``{ path=… ; argv[]=… ; … }`` of ExecStart."""
     found = re.findall(r"\{ path=(\S+) ; argv\[\]=(.*?) ; ", text)
     return (found[-1][0], found[-1][1].split()[1:]) if found else (None, [])

@@ -18,7 +18,7 @@ import os
 import socket
 import struct
 from collections import Counter
-from typing import Iterator, NamedTuple
+from typing import Collection, Iterator, NamedTuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import DeadlineExceeded, ShimError
@@ -93,7 +93,7 @@ class UnixSockets(NamedTuple):
                 found[row.name] = row.inode
         return found
 
-    def connections_of(self, inodes: set[int]) -> dict[str, int]:
+    def connections_of(self, inodes: Collection[int]) -> dict[str, int]:
         """Name -> how many accepted connections to it have their other end among those inodes."""
         return Counter(
             row.name
@@ -130,7 +130,8 @@ def sockets_of(pid: int, proc: str = "/proc") -> frozenset[int]:
     """
     directory = os.path.join(proc, str(int(pid)), "fd")
     inodes: set[int] = set()
-    denied, seen = None, False
+    denied: OSError | None = None
+    seen = False
     try:
         for name in os.listdir(directory):
             try:
@@ -294,7 +295,7 @@ def _is_there(row: UnixSocket) -> bool:
     """Whether the file a socket was bound to is still the one its path leads to."""
     try:
         # The kernel's attribute has 32 bits of the inode.
-        return row.file_inode is not None and os.stat(row.name).st_ino & 0xFFFFFFFF == row.file_inode
+        return row.name is not None and row.file_inode is not None and os.stat(row.name).st_ino & 0xFFFFFFFF == row.file_inode
     except (OSError, ValueError):
         return False
 
