@@ -51,10 +51,8 @@ class Configuration(NamedTuple):
     problem: str = ""
 
 
-#: Nothing but containerd's defaults.
+#: Nothing but containerd's defaults, where there is no containerd to ask.
 USUAL = Configuration(None, None, None, DEFAULT_LOAD_TIMEOUT)
-#: What is known where no containerd can be asked.
-UNKNOWN = USUAL._replace(problem="there is no containerd to ask")
 
 
 def effective(executable: str, arguments: List[str], deadline: Deadline) -> Configuration:
@@ -98,7 +96,7 @@ def flag(arguments: List[str], *names: str) -> Optional[str]:
 def _understood(said: command.Output) -> Configuration:
     """What a dump says, or why it says nothing."""
     if said.code is None:
-        return UNKNOWN._replace(problem="containerd config dump did not end in time")
+        return USUAL._replace(problem="containerd config dump did not end in time")
     if said.code != 0:
         return USUAL._replace(start_failure=_complaint(said))
     values = dump.parse(said.stdout)
@@ -106,7 +104,7 @@ def _understood(said: command.Output) -> Configuration:
     load_timeout = _text(values, _LOAD_TIMEOUT)
     if not (state and root and load_timeout) or not isinstance(version, int):
         # Every containerd prints all four, so this is no dump, or only its beginning.
-        return UNKNOWN._replace(problem="containerd config dump printed no whole configuration")
+        return USUAL._replace(problem="containerd config dump printed no whole configuration")
     found = Configuration(
         state_dir=state,
         root_dir=root,

@@ -202,7 +202,7 @@ def _observe(place: _Place, unit_name: Optional[str], deadline: Deadline) -> Dae
         running=now,
         installed=installed,
         configured=(
-            configuration.effective(start.program, start.arguments, deadline) if start else configuration.UNKNOWN
+            configuration.effective(start.program, start.arguments, deadline) if start else configuration.USUAL
         ),
     )
 

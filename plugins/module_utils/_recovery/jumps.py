@@ -52,6 +52,8 @@ NEWEST = (
     ((2, 1), "2.1.9"),
     ((2, 2), "2.2.7"),
     ((2, 3), "2.3.4"),
+    # Read and run up to its first beta.
+    ((2, 4), "2.4.0"),
 )
 _LINES = tuple(line for line, _newest in NEWEST)
 
@@ -120,6 +122,24 @@ NOTED = (
         "does not load its CRI when the configuration has mirrors as well as config_path",
         "containerd#12612",
         "2.2.7",
+    ),
+    Bad(
+        (2, 4),
+        0,
+        99,
+        "cri_registry",
+        "does not read mirrors, configs and auths of the CRI's registry any more, only config_path",
+        "RELEASES.md, deprecated config properties",
+        "2.3.4",
+    ),
+    Bad(
+        (2, 4),
+        0,
+        99,
+        "unread",
+        "is judged by what was read and run of its first beta",
+        "recovery-spec 10.6",
+        "2.3.4",
     ),
 )
 

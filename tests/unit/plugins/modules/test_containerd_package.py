@@ -93,7 +93,6 @@ def host(tmp_path, monkeypatch):
         "/usr/bin/containerd",
         "1.7.24",
         "1.7.24",
-        5.0,
     )
     monkeypatch.setattr(daemons, "find", lambda options, deadline: [here])
     monkeypatch.setattr(preflight, "STOP_FILE", str(tmp_path / "hold"))

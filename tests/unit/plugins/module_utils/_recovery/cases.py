@@ -126,7 +126,6 @@ def a_daemon(**fields):
         "executable": "/usr/bin/containerd",
         "running": "1.7.24",
         "installed": "1.7.24",
-        "load_timeout": 5.0,
     }
     values.update(fields)
     return Daemon(**values)

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import contextlib
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -116,7 +117,8 @@ def test_only_harmless_questions_are_sent_each_with_its_namespace_and_time():
         assert sent == [(V3, "Connect"), (V2, "Connect"), (V2, "State"), (V2, "Pids")]
         for request in shim.requests:
             assert request.metadata == {"containerd-namespace-ttrpc": "k8s.io"}
-            assert 0 < request.timeout_nano <= 7e9
+            # containerd has no deadline for Pids, so it is waited for longer.
+            assert 0 < request.timeout_nano <= (21e9 if request.method == "Pids" else 7e9)
             assert messages.decode("ConnectRequest", request.payload).id == "plain1"
         # One connection, from Connect to Pids, as containerd does it.
         assert len(shim.connections) == 1
@@ -231,6 +233,31 @@ def test_a_shim_that_never_answers_pids():
         healthy(shim).on(V2, "Pids", scripted.silence())
         found = asked(shim, SHORT)
     assert (found.service, found.pids, found.pids_failure[0], found.failure) == ("v2", None, None, None)
+
+
+def test_a_pids_slower_than_anything_else_may_be_is_an_answer():
+    def late(connection, request):
+        time.sleep(1.5 * SHORT)
+        PIDS(connection, request)
+
+    with ScriptedShim() as shim:
+        healthy(shim).on(V2, "Pids", late)
+        found = asked(shim, SHORT)
+    assert (found.pids, found.pids_failure) == ([430, 431], None)
+    assert found.greeted < SHORT < found.elapsed
+
+
+def test_shims_that_never_answer_pids_are_waited_for_together():
+    many = 6 * (os.cpu_count() or 1)
+    with contextlib.ExitStack() as stack:
+        shims = [stack.enter_context(ScriptedShim()) for _number in range(many)]
+        for shim in shims:
+            healthy(shim).on(V2, "Pids", scripted.silence())
+        clock = Deadline(LONG)
+        found = ask({shim: question(shim) for shim in shims}, Deadline(LONG), SHORT)
+    assert {one.pids_failure[0] for one in found.values()} == {None}
+    # Three turns of the usual time, and then the rest of the patience once for all.
+    assert clock.elapsed() < 3 * SHORT * (1 + 2)
 
 
 def test_too_little_time_for_pids_is_no_silence():

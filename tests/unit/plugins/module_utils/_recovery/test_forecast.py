@@ -54,15 +54,17 @@ def told(heard, name="V20b", bundle=OLD, load_timeout=5.0, **known):
         ("1.7.24-k3s1", said("v3"), NEW, "killed"),
         # V17 V20a V20b: V20a does not go back to v2.
         ("2.0.0-rc.1", said("v2"), a_bundle(parameters(3), ADDRESS), "killed"),
-        # V23a V23b V23c: a failing Pids is forgiven from V23b on.
-        ("2.4.0", said("v2", pids=None, pids_failure=(2, "Unknown")), OLD, "orphaned"),
-        # V23a V23b V23c: killed is worse than orphaned.
+        # V23b V23c: a failing Pids is forgiven from V23b on, and a silent one is waited for by V23b.
+        ("2.4.0", said("v2", pids=None, pids_failure=(2, "Unknown")), OLD, "reattached"),
+        ("2.3.4-k3s1", said("v2", pids=None, pids_failure=(2, "Unknown")), OLD, "orphaned"),
+        ("2.4.0", said("v2", pids=None, pids_failure=(None, "")), OLD, "hangs"),
+        # V23b V23c: killed is worse than orphaned.
         ("2.4.0", said("v2", pids=[]), OLD, "killed"),
-        # V20b V22 V23a: all hang.
+        # V22 V23a: both hang.
         ("2.2.99", said("v2", pids=None, pids_failure=(None, "")), OLD, "hangs"),
-        # V23a V23b V23c: unknown is worse than reattached, and better than a kill that is sure.
+        # V23b V23c: unknown is worse than reattached, and better than a kill that is sure.
         ("2.4.0", said("v2"), a_bundle(File("device", b""), ADDRESS), "unknown"),
-        # V20b V22 V23a: only the last reads protobuf.
+        # V22 V23a: only the last reads protobuf.
         ("2.2.99", said("v2"), a_bundle(b"\x08\x02\x12\x01x\x1a\x05ttrpc", ADDRESS), "killed"),
     ],
 )
@@ -200,12 +202,29 @@ def test_the_shims_own_word_comes_before_init_pid():
     assert told(said("v2", status="unknown")).task == "kept"
 
 
-@pytest.mark.parametrize("elapsed, at_risk", [(2.5, False), (2.501, True), (4.9, True)])
-def test_an_answer_slower_than_half_of_the_load_timeout_is_a_risk(elapsed, at_risk):
-    found = told(said("v2", elapsed=elapsed))
+@pytest.mark.parametrize("greeted, at_risk", [(2.5, False), (2.501, True), (4.9, True)])
+def test_an_answer_slower_than_half_of_the_load_timeout_is_a_risk(greeted, at_risk):
+    found = told(said("v2", greeted=greeted))
     assert (found.outcome, found.at_risk) == ("reattached", at_risk)
     assert ("half" in found.reason) == at_risk
-    assert told(said("v2", elapsed=elapsed), load_timeout=10.0).at_risk is False
+    assert told(said("v2", greeted=greeted), load_timeout=10.0).at_risk is False
+
+
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("load_timeout, greeted", [(0.0, 0.0), (-1.0, 0.001), (0.001, 0.002), (3.0, 3.1)])
+def test_a_shim_that_answers_later_than_containerd_waits_is_given_up(name, load_timeout, greeted):
+    bundle = OLD if name in ("V16", "V17") else NEW
+    heard = said("v2" if bundle is OLD else "v3", greeted=greeted)
+    found = told(heard, name, bundle, load_timeout=load_timeout)
+    assert (found.outcome, found.task, found.rule, found.at_risk) == ("killed", "killed", "D3", True)
+    assert found.delay == max(0.0, load_timeout)
+
+
+@pytest.mark.parametrize("name, delay", [("V17", 7.0), ("V20b", 7.0), ("V22", 7.0), ("V23b", 7.0), ("V23c", 5.0)])
+def test_a_slow_pids_is_a_delay_where_it_has_no_deadline(name, delay):
+    heard = said("v2" if name == "V17" else "v3", greeted=0.002, elapsed=7.0)
+    found = told(heard, name, OLD if name == "V17" else NEW)
+    assert (found.outcome, found.at_risk, found.delay) == ("reattached", False, delay)
 
 
 def test_a_slow_pids_is_no_risk_where_nobody_asks_pids():

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import hazards, look
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
+    configuration_hazards,
+    hazards,
+    look,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import CLASSES, ReleaseClass
 from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery.cases import a_case
@@ -20,6 +24,7 @@ from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._rec
     world,
 )
 
+SOURCES = (configuration_hazards, hazards, look)
 DOCS = Path(__file__).resolve().parents[5] / "docs"
 
 
@@ -41,7 +46,7 @@ def told():
 
 def hazard_ids():
     """The ids in the sources of hazards: their calls name them first."""
-    sources = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (hazards, look))
+    sources = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in SOURCES)
     return set(re.findall(r'Hazard\(\s*"(\w+)"', sources))
 
 
@@ -55,4 +60,4 @@ def test_the_forecast_page_has_every_rule_and_hazard():
 def test_every_one_that_can_refuse_has_its_section():
     sections = set(re.findall(r"^### (\w+):", page("after-a-refusal.md"), re.MULTILINE))
     assert {rule for rule, refuses in told().items() if refuses} | hazard_ids() <= sections
-    assert len(hazard_ids()) == 13
+    assert len(hazard_ids()) == 23

@@ -12,9 +12,7 @@ import time
 import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.gojson import (
-    INTEGERS,
     STRING,
-    STRINGS,
     Integer,
     Invalid,
     fold,
@@ -23,7 +21,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.gojso
 )
 
 FIELDS = {"version": Integer(64), "address": STRING, "protocol": STRING}
-NEWER = dict(FIELDS, version=Integer(32), capabilities=INTEGERS, metadata=STRINGS)
 
 
 def read(data, fields=None):
@@ -115,9 +112,10 @@ def test_what_is_no_number(told):
     assert number(told).kind == "syntax"
 
 
-def test_2_3_has_less_room():
-    assert number(str(2**31 - 1), NEWER)["version"] == 2**31 - 1
-    assert number(str(2**31), NEWER).kind == "type" and number(str(2**31))["version"] == 2**31
+def test_a_type_has_as_many_bits_as_it_says():
+    narrow = {"version": Integer(32)}
+    assert number(str(2**31 - 1), narrow)["version"] == 2**31 - 1
+    assert number(str(2**31), narrow).kind == "type" and number(str(2**31))["version"] == 2**31
 
 
 # Keys
@@ -152,27 +150,12 @@ def test_other_keys_may_hold_anything():
     assert read(data)["version"] == 3
 
 
+# What newer writers add, of any type: recovery-spec 2.1, correction of 2026-11-26.
 @pytest.mark.parametrize(
-    "told, right",
-    [
-        ('"capabilities":[0,1,null]', True),
-        ('"capabilities":[]', True),
-        ('"capabilities":null', True),
-        ('"capabilities":[0.5]', False),
-        ('"capabilities":["0"]', False),
-        ('"capabilities":[[0]]', False),
-        ('"capabilities":0', False),
-        ('"metadata":{"a":"b","c":null}', True),
-        ('"metadata":{}', True),
-        ('"metadata":{"a":1}', False),
-        ('"metadata":{"a":{"b":"c"}}', False),
-        ('"metadata":["a"]', False),
-    ],
+    "more", ['"capabilities":[0.5]', '"capabilities":"q"', '"metadata":{"a":1}', '"metadata":3', '"metadata":["a"]']
 )
-def test_the_fields_of_2_3(told, right):
-    found = read('{"version":3,' + told + "}", NEWER)
-    assert isinstance(found, dict) == right
-    assert read('{"version":3,' + told + "}")["version"] == 3
+def test_keys_of_newer_writers_are_passed_over(more):
+    assert read('{"version":3,' + more + "}")["version"] == 3
 
 
 # Strings

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import jumps
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.jumps import judge
 
-LINES = ("1.6.39", "1.7.34", "2.0.11", "2.1.9", "2.2.7", "2.3.4")
+LINES = ("1.6.39", "1.7.34", "2.0.11", "2.1.9", "2.2.7", "2.3.4", "2.4.0")
 
 # Rows: from; columns: to. What is not the next line is an LTS's jump to the next LTS, or was run here.
 ALLOWED = {
@@ -21,7 +21,8 @@ ALLOWED = {
     "2.0.11": {"1.7.34", "2.0.11", "2.1.9"},
     "2.1.9": {"1.7.34", "2.0.11", "2.1.9", "2.2.7"},
     "2.2.7": {"2.1.9", "2.2.7", "2.3.4"},
-    "2.3.4": {"1.7.34", "2.2.7", "2.3.4"},
+    "2.3.4": {"1.7.34", "2.2.7", "2.3.4", "2.4.0"},
+    "2.4.0": {"2.3.4", "2.4.0"},
 }
 
 
@@ -73,7 +74,7 @@ def test_what_is_no_release_is_refused(target):
 
 def test_a_line_nobody_knows_is_refused():
     assert judge("1.7.24", "1.7.24", "3.0.0").refusal == (
-        "path: 3.0 is not among the lines this collection knows (1.6 to 2.3); go to 1.7.34."
+        "path: 3.0 is not among the lines this collection knows (1.6 to 2.4); go to 1.7.34."
     )
     assert "drain the host" in judge("1.5.18", "1.5.18", "2.3.4").refusal
 

@@ -62,7 +62,7 @@ def test_directories_of_nobody_are_a_plain_containerd():
 
 @pytest.mark.parametrize("release", captured.RELEASES)
 def test_debian_is_the_plain_layout(release):
-    from ansible_collections.shimops.containerd.plugins.module_utils._recovery.configuration import parse
+    from ansible_collections.shimops.containerd.plugins.module_utils._recovery.dump import parse
 
     values = parse(captured.output(release, "config-dump").stdout)
     assert (values["state"], values["root"], values["grpc.address"]) == TABLE["containerd"]

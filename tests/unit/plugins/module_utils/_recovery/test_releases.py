@@ -26,18 +26,20 @@ KNOWN = {
     "V23b": ("2.3.4",),
 }
 
-# Nobody read or ran these: the class before them, and the worst of its neighbours counts.
+# Nobody read or ran these: the newest known class of their line, or a later one; never an earlier one.
 BEYOND = (
     ("1.5.18", "V16", ("V16", "V17")),
     ("1.6.40", "V16", ("V16", "V17")),
-    ("1.7.35", "V17", ("V16", "V17", "V20a")),
-    ("1.8.0", "V17", ("V16", "V17", "V20a")),
-    ("2.0.12", "V20b", ("V20a", "V20b", "V22")),
-    ("2.1.10", "V20b", ("V20a", "V20b", "V22")),
-    ("2.2.8", "V22", ("V20b", "V22", "V23a")),
-    ("2.3.5", "V23b", ("V23a", "V23b", "V23c")),
-    ("2.4.0", "V23b", ("V23a", "V23b", "V23c")),
-    ("10.0.0", "V23b", ("V23a", "V23b", "V23c")),
+    ("1.7.35", "V17", ("V17", "V20a")),
+    ("1.8.0", "V17", ("V17", "V20a")),
+    ("2.0.12", "V20b", ("V20b", "V22")),
+    ("2.1.10", "V20b", ("V20b", "V22")),
+    ("2.2.8", "V22", ("V22", "V23a")),
+    ("2.3.5", "V23b", ("V23b", "V23c")),
+    ("2.3.5-k3s1", "V23b", ("V23b", "V23c")),
+    ("2.4.0", "V23b", ("V23b", "V23c")),
+    ("2.4.2", "V23b", ("V23b", "V23c")),
+    ("10.0.0", "V23b", ("V23b", "V23c")),
 )
 
 # A suffix that Debian did not put there is a build of somebody else, or no release yet.
@@ -51,7 +53,7 @@ BUILDS = (
     ("2.1.0-beta.0", "V20a", ("V17", "V20a", "V20b")),
     ("2.2.0-beta.2", "V22", ("V20b", "V22", "V23a")),
     ("2.3.4-12-g7ee989555", "V23b", ("V23a", "V23b", "V23c")),
-    ("2.4.0-beta.0", "V23b", ("V23a", "V23b", "V23c")),
+    ("2.4.0-beta.0", "V23b", ("V23b", "V23c")),
 )
 
 DEBIANS = (

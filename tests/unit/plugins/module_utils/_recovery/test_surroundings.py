@@ -34,10 +34,10 @@ from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._rec
     a_daemon,
     said,
 )
+from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery.databases import GOOD
 
 OLD = a_bundle(None, ADDRESS)
 META = "io.containerd.metadata.v1.bolt"
-GOOD_META = (16 * b"\0" + b"\xed\xda\x0c\xed").ljust(4096, b"\0")
 ME = processes.look_up(os.getpid())
 
 
@@ -45,7 +45,7 @@ ME = processes.look_up(os.getpid())
 def here(tmp_path):
     """A containerd whose directories are those of the test, and which is this very process."""
     (tmp_path / "root" / META).mkdir(parents=True)
-    (tmp_path / "root" / META / "meta.db").write_bytes(GOOD_META)
+    (tmp_path / "root" / META / "meta.db").write_bytes(GOOD)
     (tmp_path / "state").mkdir()
     return a_daemon(state_dir=str(tmp_path / "state"), root_dir=str(tmp_path / "root"), process=ME)
 
@@ -56,8 +56,7 @@ def here(tmp_path):
 @pytest.mark.parametrize(
     "content, problem",
     [
-        (GOOD_META, None),
-        (4096 * b"\0" + GOOD_META, None),
+        (GOOD, None),
         (b"", "missing"),
         (None, "missing"),
         (b"no database", "damaged"),
