@@ -6,38 +6,46 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+import traceback
+from typing import Any, Callable, Dict, NoReturn, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
-from ansible_collections.shimops.containerd.plugins.module_utils import _argspec
+from ansible_collections.shimops.containerd.plugins.module_utils import _argspec, _changes
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import HostRefused, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import preflight
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
+from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
 
+Options = Dict[str, Any]
 _INTERPRETERS = ["/usr/bin/python3", "/usr/libexec/platform-python", "/usr/bin/python"]
 
 
-def execute(work: Callable[[dict, bool], dict], spec: Optional[dict] = None, asks_shims: bool = True, **rules) -> None:
+def execute(
+    work: Callable[[Options, bool], Dict[str, Any]],
+    spec: Optional[Dict[str, Any]] = None,
+    asks_shims: bool = True,
+    **rules: Any,
+) -> None:
     """Run a module and end the process.
 
     :param work: takes the options and whether this is check mode, gives the result; a result with ``failure`` fails
-        with that sentence and returns all the rest. A ShimError fails with its sentence and ``changed: false``.
+        with that sentence and returns all the rest. Any exception fails with one sentence, and with ``changed`` as it
+        is true; the traceback of one that is a defect is in the result from -vvv on.
     :param spec: the options the module has beside the shared ones; ``rules`` are those of AnsibleModule.
     :param asks_shims: whether protobuf is needed; a module respawns under an interpreter that has it.
     """
     module = AnsibleModule(argument_spec=dict(_argspec.shared(), **(spec or {})), supports_check_mode=True, **rules)
+    _changes.begin()
     try:
         if asks_shims:
             _require_protobuf()
         _argspec.check(module.params)
         preflight.require_root()
         result = work(module.params, module.check_mode)
-    except ShimError as error:
-        module.fail_json(
-            msg=_in_one_line(error), stage=error.stage, changed=False, refused=isinstance(error, HostRefused)
-        )
+    except Exception as error:  # pylint: disable=broad-except # a defect, too, ends as one sentence
+        _fail(module, error)
     failure = result.pop("failure", None)
     if not module._diff:
         # It holds whole files, and nobody asked for it.
@@ -45,6 +53,21 @@ def execute(work: Callable[[dict, bool], dict], spec: Optional[dict] = None, ask
     if failure:
         module.fail_json(**dict(result, msg=_in_one_line(failure)))
     module.exit_json(**result)
+
+
+def _fail(module: AnsibleModule, error: Exception) -> NoReturn:
+    known = explained(error)
+    more: Dict[str, Any] = {}
+    if known is not error and module._verbosity >= 3:
+        more["traceback"] = traceback.format_exc().splitlines()
+    module.fail_json(
+        msg=_in_one_line(known),
+        stage=known.stage,
+        changed=_changes.made(),
+        refused=isinstance(known, HostRefused),
+        **more,
+    )
+    raise AssertionError("fail_json ends the process") from error
 
 
 def _in_one_line(sentence: object) -> str:

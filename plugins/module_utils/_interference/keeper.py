@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _changes
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._interference import observe, record, rules
@@ -129,6 +130,7 @@ class Keeper:
     def _hold_snippet(self, item: Item) -> bool:
         if observe.small_file(item.name) == rules.SNIPPET_TEXT:
             return False
+        _changes.note()
         try:
             directory = os.open(os.path.dirname(item.name), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
@@ -207,6 +209,7 @@ class Keeper:
         return observe.units([name], self._clock()).get(name, rules.UnitState(name, "not-found", "inactive", ""))
 
     def _run(self, argv: List[str], subject: str, problem: str) -> None:
+        _changes.note()
         done = command.run(argv, self._clock())
         if done.code != 0:
             words = " ".join((done.stderr or done.stdout).split())[:160].rstrip(".")

@@ -14,12 +14,14 @@ import contextlib
 import os
 from typing import Dict, Iterator, List, Optional
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _changes
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import dpkg, files, policy, settings, staged
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.staged import Staged
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import plain
+from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
 
 # Who has to be of one release for a container to start.
 _PROGRAMS = ("containerd", "containerd-shim-runc-v2", "runc")
@@ -65,10 +67,12 @@ def install(plan: Staged, back: Optional[Staged]) -> dict:
         after = _snapshot(plan)
         if plan.kind != "nothing" and after.get(plan.executable) == before.get(plan.executable):
             raise ShimError("package", plan.executable, "was not replaced", "look for a diversion")
-    except ShimError as error:
+    except Exception as error:
+        # Whatever went wrong, a defect included, the disk is to fit the containerd that runs.
         if backup:
             os.rename(backup, os.path.realpath(plan.config_path))
-        raise _undone(error, plan, back, before) from error
+        raise _undone(explained(error), plan, back, before) from error
+    _changes.note()
     changed = {path: told for path, told in after.items() if told != before.get(path)}
     return {
         "release": plan.release,
@@ -131,6 +135,7 @@ def _undone(error: ShimError, plan: Staged, back: Optional[Staged], before: Dict
             )
         except ShimError as second:
             told = "{0}; putting {1} back failed too: {2}".format(told, back.version, second.problem)
+    _changes.note()
     return ShimError(
         "package",
         plan.version,

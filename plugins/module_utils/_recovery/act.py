@@ -16,8 +16,9 @@ import stat
 import subprocess
 import sys
 import tempfile
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from typing import IO, Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _changes
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import bundle as bundles
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.plan import MODES, Refused, Step
@@ -59,13 +60,15 @@ def write_atomically(directory: int, name: str, data: bytes, mode: int) -> None:
         raise
 
 
-def take_all(steps: List[Step], check_mode: bool) -> Tuple[List[dict], List[Refused], bool]:
+def take_all(steps: List[Step], check_mode: bool) -> Tuple[List[Dict[str, str]], List[Refused], bool]:
     """Take the steps of each bundle, all or up to the one that fails, which does not hinder other bundles.
 
     :returns: a row for each bundle that has all its files, the bundles that have not, and whether anything was written.
         In check mode nothing is, and every bundle has its row.
     """
-    rows, refused, wrote = [], [], False
+    rows: List[Dict[str, str]] = []
+    refused: List[Refused] = []
+    wrote = False
     for (namespace, identifier), group in itertools.groupby(steps, lambda step: (step.namespace, step.id)):
         words = []
         try:
@@ -94,6 +97,7 @@ def take(step: Step) -> Optional[str]:
                 raise ShimError("act", step.path, "has lost its task or its shim meanwhile", "look again")
             if bundles.read_file(directory, step.name, bundles.SMALL) != step.before:
                 raise ShimError("act", os.path.join(step.path, step.name), "changed since it was read", "look again")
+            _changes.note()
             kept = _set_aside(directory, step)
             try:
                 write_atomically(directory, step.name, step.data, MODES[step.name])
@@ -109,7 +113,7 @@ def take(step: Step) -> Optional[str]:
             return kept
     except OSError as error:
         raise ShimError(
-            "act", step.path, "cannot be written ({0})".format(os.strerror(error.errno)), "look at the file system"
+            "act", step.path, "cannot be written ({0})".format(os.strerror(error.errno or 0)), "look at the file system"
         ) from error
 
 
@@ -149,11 +153,11 @@ def private_directory(place: str) -> Iterator[int]:
             yield directory
     except OSError as error:
         raise ShimError(
-            "act", place, "cannot be used ({0})".format(os.strerror(error.errno)), "look at the file system"
+            "act", place, "cannot be used ({0})".format(os.strerror(error.errno or 0)), "look at the file system"
         ) from error
 
 
-def save_ledger(path: str, book: dict) -> None:
+def save_ledger(path: str, book: Dict[str, Any]) -> None:
     """The ledger to disk, readable by root alone, synced before this returns."""
     place, name = os.path.split(path)
     try:
@@ -165,7 +169,7 @@ def save_ledger(path: str, book: dict) -> None:
             write_atomically(directory, name, json.dumps(book, indent=1, sort_keys=True).encode("utf-8"), 0o600)
     except OSError as error:
         raise ShimError(
-            "ledger", path, "cannot be written ({0})".format(os.strerror(error.errno)), "name another place with ledger"
+            "ledger", path, "cannot be written ({0})".format(os.strerror(error.errno or 0)), "name another place with ledger"
         ) from error
 
 
@@ -178,7 +182,7 @@ def keep_ledger(path: str, run_id: str) -> None:
         os.rename(path, kept)
     except OSError as error:
         raise ShimError(
-            "ledger", path, "cannot be kept ({0})".format(os.strerror(error.errno)), "look at its directory"
+            "ledger", path, "cannot be kept ({0})".format(os.strerror(error.errno or 0)), "look at its directory"
         ) from error
 
 
@@ -243,8 +247,8 @@ def restart_argv(unit: str, command: Optional[List[str]]) -> List[str]:
 class Restart(NamedTuple):
     """A restart command under way. It is never killed: a restart cut in two is worse than a slow one."""
 
-    process: subprocess.Popen
-    errors: object
+    process: subprocess.Popen[bytes]
+    errors: IO[bytes]
 
     def code(self) -> Optional[int]:
         """Its exit status, or None while it runs."""
@@ -272,6 +276,6 @@ def restart(argv: List[str]) -> Restart:
         )
     except OSError as error:
         raise ShimError(
-            "act", argv[0], "cannot be started ({0})".format(os.strerror(error.errno)), "look at it"
+            "act", argv[0], "cannot be started ({0})".format(os.strerror(error.errno or 0)), "look at it"
         ) from error
     return Restart(process, errors)

@@ -10,8 +10,9 @@ Internal to the collection. Nothing here writes by itself: act does.
 from __future__ import annotations
 
 import contextlib
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, ContextManager, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _changes
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
@@ -21,6 +22,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
     ledger,
     preflight,
     report,
+    verdict_rows,
     verify,
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon as daemons
@@ -31,6 +33,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import CLASSES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unix_sockets import peer_pid
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.vigil import Vigil
+from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
 
 # A bundle younger than this may still be on its way up.
 _YOUNG = 5.0
@@ -45,11 +48,11 @@ class Outcome(NamedTuple):
     failure: Optional[str] = None
     refused: bool = False
     forecast: Optional[Outlook] = None
-    verdicts: Sequence[dict] = ()
+    verdicts: Sequence[Dict[str, Any]] = ()
     gap: Optional[float] = None
     journal_tail: Sequence[str] = ()
-    package: Optional[dict] = None
-    rollback: Optional[dict] = None
+    package: Optional[Dict[str, Any]] = None
+    rollback: Optional[Dict[str, Any]] = None
     commands: str = ""
 
 
@@ -60,7 +63,7 @@ class Host:
     :param check: whether nothing may be changed.
     """
 
-    def __init__(self, options: dict, check: bool):
+    def __init__(self, options: Dict[str, Any], check: bool):
         self._options = options
         self._check = check
         self._path = options["ledger"]
@@ -93,7 +96,7 @@ class Host:
         with self._held(last=True):
             return self._restart_once()
 
-    def _held(self, last: bool):
+    def _held(self, last: bool) -> ContextManager[None]:
         """The host for this run alone; a module of the same run that is still at work is waited for."""
         if self._check:
             return contextlib.nullcontext()
@@ -110,8 +113,7 @@ class Host:
 
     def _record(self) -> Outcome:
         book = self._previous()
-        begun = book and book["phase"] in ("restarting", "restarted")
-        if begun or (book and book["phase"] == "recorded" and book["run_id"] != self._run):
+        if book and not _is_over(book, self._run):
             return self._settle_earlier(book)
         daemon = self._daemon()
         preflight.require_running(daemon)
@@ -145,7 +147,7 @@ class Host:
 
     # -- what every state needs
 
-    def _previous(self) -> Optional[dict]:
+    def _previous(self) -> Optional[Dict[str, Any]]:
         return ledger.load(self._path)
 
     def _daemon(self) -> Daemon:
@@ -157,7 +159,7 @@ class Host:
     def _look(self, daemon: Daemon) -> List[Case]:
         return look(daemon, self._options, self._clock(), CLASSES)
 
-    def _begin(self, book: Optional[dict]) -> None:
+    def _begin(self, book: Optional[Dict[str, Any]]) -> None:
         """Make room for a new ledger: one of another run is kept beside it, never overwritten."""
         if book and book["run_id"] != self._run:
             act.keep_ledger(self._path, book["run_id"])
@@ -176,10 +178,10 @@ class Host:
         """The release that the restart is forecast for."""
         return "installed"
 
-    def _before_restart(self, book: dict) -> None:
+    def _before_restart(self, book: Dict[str, Any]) -> None:
         """The last moment: the ledger is on disk in phase restarting, and nothing was done yet."""
 
-    def _served(self, book: dict) -> None:
+    def _served(self, book: Dict[str, Any]) -> None:
         """The first moment: the new containerd has just answered."""
 
     def _wrong_release(self, daemon: Daemon) -> str:
@@ -202,7 +204,7 @@ class Host:
 
     # -- the restart
 
-    def _restart(self, daemon: Daemon, argv: List[str], cases: List[Case], earlier: Optional[dict]) -> Outcome:
+    def _restart(self, daemon: Daemon, argv: List[str], cases: List[Case], earlier: Optional[Dict[str, Any]]) -> Outcome:
         act.detach()
         self._begin(earlier)
         book = ledger.new(self._run, daemon, cases, wall_clock())
@@ -223,21 +225,47 @@ class Host:
             running = self._begin_restart(argv)
             try:
                 return self._conclude(book, vigil, view, *self._watch(running, daemon, book, vigil))
-            except ShimError as error:
-                told = "{0}; the restart was begun, so run state: verified to learn what became of the tasks."
-                return Outcome(True, failure=told.format(str(error).rstrip(".")), forecast=view)
+            except Exception as error:
+                # A restart that was begun is verified, whatever went wrong while it was watched.
+                return self._verify_at_last(explained(error), running, daemon, view)
         finally:
             vigil.close()
 
     def _begin_restart(self, argv: List[str]) -> act.Restart:
         try:
-            return act.restart(argv)
+            running = act.restart(argv)
         except ShimError:
             # Nothing was begun, so there is nothing that a later run would have to settle.
             act.remove_ledger(self._path)
             raise
+        _changes.note()
+        return running
 
-    def _watch(self, running: act.Restart, daemon: Daemon, book: dict, vigil: Vigil) -> Tuple[str, bool]:
+    def _verify_at_last(self, error: ShimError, running: act.Restart, daemon: Daemon, view: Outlook) -> Outcome:
+        """The verdicts of a restart whose watching broke off, from the ledger on disk; the host has failed all the same."""
+        words = str(error).rstrip(".")
+        try:
+            clock = Deadline(self._options["restart_timeout"])
+            while not _serves_anew(daemon) and running.code() is None and not clock.expired():
+                clock.sleep(_TICK)
+            if not _serves_anew(daemon):
+                raise ShimError("verify", "containerd", "was not seen to come back")
+            Deadline(self._options["settle"]).sleep(self._options["settle"])
+            book = self._previous()
+            if book is None:
+                raise ShimError("ledger", self._path, "is gone")
+            found = self._verify_book(book)
+        except Exception as second:
+            again = str(explained(second)).rstrip(".")
+            told = "{0}; the restart was begun, so run state: verified to see the verdicts{1}."
+            more = "" if again == words else " (verifying at once failed: {0})".format(again)
+            return Outcome(True, failure=told.format(words, more), forecast=view)
+        failure = "{0}; verified after that all the same: {1}.".format(words, found.message)
+        if found.failure:
+            failure = "{0}; verified after that: {1}".format(words, found.failure)
+        return found._replace(changed=True, failure=failure, forecast=view)
+
+    def _watch(self, running: act.Restart, daemon: Daemon, book: Dict[str, Any], vigil: Vigil) -> Tuple[str, bool]:
         """See the old containerd go and the new one come.
 
         Gives what went wrong, or nothing; and whether what is well now may not stay so: the restart is still to come.
@@ -247,7 +275,7 @@ class Host:
         gone_at, served_at = None if daemon.process else 0.0, None
         patience = None
         while not clock.expired():
-            if gone_at is None and not daemon.process.alive():
+            if gone_at is None and not (daemon.process and daemon.process.alive()):
                 gone_at = clock.elapsed()
                 self._add_latecomers(daemon, book, vigil)
             if gone_at is not None:
@@ -262,7 +290,7 @@ class Host:
             if patience and patience.expired():
                 break
             clock.sleep(_TICK)
-        if served_at is not None:
+        if served_at is not None and gone_at is not None:
             book["gap"] = round(served_at - gone_at, 3)
             self._served(book)
             self._phase(book, "restarted")
@@ -270,13 +298,14 @@ class Host:
         words = running.words()
         if gone_at is None and running.code() is not None:
             told = " (" + words + ")" if words else ""
-            return "containerd was not restarted: pid {0} still runs{1}".format(daemon.process.pid, told), False
+            pid = daemon.process.pid if daemon.process else None
+            return "containerd was not restarted: pid {0} still runs{1}".format(pid, told), False
         if running.code() is None:
             told = "the restart did not end in {0:g} s and is left alone".format(self._options["restart_timeout"])
             return told, True
         return "containerd did not come back{0}".format(" (" + words + ")" if words else ""), False
 
-    def _add_latecomers(self, daemon: Daemon, book: dict, vigil: Vigil) -> None:
+    def _add_latecomers(self, daemon: Daemon, book: Dict[str, Any], vigil: Vigil) -> None:
         """Enter the tasks that came in the last moment. Only they are asked: the new containerd is awaited."""
         known = ledger.keys(book)
         cases = look(daemon._replace(process=None), self._options, self._clock(), CLASSES, known=known)
@@ -285,7 +314,7 @@ class Host:
             act.save_ledger(self._path, book)
             vigil.add(book, self._clock())
 
-    def _conclude(self, book: dict, vigil: Vigil, view: Outlook, problem: str, doubtful: bool) -> Outcome:
+    def _conclude(self, book: Dict[str, Any], vigil: Vigil, view: Outlook, problem: str, doubtful: bool) -> Outcome:
         """Verdicts, settle, verdicts again. What CRI and kubelet do comes after the start."""
         daemon = self._daemon()
         changed = not ledger.same_process(book["daemon"], ledger.identity(daemon))
@@ -298,10 +327,10 @@ class Host:
                 problem, doubtful = "containerd was restarted again while it settled", True
             problem = problem or self._wrong_release(now)
         if doubtful:
-            found = [_doubted(one, problem) for one in found]
+            found = [verdict_rows.doubted(one, problem) for one in found]
         return self._close(book, found, view, problem, changed)
 
-    def _verdicts(self, book: dict, daemon: Daemon, vigil: Optional[Vigil] = None) -> List[dict]:
+    def _verdicts(self, book: Dict[str, Any], daemon: Daemon, vigil: Optional[Vigil] = None) -> List[Dict[str, Any]]:
         cases = self._look(daemon)
         self.logs.saw(daemon, cases)
         after = verify.collect(book, daemon, cases, self._options["shim_timeout"], self._clock())
@@ -309,14 +338,14 @@ class Host:
 
     # -- verification of a ledger that is there
 
-    def _verify_book(self, book: dict) -> Outcome:
+    def _verify_book(self, book: Dict[str, Any]) -> Outcome:
         daemon = self._daemon()
         found = self._verdicts(book, daemon)
-        found = [_remembered(one, book) for one in found]
+        found = [verdict_rows.remembered(one, book) for one in found]
         problem = "" if daemon.process else "containerd does not answer on {0}".format(daemon.address)
         return self._close(book, found, None, problem, changed=False)
 
-    def _settle_earlier(self, book: dict) -> Outcome:
+    def _settle_earlier(self, book: Dict[str, Any]) -> Outcome:
         """A ledger of an earlier run that was never verified is verified and reported; then this run refuses."""
         phase = book["phase"]
         outcome = self._verify_book(book)
@@ -325,43 +354,30 @@ class Host:
         )
         return outcome._replace(failure=told + "; read it, then start this run again.", refused=True)
 
-    def _close(self, book: dict, found: List[dict], view: Optional[Outlook], problem: str, changed: bool) -> Outcome:
+    def _close(self, book: Dict[str, Any], found: List[Dict[str, Any]], view: Optional[Outlook], problem: str, changed: bool) -> Outcome:
         """The verdicts into the ledger; it is verified only when there was a restart, and a containerd to be heard."""
         found, complaints = self.logs.conclude(found, book, well=not problem)
         book["verdicts"] = found
         if not self._check:
             self._phase(book, book["phase"] if problem else "verified")
         lost = verify.lost(found)
-        told = counted(found)
+        told = verdict_rows.counted(found)
         failure = None
         if problem or lost or complaints:
-            parts = [problem, told] + [_named(one) for one in lost[:1]] + complaints
+            parts = [problem, told] + [verdict_rows.named(one) for one in lost[:1]] + complaints
             failure = "verify: {0}.".format("; ".join(part for part in parts if part))
         tail = journal.tail(book["daemon"]["unit"], self._clock()) if failure else []
         return Outcome(changed, told, failure, forecast=view, verdicts=found, gap=book["gap"], journal_tail=tail)
 
-    def _phase(self, book: dict, phase: str) -> None:
+    def _phase(self, book: Dict[str, Any], phase: str) -> None:
         book["phase"] = phase
         book["times"][phase] = wall_clock()
         act.save_ledger(self._path, book)
 
 
-def _is_over(book: dict, run_id: str) -> bool:
+def _is_over(book: Dict[str, Any], run_id: str) -> bool:
     """Whether nothing of that ledger is left to be settled: verified, or only recorded by this very run."""
-    return book["phase"] == "verified" or (book["phase"] == "recorded" and book["run_id"] == run_id)
-
-
-def counted(found: List[dict]) -> str:
-    """``5 reattached, 1 killed``."""
-    count: Dict[str, int] = {}
-    for one in found:
-        count[one["verdict"]] = count.get(one["verdict"], 0) + 1
-    return ", ".join("{0} {1}".format(number, word) for word, number in count.items()) or "no tasks"
-
-
-def _named(one: dict) -> str:
-    """One lost task in a few words."""
-    return "{0}/{1} is {2}: {3}".format(one["namespace"], one["id"][:16], one["verdict"], one["reason"])
+    return bool(book["phase"] == "verified" or (book["phase"] == "recorded" and book["run_id"] == run_id))
 
 
 def _in_flight(view: Outlook) -> bool:
@@ -371,28 +387,10 @@ def _in_flight(view: Outlook) -> bool:
 
 
 def _serves_anew(daemon: Daemon) -> bool:
-    """Whether another process than the old one serves containerd's socket."""
-    try:
-        return peer_pid(daemon.address, Deadline(1.0))[0] != (daemon.process.pid if daemon.process else None)
-    except ShimError:
-        return False
-
-
-def _doubted(one: dict, problem: str) -> dict:
-    """A verdict of a host whose containerd changed while we looked, or will, proves nothing good."""
-    if one["verdict"] != "reattached":
-        return one
-    return dict(one, verdict="unproven", reason=problem)
-
-
-def _remembered(one: dict, book: dict) -> dict:
-    """What this ledger proved stays proven: a task that ended after it was verified was not lost by the restart."""
-    for earlier in book["verdicts"]:
-        same = (earlier["namespace"], earlier["id"]) == (one["namespace"], one["id"])
-        if not same or one["verdict"] != "killed":
-            continue
-        if earlier["verdict"] == "exited":
-            return dict(one, verdict="exited", reason=earlier["reason"])
-        if earlier["verdict"] == "reattached" and book["phase"] == "verified":
-            return dict(one, verdict="exited", reason="it was proven reattached, and ended since")
-    return one
+    """Whether another process than the old one serves containerd's socket, be it where the configuration moved it."""
+    old = daemon.process.pid if daemon.process else None
+    for address in {daemon.address, daemon.configured.address or daemon.address}:
+        with contextlib.suppress(ShimError):
+            if peer_pid(address, Deadline(1.0))[0] != old:
+                return True
+    return False

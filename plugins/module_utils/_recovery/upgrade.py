@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import List, Optional
+from typing import Any, Dict, List, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -32,6 +32,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemo
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import outlook
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.reconnect import Host, Outcome
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rollback import rollback
+from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
 
 _BACK = "-back"
 
@@ -39,7 +40,7 @@ _BACK = "-back"
 class Upgrade(Host):
     """One host and the options of the task. Without a package and a target it is a plain restart."""
 
-    def __init__(self, options: dict, check: bool):
+    def __init__(self, options: Dict[str, Any], check: bool):
         super().__init__(options, check)
         self._plan: Optional[Staged] = None
         self._seen: List[Case] = []
@@ -60,7 +61,7 @@ class Upgrade(Host):
         with self._held(last=True):
             return self._go_back(upgrade, book)
 
-    def _go_back(self, upgrade: str, book: dict) -> Outcome:
+    def _go_back(self, upgrade: str, book: Dict[str, Any]) -> Outcome:
         daemon = self._daemon()
         self._plan = replace.ready(staged.load(self._options["package_dir"]))
         self._options = dict(self._options, target_version=self._plan.release)
@@ -94,16 +95,16 @@ class Upgrade(Host):
         wanted = self._options["target_version"]
         return self._plan.release if self._plan and wanted == "installed" else wanted
 
-    def _before_restart(self, book: dict) -> None:
+    def _before_restart(self, book: Dict[str, Any]) -> None:
         if self._plan is None:
             return
         record = {"release": self._plan.release, "version": self._plan.version, "from": book["daemon"]["version"]}
         try:
             with replace.undisturbed(self._plan):
                 book["package"] = dict(record, **replace.install(self._plan, replace.way_back(self._plan)))
-        except ShimError as error:
+        except Exception as error:
             # containerd was not touched, so the same run may begin again.
-            book["package"] = dict(record, failed=str(error))
+            book["package"] = dict(record, failed=str(explained(error)))
             self._phase(book, "recorded")
             raise
         act.save_ledger(self._path, book)
@@ -128,7 +129,7 @@ class Upgrade(Host):
         running = self._daemon().running
         return outcome._replace(message="containerd {0} would be restarted into {1}".format(running, self._target()))
 
-    def _served(self, book: dict) -> None:
+    def _served(self, book: Dict[str, Any]) -> None:
         since = (book.get("package") or {}).get("since")
         if since is not None:
             book["package"]["disagree"] = round(wall_clock() - since, 3)
@@ -143,14 +144,16 @@ class Upgrade(Host):
         self._seen = super()._look(daemon)
         return self._seen
 
-    def _restart(self, daemon, argv, cases, earlier) -> Outcome:
+    def _restart(
+        self, daemon: Daemon, argv: List[str], cases: List[Case], earlier: Optional[Dict[str, Any]]
+    ) -> Outcome:
         outcome = super()._restart(daemon, argv, cases, earlier)
         if self._plan and not outcome.refused:
             with contextlib.suppress(ShimError):
                 replace.finish(self._plan)
         return outcome
 
-    def _close(self, book: dict, *rest, **more) -> Outcome:
+    def _close(self, book: Dict[str, Any], *rest: Any, **more: Any) -> Outcome:
         outcome = (
             super()._close(book, *rest, **more)._replace(package=book.get("package"), rollback=self._rollback(book))
         )
@@ -159,7 +162,7 @@ class Upgrade(Host):
         freeze.freeze(book["run_id"].replace(_BACK, ""), outcome.failure)
         return outcome._replace(commands=_commands(book))
 
-    def _rollback(self, book: dict) -> dict:
+    def _rollback(self, book: Dict[str, Any]) -> Dict[str, Any]:
         """The way back after it: to the release the run began with, by what runs now."""
         try:
             now = self._daemon()
@@ -170,7 +173,7 @@ class Upgrade(Host):
         return rollback(versions, self._seen, now.load_timeout).told()
 
 
-def _commands(book: dict) -> str:
+def _commands(book: Dict[str, Any]) -> str:
     """What a person may want to run on a frozen host, one a line. Nothing of it is run by us."""
     unit = book["daemon"]["unit"]
     namespaces = sorted({task["namespace"] for task in book["tasks"]})
