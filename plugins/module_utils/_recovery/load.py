@@ -81,9 +81,11 @@ def _asked(case: Case, bundle: Bundle, params: Params, place: Endpoint, name: st
     refusal = _connect(params, said, name)
     if refusal:
         return refusal
+    if load_timeout <= 0:
+        return failed("load_timeout", "containerd's load time-out is {0:g} s: it gives every shim up".format(load_timeout))
     if said.greeted >= load_timeout:
         reason = "its shim took {0:.3g} s to answer, and containerd waits {1:g} s".format(said.greeted, load_timeout)
-        return failed("D3", reason, delay=max(0.0, load_timeout))
+        return failed("D3", reason, delay=load_timeout)
     took = _taken(said, name, load_timeout)
     delay = took if slow(took, load_timeout) else _USUAL_DELAY
     good = Load("reattached", _healthy(bundle, params, said), "its shim answers", delay, waited=said.greeted)
