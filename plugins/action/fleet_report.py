@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import os
+from typing import Any
 
 from ansible.plugins.action import ActionBase
 
@@ -64,7 +65,7 @@ def report(options: dict, write: bool) -> dict:
     dest = options["dest"] or os.path.join(folder.path, "reports")
     with files.Output(dest) as output:
         totals = build.build(folder, wanted, output)
-        result = {"changed": bool(output.changed())}
+        result: dict[str, Any] = {"changed": bool(output.changed())}
         if write:
             result["files"] = output.commit()
     result.update(run_id=folder.run_id, summary=totals.document(), rules=_rules(totals), msg=_message(totals))

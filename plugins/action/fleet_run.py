@@ -58,7 +58,9 @@ class ActionModule(ActionBase):
         ready = Path(__file__).parents[2] / "roles" / "fleet_gate" / "tasks"
         run = _begin.checked(options, hosts, task_vars["groups"], [here, Path.cwd(), ready])
         # A check leaves nothing behind: ansible-playbook removes this folder when it ends.
-        base = Path(constants.DEFAULT_LOCAL_TMP) if self._task.check_mode else Path.cwd()
+        # ansible.constants sets its settings as attributes when it is imported, which no type checker sees.
+        temporary = constants.DEFAULT_LOCAL_TMP  # type: ignore[attr-defined]
+        base = Path(temporary) if self._task.check_mode else Path.cwd()
         folder = (base / options["run_dir"] if not self._task.check_mode else base / "shimops-runs") / run["run_id"]
         run = _begin.begin(folder, run, options["join"])
         resumed = run["attempt"] > 1

@@ -46,6 +46,7 @@ import os
 import sys
 import threading
 import time
+from typing import Any
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
@@ -79,8 +80,8 @@ class CallbackModule(CallbackBase):
         super().__init__(display=display, options=options)
         self._guard = threading.RLock()
         self._play = None
-        self._progress = None
-        self._view = None
+        self._progress: Progress | None = None
+        self._view: Any = None
 
     def v2_playbook_on_play_start(self, play):
         """A play begins, or its next batch: ansible-core sends the same event for both."""
@@ -93,7 +94,8 @@ class CallbackModule(CallbackBase):
                 self._play = play._uuid
                 sizes = batches(len(whole), list(play.serial or []))
                 self._progress = Progress(play.get_name(), len(whole), sizes, context.CLIARGS.get("forks") or 5, now)
-            self._progress.begin_batch(batch, now)
+            if self._progress is not None:
+                self._progress.begin_batch(batch, now)
             self._show(now, urgent=len(whole) > 1)
 
     def v2_playbook_on_task_start(self, task, is_conditional):

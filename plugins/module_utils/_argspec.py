@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, Dict
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.layouts import LAYOUTS
@@ -17,7 +18,7 @@ LONGEST = 86400
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-def shared() -> dict:
+def shared() -> Dict[str, Any]:
     """The argument spec of where, which, how long and how much."""
     return {
         "layout": {"type": "str", "default": "auto", "choices": ["auto"] + list(LAYOUTS)},
@@ -33,7 +34,7 @@ def shared() -> dict:
     }
 
 
-def check(options: dict) -> None:
+def check(options: Dict[str, Any]) -> None:
     """Refuse values that types cannot; raises ShimError naming the option and what it takes."""
     for name, value in options.items():
         if any("\0" in str(one) for one in (value if isinstance(value, list) else [value])):

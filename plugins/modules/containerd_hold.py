@@ -124,7 +124,7 @@ def keep(options, check_mode):
     run_id = options["run_id"] or (record.load() or {}).get("run_id")
     alone = hold.held(run_id, options["timeout"] + options["wait_timeout"], last=release)
     with contextlib.nullcontext() if check_mode else alone:
-        done = keeper.release(patience) if release else keeper.hold(run_id, patience)
+        done = keeper.release(patience) if release else keeper.hold(str(run_id), patience)
     if done.failure and not (release or check_mode):
         # Everything is put back, and so is the run's claim on the host.
         with hold.held(run_id, options["timeout"], last=True):

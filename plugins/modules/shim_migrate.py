@@ -98,6 +98,7 @@ summary:
 """
 
 import contextlib
+from typing import Any, Dict, List
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
@@ -118,7 +119,8 @@ def migrate(options, check_mode):
     here = daemon.only(daemon.find(options, deadline))
     release = target(here, options["target_version"])[1]
     cases = look(here, options, deadline, release.candidates)
-    rescues, refused = [], []
+    rescues: List[plan.Step] = []
+    refused: List[plan.Refused] = []
     if options["rescue"]:
         rescues, refused, cases = plan.rescue(cases, release, here.load_timeout, options["backup"])
     migrations, left = plan.migrate(cases, release.name)
@@ -127,7 +129,7 @@ def migrate(options, check_mode):
     with contextlib.nullcontext() if check_mode else hold.held(options["run_id"], options["timeout"], last=False):
         rescued, failed, wrote = act.take_all(rescues, check_mode)
         migrated, more, wrote_more = act.take_all(migrations, check_mode)
-    result = {
+    result: Dict[str, Any] = {
         "changed": wrote or wrote_more,
         "migrated": migrated,
         "rescued": rescued,

@@ -57,11 +57,12 @@ class RunAction(ActionBase):
             watch(attempt, task_vars)
             reason = attempt.begin()
             if reason:
-                options = self.late(attempt, options, reason)
-                if options is None:
+                late = self.late(attempt, options, reason)
+                if late is None:
                     attempt.leave(reason)
                     state = attempt.document()["state"]
                     return {"changed": False, "refused": False, "host_state": state, "msg": f"left alone: {reason}"}
+                options = late
         try:
             result = self._ask({**options, "detail": "full"}, task_vars)
         except AnsibleConnectionFailure as error:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils import _files, _moment
 from ansible_collections.shimops.containerd.plugins.plugin_utils._claims import Claims
@@ -16,7 +17,7 @@ SCHEMA = 1
 STATES = ("lost", "failed", "refused", "untouched", "begun", "forecast", "current", "verified")
 #: What counts against which budget.
 COUNTED = {"lost": "lost", "failed": "failed", "refused": "refused"}
-_EMPTY = {
+_EMPTY: dict[str, Any] = {
     "state": "forecast",
     "batch": None,
     "began": None,

@@ -35,7 +35,7 @@ def _number(name: str, wanted: str, hosts: int) -> int:
     raise ValueError(f"the budget of {NAMES[name]} cannot be {wanted!r}; give a number from 0{share}")
 
 
-def exceeded(budgets: Mapping[str, int], tally: Mapping[str, Mapping[str, object]]) -> str:
+def exceeded(budgets: Mapping[str, int], tally: Mapping[str, Mapping[str, int]]) -> str:
     """Say which budget is spent, in a few words; empty when none is.
 
     ``tally`` has for each budget what was counted by host: the number of lost tasks, or 1.

@@ -60,7 +60,8 @@ def load(sources: Iterable[Union[str, dict, Pack]]) -> list:
 
     Raises PackError for the first thing that is wrong; rule ids are unique over all packs.
     """
-    packs, seen = [], {}
+    packs: list[Pack] = []
+    seen: dict[str, str] = {}
     for source in [sources] if isinstance(sources, (str, dict, Pack)) else sources:
         pack = source if isinstance(source, Pack) else _parsed(*_read(source))
         for rule in pack.rules:

@@ -11,18 +11,15 @@ takes it for null, and a rule that asks for nothing finds nothing.
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._fields import ANY, DOCUMENT
 
+MISSING: Optional[ImportError] = None
 try:
     import jmespath
     from jmespath.exceptions import JMESPathError
-
-    MISSING = None
 except ImportError as error:
-    jmespath = None
-    JMESPathError = ValueError
     MISSING = error
 
 # Functions that give back what their first argument holds.
@@ -39,7 +36,7 @@ class Query(NamedTuple):
     """A query that can be asked. ``sections`` are the parts of a document that it looks at."""
 
     text: str
-    compiled: object
+    compiled: Any
     sections: frozenset
 
     def search(self, document: dict) -> object:
@@ -53,10 +50,10 @@ class Query(NamedTuple):
 @functools.lru_cache(maxsize=1024)
 def compile_query(text: str) -> Query:
     """A query from its text. Raises QueryError when it is no JMESPath, or names what no document has."""
-    if jmespath is None:
+    if MISSING:
         raise QueryError("needs the Python library jmespath on the controller ({0})".format(MISSING))
     try:
-        compiled = jmespath.compile(text)
+        compiled: Any = jmespath.compile(text)
     except JMESPathError as error:
         raise QueryError("is no JMESPath: {0}".format(_one_line(error))) from error
     walk = _Walk()

@@ -52,7 +52,7 @@ def seconds(wanted: Mapping[str, object], above: Iterable[str] = ()) -> None:
 def quarantine(wanted: Iterable[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the hosts that these names of hosts and groups stand for, in the inventory's order."""
     everyone = list(groups.get("all", ()))
-    held = set()
+    held: set[str] = set()
     for name in wanted:
         if name in groups:
             held.update(groups[name])

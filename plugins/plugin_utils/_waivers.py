@@ -45,15 +45,17 @@ class Waiver(NamedTuple):
         return {"reason": self.reason, "owner": self.owner, "expires": self.expires.isoformat()}
 
 
-def load(source: Union[str, Iterable[Union[dict, Waiver]], None]) -> list:
+def load(source: object) -> list:
     """Waivers from a list of mappings, or from a YAML file that holds one. Raises WaiverError."""
     if not source:
         return []
     if isinstance(source, str):
-        source = _read(source)
-    if not isinstance(source, (list, tuple)):
+        found: object = _read(source)
+    else:
+        found = source
+    if not isinstance(found, (list, tuple)):
         raise WaiverError("waivers: are no list; write a list of mappings.")
-    return [entry if isinstance(entry, Waiver) else _waiver(entry, number) for number, entry in enumerate(source, 1)]
+    return [entry if isinstance(entry, Waiver) else _waiver(entry, number) for number, entry in enumerate(found, 1)]
 
 
 def expired(waivers: Iterable[Waiver], today: datetime.date) -> list:

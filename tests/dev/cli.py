@@ -81,7 +81,7 @@ def _play(words: list[str]) -> int:
 COMMANDS = {
     "demo": Command("[--keep]", "roll a lab of four hosts, and show what was proven", _demo, root=True),
     "test": Command("[GATE...]", "every gate; what CI runs", _gates("ALL"), root=True),
-    "lint": Command("[GATE...]", "the gates that start no host: format, lint, structure, sanity", _gates("LINT")),
+    "lint": Command("[GATE...]", "the gates that start no host: format, lint, types, sanity", _gates("LINT")),
     "units": Command("[ARGS]", "unit tests on each ansible-core; ARGS go to ansible-test units", _units),
     "integration": Command("[ARGS]", "the tests on real containerd; ARGS go to pytest", _integration, root=True),
     "fuzz": Command(

@@ -12,6 +12,7 @@ from dev.gate import Gate
 STATIC = [
     Gate("ruff", static_gates.ruff),
     Gate("structure", static_gates.structure),
+    Gate("types", static_gates.types),
     Gate("changelog", static_gates.changelog),
     Gate("docs", static_gates.docs),
     Gate("build and install", static_gates.artifact),

@@ -20,6 +20,17 @@ def ruff(desk: Desk) -> str:
     return "formatted, nothing found"
 
 
+def types(desk: Desk) -> str:
+    """The types of plugins/, strictly for what runs on managed nodes: see mypy.ini."""
+    bin_dir = venvs.types()
+    with checkout.copy() as copy, place.scratch() as cache:
+        env = {**machine.clean_env(bin_dir), "MYPYPATH": str(copy.parents[2])}
+        argv = [bin_dir / "mypy", "--config-file", copy / "mypy.ini", "--cache-dir", cache]
+        package = f"ansible_collections.{place.FQCN}.plugins"
+        desk.run([*argv, "--package", package], cwd=copy.parents[2], env=env)
+    return desk.text().splitlines()[-1].lower()
+
+
 def structure(desk: Desk) -> str:
     """What no linter knows: see structure.py."""
     env = {**machine.clean_env(), "PYTHONPATH": str(place.ROOT / "tests")}

@@ -30,7 +30,8 @@ ALONE = {
 }
 # The stages that only compute: they know neither files nor processes nor clocks.
 PURE = ("bootstrap", "endpoint", "forecast", "plan", "hazards", "verdict", "releases", "case", "layouts", "report")
-PURE += ("gojson", "jumps", "load", "removal", "bootstrap_result", "rescuable", "rollback")
+PURE += ("gojson", "jumps", "load", "removal", "bootstrap_result", "rescuable", "rollback", "dump", "hazard")
+PURE += ("configuration_hazards", "verdict_rows")
 PURE_ELSEWHERE = ("_interference/rules.py", "_interference/told.py")
 IMPURE = ("os", "socket", "subprocess", "shutil", "signal", "threading")
 MODULES = Path("plugins/modules")

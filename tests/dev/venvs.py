@@ -52,6 +52,21 @@ TOOLS = Venv(
         "jmespath",
     ),
 )
+# What plugins/ imports, or the types of it.
+TYPES = Venv(
+    "types",
+    (
+        "mypy>=2,<3",
+        "ansible-core>=2.19,<2.20",
+        "grpcio>=1.50",
+        "grpc-stubs",
+        "jmespath>=1.0",
+        "rich>=13",
+        "types-jmespath",
+        "types-protobuf",
+        "types-PyYAML",
+    ),
+)
 # On its own: it pins versions that the other tools cannot live with.
 IMPORTER = Venv("importer", ("galaxy-importer>=0.4.44,<0.5", "ansible-core>=2.19,<2.20", "jmespath"))
 
@@ -70,6 +85,11 @@ def core219() -> Path:
 def tools() -> Path:
     """Return the bin directory of the environment with the linters."""
     return _ready(TOOLS, pythons.oldest((3, 11), (3, 14)))
+
+
+def types() -> Path:
+    """Return the bin directory of the environment that checks types."""
+    return _ready(TYPES, pythons.oldest((3, 11), (3, 14)))
 
 
 def importer() -> Path:

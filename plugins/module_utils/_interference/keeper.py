@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _changes
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
@@ -24,7 +24,7 @@ class Kept(NamedTuple):
 
     changed: bool
     found: List[Finding] = []
-    released: List[dict] = []
+    released: List[Dict[str, Any]] = []
     earlier: Optional[str] = None
     failure: Optional[str] = None
 
@@ -138,7 +138,7 @@ class Keeper:
             finally:
                 os.close(directory)
         except OSError as error:
-            problem = "cannot be written ({0})".format(os.strerror(error.errno))
+            problem = "cannot be written ({0})".format(error.strerror)
             raise ShimError("act", item.name, problem, "look at its directory") from error
         return True
 
@@ -172,7 +172,7 @@ class Keeper:
             return reason
         if item.how == "mark":
             return self._restore_mark(item, patience)
-        return getattr(self, "_restore_" + item.how)(item)
+        return str(getattr(self, "_restore_" + item.how)(item))
 
     def _restore_mark(self, item: Item, patience: Deadline) -> str:
         now, before = observe.packages(self._clock()).get(item.name), item.before["selection"]

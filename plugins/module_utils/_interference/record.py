@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from typing import List, Optional
+from typing import Any, Dict, List, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._interference.rules import Item
@@ -27,7 +27,7 @@ _REMEDY = "look at the file; remove it once everything it names is as you want i
 _LARGEST = 1 << 20
 
 
-def new(run_id: str, items: List[Item], now: float) -> dict:
+def new(run_id: str, items: List[Item], now: float) -> Dict[str, Any]:
     """A record; ``now`` is in seconds since the epoch."""
     return {
         "schema": SCHEMA,
@@ -38,7 +38,7 @@ def new(run_id: str, items: List[Item], now: float) -> dict:
     }
 
 
-def items(book: dict) -> List[Item]:
+def items(book: Dict[str, Any]) -> List[Item]:
     """What the record says is held."""
     return [Item(**one) for one in book["items"]]
 
@@ -48,14 +48,14 @@ def path() -> str:
     return os.path.join(PLACE, NAME)
 
 
-def load() -> Optional[dict]:
+def load() -> Optional[Dict[str, Any]]:
     """The record, or None. Raises ShimError for one that cannot be trusted or read."""
     try:
         handle = os.open(path(), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ShimError("act", path(), "cannot be read ({0})".format(os.strerror(error.errno)), _REMEDY) from error
+        raise ShimError("act", path(), "cannot be read ({0})".format(error.strerror), _REMEDY) from error
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != 0 or status.st_mode & 0o022:
@@ -64,7 +64,7 @@ def load() -> Optional[dict]:
     finally:
         os.close(handle)
     try:
-        book = json.loads(data.decode("utf-8"))
+        book: Dict[str, Any] = json.loads(data.decode("utf-8"))
         if book["schema"] != SCHEMA or not {"run_id", "boot_id", "began"}.issubset(book):
             raise ValueError("another schema")
         items(book)
@@ -73,7 +73,7 @@ def load() -> Optional[dict]:
     return book
 
 
-def save(book: dict) -> None:
+def save(book: Dict[str, Any]) -> None:
     """The record to disk, for root alone, synced before this returns."""
     with act.private_directory(PLACE) as directory:
         act.write_atomically(directory, NAME, json.dumps(book, indent=1, sort_keys=True).encode("utf-8"), 0o600)

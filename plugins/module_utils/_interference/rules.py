@@ -11,7 +11,7 @@ reload alone takes the GPUs away from running containers (users-and-peers 2.6).
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.layouts import LAYOUTS
 
@@ -98,7 +98,7 @@ class Item(NamedTuple):
     kind: str
     name: str
     how: str
-    before: dict
+    before: Dict[str, Any]
 
 
 class Finding(NamedTuple):

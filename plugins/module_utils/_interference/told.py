@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import re
-from typing import List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._interference.keeper import Kept
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.layouts import LAYOUTS
 
 _UNIT = re.compile(r"[\w@:.\\-]+\.(service|timer|path|socket)")
@@ -26,7 +27,7 @@ def names(units: Optional[List[str]]) -> List[str]:
     return list(units or ())
 
 
-def runtime_units(options: dict) -> Tuple[str, ...]:
+def runtime_units(options: Dict[str, Any]) -> Tuple[str, ...]:
     """The units that containerd can run in: the one that is named, or all those of the layout."""
     if options.get("unit"):
         return (options["unit"],)
@@ -34,7 +35,7 @@ def runtime_units(options: dict) -> Tuple[str, ...]:
     return tuple(unit for layout in chosen for unit in layout.units)
 
 
-def result(kept) -> dict:
+def result(kept: Kept) -> Dict[str, Any]:
     """What the module returns of a Kept."""
     held = sum(1 for row in kept.found if row.held)
     parts = []

@@ -93,7 +93,7 @@ def alone(deadline: Deadline) -> Iterator[None]:
         handle = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     except OSError as error:
         raise ShimError(
-            "package", _LOCK, "cannot be opened ({0})".format(os.strerror(error.errno)), "look at dpkg's directory"
+            "package", _LOCK, "cannot be opened ({0})".format(error.strerror), "look at dpkg's directory"
         ) from error
     try:
         while True:

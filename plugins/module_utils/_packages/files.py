@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import subprocess
-from typing import IO, Iterator, List
+from typing import IO, Dict, Iterator, List, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act
@@ -29,7 +29,7 @@ def require_ours(path: str, option: str) -> None:
             raise ShimError(
                 "package",
                 "{0} {1}".format(option, path),
-                "cannot be read ({0})".format(os.strerror(error.errno)),
+                "cannot be read ({0})".format(error.strerror),
                 "name what is on the host",
             ) from error
         # The sticky bit of /tmp keeps others from replacing what is root's in it.
@@ -93,8 +93,13 @@ def write(path: str, data: bytes, mode: int) -> None:
         raise _unwritable(path, error) from error
 
 
-def write_stream(path: str, source: IO, mode: int) -> None:
-    """A new file from an open one, synced; one that is there is replaced. Raises ShimError."""
+def write_stream(path: str, source: Optional[IO[bytes]], mode: int) -> None:
+    """A new file from an open one, synced; one that is there is replaced. Raises ShimError.
+
+    :param source: None where an archive has no content under that name.
+    """
+    if source is None:
+        raise ShimError("package", path, "has no content in its archive", "bring another archive")
     try:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
@@ -115,14 +120,12 @@ def copy(source: str, target: str, mode: int) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: str) -> Iterator[IO]:
+def opened(path: str) -> Iterator[IO[bytes]]:
     """A regular file of sane size to read; raises ShimError for anything else."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise ShimError(
-            "package", path, "cannot be read ({0})".format(os.strerror(error.errno)), "look at it"
-        ) from error
+        raise ShimError("package", path, "cannot be read ({0})".format(error.strerror), "look at it") from error
     with os.fdopen(handle, "rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
@@ -131,12 +134,14 @@ def opened(path: str) -> Iterator[IO]:
 
 
 @contextlib.contextmanager
-def piped(argv: List[str]) -> Iterator[IO]:
+def piped(argv: List[str]) -> Iterator[IO[bytes]]:
     """What a program writes, as it writes it. The program ends with the block."""
     # AnsibleModule.run_command would hold a hundred megabytes in memory.
     process = subprocess.Popen(  # pylint: disable=ansible-bad-function
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
+    if process.stdout is None:
+        raise ShimError("package", argv[0], "gives nothing to read", "report this, it is a defect")
     try:
         yield process.stdout
     finally:
@@ -166,12 +171,12 @@ def replace_together(directory: str, sources: List[str]) -> None:
                 os.unlink(fresh)
 
 
-def require_space(needs: List[tuple]) -> None:
+def require_space(needs: List[Tuple[str, int]]) -> None:
     """Refuse before anything is written when a file system has not enough room.
 
     :param needs: pairs of a path and the bytes that will be written below it.
     """
-    wanted = {}
+    wanted: Dict[int, Tuple[str, int]] = {}
     for path, size in needs:
         while not os.path.exists(path):
             path = os.path.dirname(path)
@@ -191,6 +196,4 @@ _SPARE = 20 * _MB
 
 
 def _unwritable(path: str, error: OSError) -> ShimError:
-    return ShimError(
-        "package", path, "cannot be written ({0})".format(os.strerror(error.errno)), "look at its file system"
-    )
+    return ShimError("package", path, "cannot be written ({0})".format(error.strerror), "look at its file system")

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Dict, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -18,7 +18,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.jumps
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import plain
 
 
-def stage(options: dict, here: Daemon, check_mode: bool, deadline: Deadline) -> dict:
+def stage(options: Dict[str, Any], here: Daemon, check_mode: bool, deadline: Deadline) -> Dict[str, Any]:
     """Judge the path, then stage. Gives the module's result; raises ShimError."""
     wanted = version.pinned(options["version"])
     release = version.release_of(wanted)
@@ -41,7 +41,7 @@ def stage(options: dict, here: Daemon, check_mode: bool, deadline: Deadline) -> 
 _BRING = "bring the package of the release that runs, too, or do without require_way_back"
 
 
-def _result(here: Daemon, release: str, jump: Jump, done: Optional[Stage] = None) -> dict:
+def _result(here: Daemon, release: str, jump: Jump, done: Optional[Stage] = None) -> Dict[str, Any]:
     result = {
         "changed": bool(done and done.changed),
         "refused": False,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _changes
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
@@ -51,7 +51,7 @@ def undisturbed(plan: Optional[Staged]) -> Iterator[None]:
         yield
 
 
-def install(plan: Staged, back: Optional[Staged]) -> dict:
+def install(plan: Staged, back: Optional[Staged]) -> Dict[str, Any]:
     """Put the release in place, within undisturbed().
 
     Gives the record for the ledger: ``release``, ``version``, ``kind``, ``seconds`` it took, ``replaced`` programs,
@@ -70,7 +70,7 @@ def install(plan: Staged, back: Optional[Staged]) -> dict:
     except Exception as error:
         # Whatever went wrong, a defect included, the disk is to fit the containerd that runs.
         if backup:
-            os.rename(backup, os.path.realpath(plan.config_path))
+            os.rename(backup, os.path.realpath(plan.config_path or settings.DEFAULT))
         raise _undone(explained(error), plan, back, before) from error
     _changes.note()
     changed = {path: told for path, told in after.items() if told != before.get(path)}
@@ -103,7 +103,7 @@ def _configure(plan: Staged) -> Optional[str]:
     """The staged configuration into place; the path of the old one's copy, or None when nothing was to be done."""
     if plan.config is None:
         return None
-    path = os.path.realpath(plan.config_path)
+    path = os.path.realpath(plan.config_path or settings.DEFAULT)
     with files.opened(os.path.join(plan.directory, plan.config)) as stream:
         fresh = stream.read()
     with files.opened(path) as stream:
@@ -117,7 +117,9 @@ def _configure(plan: Staged) -> Optional[str]:
     return backup
 
 
-def _undone(error: ShimError, plan: Staged, back: Optional[Staged], before: Dict[str, tuple]) -> ShimError:
+def _undone(
+    error: ShimError, plan: Staged, back: Optional[Staged], before: Dict[str, Tuple[int, int, float]]
+) -> ShimError:
     """The same error, with what is on the disk now: the old release again, if that could be done."""
     told = "{0} {1}".format(error.subject, error.problem)
     # Not the time of change: dpkg puts a file back by a link, which changes that alone.
@@ -157,7 +159,7 @@ def _require_on_disk(plan: Staged) -> None:
         )
 
 
-def _snapshot(plan: Staged) -> Dict[str, tuple]:
+def _snapshot(plan: Staged) -> Dict[str, Tuple[int, int, float]]:
     """Device, inode and time of change of each program that has to fit the others."""
     home = os.path.dirname(plan.executable)
     found = {}

@@ -35,7 +35,7 @@ def read(path: str) -> Optional[str]:
     if not os.path.exists(path):
         return None
     with files.opened(os.path.realpath(path)) as stream:
-        data = stream.read(_LARGEST + 1)
+        data: bytes = stream.read(_LARGEST + 1)
     if len(data) > _LARGEST:
         raise ShimError("package", path, "is too large to be a configuration", "look at it")
     return data.decode("utf-8", "replace")

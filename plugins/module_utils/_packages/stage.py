@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from urllib.parse import quote
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
@@ -47,7 +47,7 @@ class Configuration(NamedTuple):
     before: Optional[str] = None
     after: Optional[str] = None
 
-    def diff(self) -> dict:
+    def diff(self) -> Dict[str, Any]:
         """Both for Ansible's --diff, without what registries are entered with."""
         told = [_SECRET.sub(r"\1********", text or "") for text in (self.before, self.after or self.before)]
         return {
@@ -77,12 +77,13 @@ class Stager:
     :param wanted: the pinned version.
     """
 
-    def __init__(self, options: dict, here: Daemon, wanted: str, deadline: Deadline):
+    def __init__(self, options: Dict[str, Any], here: Daemon, wanted: str, deadline: Deadline):
         self._options, self._here, self._wanted, self._deadline = options, here, wanted, deadline
         self._release = version.release_of(wanted)
         self._root = options["staging"]
         if not here.executable:
             raise ShimError("package", "containerd", "is not installed here", "install it first, this replaces it")
+        self._program: str = here.executable
 
     def run(self) -> Stage:
         """Fetch, check and try; raises ShimError, and then nothing was installed."""
@@ -92,11 +93,11 @@ class Stager:
     # -- packages
 
     def _from_apt(self) -> Stage:
-        name = self._options["package"] or dpkg.owner(self._here.executable, self._deadline)
+        name = self._options["package"] or dpkg.owner(self._program, self._deadline)
         if name is None:
             raise ShimError(
                 "package",
-                self._here.executable,
+                self._program,
                 "belongs to no package",
                 "name a tarball, or bring tasks of your own that install it",
             )
@@ -111,7 +112,7 @@ class Stager:
         changes = apt.changes(name, exact, again)
         self._require_known(name, changes)
         directory = self._directory(exact)
-        plan = Staged(directory, "apt" if changes else "nothing", self._release, exact, name, (), self._here.executable)
+        plan = Staged(directory, "apt" if changes else "nothing", self._release, exact, name, (), self._program)
         plan, fetched = self._fetched(plan, apt, again)
         back, reason = self._apt_back(apt, there, name)
         reason = "" if back else reason
@@ -127,7 +128,7 @@ class Stager:
                 "do that first, or name them in dependencies",
             )
 
-    def _fetched(self, plan: Staged, apt: Apt, again: bool):
+    def _fetched(self, plan: Staged, apt: Apt, again: bool) -> Tuple[Staged, bool]:
         """The plan with its files, and whether they had to be fetched."""
         old = staged.present(plan.directory)
         if old and old._replace(files=(), config=None, config_path=None) == plan and _whole(old):
@@ -135,14 +136,14 @@ class Stager:
         files.make_room(plan.directory)
         if plan.kind == "nothing":
             return plan, True
-        files.require_space([(self._root, apt.size(plan.package, plan.version, again))])
+        files.require_space([(self._root, apt.size(plan.package or "", plan.version, again))])
         names = []
-        for path in apt.fetch(plan.package, plan.version, again):
+        for path in apt.fetch(plan.package or "", plan.version, again):
             names.append(os.path.basename(path))
             os.rename(path, os.path.join(plan.directory, names[-1]))
         return plan._replace(files=tuple(names)), True
 
-    def _apt_back(self, apt: Apt, there: Optional[dpkg.Package], name: str):
+    def _apt_back(self, apt: Apt, there: Optional[dpkg.Package], name: str) -> Tuple[Optional[Staged], str]:
         """The package that is installed now, staged as well, or why it cannot be."""
         kept = self._kept()
         if kept or there is None or version.release_of(there.version) != plain(self._here.running or ""):
@@ -154,7 +155,7 @@ class Stager:
             there.version,
             name,
             (),
-            self._here.executable,
+            self._program,
         )
         try:
             apt.version(name, there.version)
@@ -176,21 +177,21 @@ class Stager:
     # -- a tarball
 
     def _from_tarball(self) -> Stage:
-        path, target = self._options["tarball"], os.path.dirname(self._here.executable)
-        owner = dpkg.owner(self._here.executable, self._deadline)
+        path, target = self._options["tarball"], os.path.dirname(self._program)
+        owner = dpkg.owner(self._program, self._deadline)
         if owner:
             raise ShimError(
-                "package", self._here.executable, "belongs to the package {0}".format(owner), "upgrade that with apt"
+                "package", self._program, "belongs to the package {0}".format(owner), "upgrade that with apt"
             )
         files.require_ours(path, "tarball")
         tarball.check(path, self._options["checksum"])
         directory = self._directory(self._release)
-        plan = Staged(directory, "tarball", self._release, self._release, None, (), self._here.executable)
+        plan = Staged(directory, "tarball", self._release, self._release, None, (), self._program)
         if plain(self._here.installed or "") == self._release:
             plan = plan._replace(kind="nothing")
         old = staged.present(directory)
         fetched = not (old and old._replace(files=(), config=None, config_path=None) == plan and _whole(old))
-        names = old.files if not fetched else ()
+        names = old.files if old and not fetched else ()
         if fetched:
             files.make_room(directory)
             names = tuple(tarball.unpack(path, directory))
@@ -198,7 +199,7 @@ class Stager:
         back, reason = self._tarball_back(target, names)
         return self._tried(plan, fetched, [], back, reason)
 
-    def _tarball_back(self, target: str, names):
+    def _tarball_back(self, target: str, names: Tuple[str, ...]) -> Tuple[Optional[Staged], str]:
         """The programs that are there now, copied."""
         kept, release = self._kept(), plain(self._here.installed or "")
         if kept or release == self._release or release != plain(self._here.running or ""):
@@ -209,7 +210,7 @@ class Stager:
         files.require_space([(directory, sum(os.path.getsize(os.path.join(target, name)) for name in there))])
         for name in there:
             files.copy(os.path.realpath(os.path.join(target, name)), os.path.join(directory, name), 0o755)
-        return Staged(directory, "tarball", release, release, None, tuple(there), self._here.executable), ""
+        return Staged(directory, "tarball", release, release, None, tuple(there), self._program), ""
 
     # -- both
 
@@ -226,7 +227,7 @@ class Stager:
                 return found
         return None
 
-    def _tried(self, plan, fetched: bool, changes: List[Change], back: Optional[Staged], reason: str) -> Stage:
+    def _tried(self, plan: Staged, fetched: bool, changes: List[Change], back: Optional[Staged], reason: str) -> Stage:
         """The new containerd says its version and reads the configuration; then the plans are written."""
         path = settings.place(self._arguments())
         configuration = Configuration(path, settings.read(path))
@@ -245,7 +246,7 @@ class Stager:
         if self._options["config"] == "migrate" and configuration.after:
             plan = self._with_config(plan, path, configuration.after)
             # The old release cannot read what the new one wrote.
-            back = self._with_config(back, path, configuration.before) if back else None
+            back = self._with_config(back, path, configuration.before or "") if back else None
         for one in (plan, back):
             if one:
                 staged.save(one)
@@ -264,14 +265,14 @@ class Stager:
     def _trial(self, plan: Staged, trial: str) -> str:
         """The new containerd as a program that can be run and is not installed."""
         if plan.kind == "nothing":
-            return self._here.executable
+            return self._program
         if plan.kind == "tarball":
             return os.path.join(plan.directory, "containerd")
         for path in plan.paths():
             if dpkg.fields(path, self._deadline)["Package"] == plan.package:
-                dpkg.extract(path, self._here.executable.lstrip("/"), trial)
+                dpkg.extract(path, self._program.lstrip("/"), trial)
                 return trial
-        raise ShimError("package", plan.package, "was not fetched", "look at the host's apt")
+        raise ShimError("package", plan.package or plan.version, "was not fetched", "look at the host's apt")
 
     def _require_release(self, program: str, plan: Staged) -> None:
         said = command.run([program, "--version"], self._deadline.within(30))
@@ -285,7 +286,7 @@ class Stager:
 
     def _require_room(self, plan: Staged) -> None:
         """dpkg unpacks beside what is there, and so do we."""
-        target = os.path.dirname(self._here.executable)
+        target = os.path.dirname(self._program)
         if plan.kind == "tarball":
             files.require_space([(target, sum(os.path.getsize(path) for path in plan.paths()))])
         if plan.kind == "apt":

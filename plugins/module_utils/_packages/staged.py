@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import files
@@ -42,7 +42,7 @@ class Staged(NamedTuple):
     config_path: Optional[str] = None
     config: Optional[str] = None
 
-    def paths(self):
+    def paths(self) -> List[str]:
         """The files with their directory."""
         return [os.path.join(self.directory, name) for name in self.files]
 

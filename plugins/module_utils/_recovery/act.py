@@ -113,7 +113,7 @@ def take(step: Step) -> Optional[str]:
             return kept
     except OSError as error:
         raise ShimError(
-            "act", step.path, "cannot be written ({0})".format(os.strerror(error.errno or 0)), "look at the file system"
+            "act", step.path, "cannot be written ({0})".format(error.strerror), "look at the file system"
         ) from error
 
 
@@ -153,7 +153,7 @@ def private_directory(place: str) -> Iterator[int]:
             yield directory
     except OSError as error:
         raise ShimError(
-            "act", place, "cannot be used ({0})".format(os.strerror(error.errno or 0)), "look at the file system"
+            "act", place, "cannot be used ({0})".format(error.strerror), "look at the file system"
         ) from error
 
 
@@ -169,7 +169,7 @@ def save_ledger(path: str, book: Dict[str, Any]) -> None:
             write_atomically(directory, name, json.dumps(book, indent=1, sort_keys=True).encode("utf-8"), 0o600)
     except OSError as error:
         raise ShimError(
-            "ledger", path, "cannot be written ({0})".format(os.strerror(error.errno or 0)), "name another place with ledger"
+            "ledger", path, "cannot be written ({0})".format(error.strerror), "name another place with ledger"
         ) from error
 
 
@@ -182,7 +182,7 @@ def keep_ledger(path: str, run_id: str) -> None:
         os.rename(path, kept)
     except OSError as error:
         raise ShimError(
-            "ledger", path, "cannot be kept ({0})".format(os.strerror(error.errno or 0)), "look at its directory"
+            "ledger", path, "cannot be kept ({0})".format(error.strerror), "look at its directory"
         ) from error
 
 
@@ -275,7 +275,5 @@ def restart(argv: List[str]) -> Restart:
             env={"PATH": _SAFE_PATH, "LC_ALL": "C"},
         )
     except OSError as error:
-        raise ShimError(
-            "act", argv[0], "cannot be started ({0})".format(os.strerror(error.errno or 0)), "look at it"
-        ) from error
+        raise ShimError("act", argv[0], "cannot be started ({0})".format(error.strerror), "look at it") from error
     return Restart(process, errors)

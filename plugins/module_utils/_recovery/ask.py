@@ -19,7 +19,11 @@ from ansible_collections.shimops.containerd.plugins.module_utils._deadline impor
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import DeadlineExceeded, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.dial import NotConnected, dial
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.grpc_channel import GrpcAnswer, GrpcChannel, GrpcMissing
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.grpc_channel import (
+    GrpcAnswer,
+    GrpcChannel,
+    GrpcMissing,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.channel import Answer, Channel, HungUp
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc.status import task_status_name
@@ -28,8 +32,8 @@ OK, NOT_FOUND, UNIMPLEMENTED = 0, 5, 12
 #: What no shim can have answered.
 TOO_LITTLE_TIME, BROKEN, CLOSED = -1, -2, -3
 SERVICES = {"v3": "containerd.task.v3.Task", "v2": "containerd.task.v2.Task"}
-# containerd sets no deadline for Pids (recovery-spec 1.7): only after so many times the patience for any other answer is
-# a shim that is slow told from one that is silent.
+# containerd sets no deadline for Pids (recovery-spec 1.7): a shim counts as silent only after so many times the
+# patience for any other answer.
 _SLOW = 3
 # More waiting threads than this cost more than they save.
 _AT_ONCE = 256
@@ -134,7 +138,9 @@ class _Conversation:
 
     def _connect(self, channel: _AnyChannel, clock: Deadline) -> None:
         for name in channel.versions:
-            answer = self._call(channel, name, "Connect", messages.encode("ConnectRequest", id=self._question.id), clock)
+            answer = self._call(
+                channel, name, "Connect", messages.encode("ConnectRequest", id=self._question.id), clock
+            )
             self.answers.connect[name] = Reply(answer.code, _words(answer))
             self.answers = self.answers._replace(failure=None, elapsed=clock.elapsed(), asked=True)
             self.answers = self.answers._replace(greeted=self.answers.elapsed)

@@ -10,7 +10,7 @@ Nothing is changed. Shims are asked Connect and State, and Pids only when that w
 from __future__ import annotations
 
 import os
-from typing import Callable, List, NamedTuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
@@ -42,22 +42,22 @@ class Looked(NamedTuple):
     daemon: Daemon
     cases: List[Case]
     views: List[Outlook]
-    rollback: dict
+    rollback: Dict[str, Any]
     pids: bool
     again: Callable[[], List[Case]]
 
 
-def document(looked: Looked, deadline: Deadline) -> dict:
+def document(looked: Looked, deadline: Deadline) -> Dict[str, Any]:
     """The host document, as docs/host-document.schema.json describes it; the controller adds the host's name."""
     here = scene.observe(looked.daemon, looked.cases, deadline)
     targets = [report.target(view) for view in looked.views]
-    lists = {
+    lists: Dict[str, Optional[List[Dict[str, Any]]]] = {
         "bundles": _bundles(here, looked.views[0]),
         "shims": _shims(here, deadline),
         "leftovers": _leftovers(here, looked, deadline),
         "modes": modes.find(here),
     }
-    counts = {name: len(rows) for name, rows in lists.items()}
+    counts = {name: len(rows or ()) for name, rows in lists.items()}
     counts["tasks"] = sum(1 for case in looked.cases if case.live)
     left_out = host_document.cut(lists, LONGEST)
     return dict(
@@ -81,7 +81,7 @@ def document(looked: Looked, deadline: Deadline) -> dict:
     )
 
 
-def _daemon(daemon: Daemon) -> dict:
+def _daemon(daemon: Daemon) -> Dict[str, Any]:
     process = daemon.process
     code = daemon_shims.code_of(process.pid) if process else None
     behind = None if code is None else code != "current" or _starts_another(daemon)
@@ -92,7 +92,7 @@ def _daemon(daemon: Daemon) -> dict:
 def _starts_another(daemon: Daemon) -> bool:
     """Whether the unit would start another file than the one that runs; k3s and its like start themselves."""
     path = daemon.unit.exec_start if daemon.unit else None
-    if not path or os.path.basename(path) != "containerd":
+    if daemon.process is None or not path or os.path.basename(path) != "containerd":
         return False
     try:
         return not os.path.samefile(path, "/proc/{0}/exe".format(daemon.process.pid))
@@ -100,7 +100,7 @@ def _starts_another(daemon: Daemon) -> bool:
         return True
 
 
-def _bundles(here: Scene, view: Outlook) -> List[dict]:
+def _bundles(here: Scene, view: Outlook) -> List[Dict[str, Any]]:
     of_host, rows = {hazard.id for hazard in view.hazards}, []
     for case, one in view.forecasts:
         if case.bundle:
@@ -109,7 +109,7 @@ def _bundles(here: Scene, view: Outlook) -> List[dict]:
     return rows
 
 
-def _shims(here: Scene, deadline: Deadline) -> List[dict]:
+def _shims(here: Scene, deadline: Deadline) -> List[Dict[str, Any]]:
     told, served, rows = daemon_shims.versions(here.shims, deadline), here.served(), []
     for shim in here.shims:
         cases = served[shim.process.pid]
@@ -122,7 +122,7 @@ def _shims(here: Scene, deadline: Deadline) -> List[dict]:
     return rows
 
 
-def _leftovers(here: Scene, looked: Looked, deadline: Deadline) -> List[dict]:
+def _leftovers(here: Scene, looked: Looked, deadline: Deadline) -> List[Dict[str, Any]]:
     """What is still there after a moment: bundles and shims on their way come and go."""
     found = leftovers.find(here)
     if not found or not deadline.sleep(_PAUSE):

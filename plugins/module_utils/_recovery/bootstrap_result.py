@@ -32,26 +32,28 @@ class _Broken(Exception):
 
 def decode(data: bytes) -> Optional[Result]:
     """What proto.Unmarshal makes of these bytes; None where it gives an error. No bytes at all are a message too."""
-    values = {1: 0, 2: "", 3: ""}
+    version, texts = 0, {2: "", 3: ""}
     try:
         for field, wire, value in _fields(data):
-            if field == 1 and wire == _VARINT:
-                values[1] = ((value + 2**31) % 2**32) - 2**31
-            elif field in (2, 3) and wire == _BYTES:
-                values[field] = value.decode("utf-8")
+            if field == 1 and isinstance(value, int):
+                version = ((value + 2**31) % 2**32) - 2**31
+            elif isinstance(value, int):
+                continue
+            elif field in texts and wire == _BYTES:
+                texts[field] = value.decode("utf-8")
             elif field == 4 and wire == _BYTES:
                 _packed(value)
             elif field == 5 and wire == _BYTES:
                 _entry(value)
     except (_Broken, UnicodeDecodeError):
         return None
-    return Result(values[1], values[2], values[3])
+    return Result(version, texts[2], texts[3])
 
 
 def _entry(data: bytes) -> None:
     """One entry of the map ``metadata``: key and value are text."""
     for field, wire, value in _fields(data):
-        if field in (1, 2) and wire == _BYTES:
+        if field in (1, 2) and wire == _BYTES and isinstance(value, bytes):
             value.decode("utf-8")
 
 

@@ -120,7 +120,7 @@ def read(entry: Entry, mounted: Container[str] = ()) -> Bundle:
     try:
         directory = os.open(entry.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:
-        return _unreadable(entry, os.strerror(error.errno))
+        return _unreadable(entry, error.strerror or "")
     try:
         names = os.listdir(directory)
         annotations = _annotations(read_file(directory, "config.json", _SPEC))
@@ -147,7 +147,7 @@ def read(entry: Entry, mounted: Container[str] = ()) -> Bundle:
             stuck=_stuck(directory, entry, mounted),
         )
     except OSError as error:
-        return _unreadable(entry, os.strerror(error.errno))
+        return _unreadable(entry, error.strerror or "")
     finally:
         os.close(directory)
 
@@ -167,7 +167,7 @@ def read_file(directory: int, name: str, limit: int) -> File:
         # What was a file a moment ago may be a link or a FIFO by now.
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     except OSError as error:
-        return File(_KINDS.get(error.errno, "untold"), b"")
+        return File(_KINDS.get(error.errno or 0, "untold"), b"")
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
@@ -176,7 +176,7 @@ def read_file(directory: int, name: str, limit: int) -> File:
             data = stream.read(limit + 1)
         return File("too_large", data[:_HEAD]) if len(data) > limit else File("file", data)
     except OSError as error:
-        return File(_KINDS.get(error.errno, "untold"), b"")
+        return File(_KINDS.get(error.errno or 0, "untold"), b"")
     finally:
         os.close(handle)
 
@@ -186,13 +186,13 @@ def kind_of(directory: int, name: str) -> str:
     try:
         mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
     except OSError as error:
-        return _KINDS.get(error.errno, "untold")
+        return _KINDS.get(error.errno or 0, "untold")
     if not stat.S_ISLNK(mode):
         return _kind(mode)
     try:
         found = _kind(os.stat(name, dir_fd=directory).st_mode)
     except OSError as error:
-        return "dangling" if error.errno == errno.ENOENT else _KINDS.get(error.errno, "untold")
+        return "dangling" if error.errno == errno.ENOENT else _KINDS.get(error.errno or 0, "untold")
     return "link" if found == "file" else found
 
 

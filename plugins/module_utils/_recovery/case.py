@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Answers
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint
@@ -28,7 +29,7 @@ class Found(NamedTuple):
     owned: Tuple[Endpoint, ...]
     binary: Optional[str]
     binary_problem: Optional[str]
-    facts: Dict[str, object] = {}
+    facts: Dict[str, Any] = {}
 
 
 class Case(NamedTuple):
@@ -65,6 +66,12 @@ class Case(NamedTuple):
     mounts_db: bool = True
     cwd: str = "/"
     found: Optional[Found] = None
+
+    def require_bundle(self) -> Bundle:
+        """The bundle, where the caller has only entries that are one; raises ShimError for another."""
+        if self.bundle is None:
+            raise ShimError("scan", self.entry.path, "is not a bundle", "report this, it is a defect")
+        return self.bundle
 
     @property
     def best_answers(self) -> Optional[Answers]:

@@ -102,7 +102,7 @@ def of_configuration(start: Start, release_class: str) -> Iterator[Hazard]:
 
 
 def _load_timeout(found: Configuration) -> Hazard:
-    """A context with a time-out of 0 or less has ended before anything is asked (pkg/timeout/timeout.go:WithContext)."""
+    """A context with a time-out of 0 or less ends before anything is asked (pkg/timeout/timeout.go:WithContext)."""
     ended = found.load_timeout <= 0
     effect = "containerd gives up every shim at once" if ended else "too short to be sure of"
     return Hazard(

@@ -30,7 +30,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unit import Unit
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unix_sockets import peer_pid
 
-
 # Seconds for a program that has only to say its version.
 _PATIENCE = 10.0
 

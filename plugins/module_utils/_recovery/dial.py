@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
@@ -38,6 +37,6 @@ def dial(endpoint: Endpoint, deadline: Deadline) -> socket.socket:
         connection.connect(endpoint.raw())
     except OSError as error:
         connection.close()
-        rule, reason = _REASONS.get(error.errno, ("D5", os.strerror(error.errno) if error.errno else "timed out"))
+        rule, reason = _REASONS.get(error.errno or 0, ("D5", (error.errno and error.strerror) or "timed out"))
         raise NotConnected(endpoint, rule, reason) from error
     return connection

@@ -92,7 +92,7 @@ def _texts(words: str) -> Optional[Tuple[str, ...]]:
     return tuple(found) if re.fullmatch(r"\[[\s,]*\]", left) else None
 
 
-def _content(text: "re.Match[str]") -> str:
+def _content(text: re.Match[str]) -> str:
     if text.group(1) is not None:
         return text.group(1)
     return re.sub(r'\\(["\\])', r"\1", text.group(2))

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+from typing import Any, Dict
+
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import ledger
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
 
 
-def brief(path: str) -> dict:
+def brief(path: str) -> Dict[str, Any]:
     """The run of the ledger at that path, how far it came, how many tasks it lost; empty without a ledger."""
     try:
         book = ledger.load(path)

@@ -11,7 +11,7 @@ end in time it is killed by its own exec id, and nothing else is.
 from __future__ import annotations
 
 import os
-from typing import List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -43,7 +43,7 @@ def require_command(command: Sequence[str]) -> None:
         raise ShimError("options", told, "names no program", "give a harmless one, such as true")
 
 
-def prove(tasks: Sequence[Tuple[str, str]], command: Sequence[str], daemon: Daemon) -> List[dict]:
+def prove(tasks: Sequence[Tuple[str, str]], command: Sequence[str], daemon: Daemon) -> List[Dict[str, Any]]:
     """Run the command in each of these tasks; one row each with ``result`` of RESULTS and the reason."""
     rows = []
     for number, (namespace, identifier) in enumerate(tasks):
@@ -69,7 +69,7 @@ def judge(said: Output, command: Sequence[str]) -> Tuple[str, str]:
     return "failed", words[-160:] or "it ended with status {0}".format(said.code)
 
 
-def failure(rows: Sequence[dict]) -> str:
+def failure(rows: Sequence[Dict[str, Any]]) -> str:
     """The first proof that failed, in a few words; empty when none did. A container without the command is none."""
     bad = [row for row in rows if row["result"] in ("failed", "timed_out")]
     if not bad:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Set
+from typing import Any, Dict, List, Optional, Set, Union
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -19,14 +19,16 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ledge
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.shims import Shim
 
+_Place = Union[Endpoint, Nowhere, Unusable]
 
-def instance(daemon: Daemon, options: dict, deadline: Deadline) -> dict:
+
+def instance(daemon: Daemon, options: Dict[str, Any], deadline: Deadline) -> Dict[str, Any]:
     """Everything about one containerd and its bundles."""
     cases = look(daemon, options, deadline, (), asked=False)
     release = releases.classify(daemon.running) or releases.classify(daemon.installed)
     name = release.name if release else "V22"
     read = [case for case in cases if case.bundle]
-    restored = [restore(case.bundle, name) for case in read]
+    restored = [restore(case.require_bundle(), name) for case in read]
     places = [
         resolve(params, case.cwd) if isinstance(params, Params) else params for case, params in zip(read, restored)
     ]
@@ -52,8 +54,8 @@ def _shims(paths: Set[str]) -> Dict[str, Shim]:
         return {}
 
 
-def _row(case: Case, params, place, found: Dict[str, Shim]) -> dict:
-    bundle = case.bundle
+def _row(case: Case, params: Union[Params, Unusable], place: _Place, found: Dict[str, Shim]) -> Dict[str, Any]:
+    bundle = case.require_bundle()
     shim = found.get(place.name) if isinstance(place, Endpoint) else None
     if shim is None and isinstance(params, Params) and params.doubt:
         # A text that is hardly an address leads somewhere only if somebody is there.
@@ -77,9 +79,9 @@ def _row(case: Case, params, place, found: Dict[str, Shim]) -> dict:
     }
 
 
-def _problems(case: Case, place, shim: Optional[Shim]) -> List[str]:
+def _problems(case: Case, place: _Place, shim: Optional[Shim]) -> List[str]:
     """What is wrong with a bundle, as far as it can be told without asking its shim."""
-    bundle = case.bundle
+    bundle = case.require_bundle()
     if bundle.problem:
         return ["it cannot be read ({0})".format(bundle.problem)]
     if bundle.empty:
@@ -98,7 +100,7 @@ def _problems(case: Case, place, shim: Optional[Shim]) -> List[str]:
     return found
 
 
-def _daemon(daemon: Daemon) -> dict:
+def _daemon(daemon: Daemon) -> Dict[str, Any]:
     unit = daemon.unit
     return {
         "pid": daemon.process.pid if daemon.process else None,
@@ -125,9 +127,9 @@ def _class(version: Optional[str]) -> Optional[str]:
     return release.name if release else None
 
 
-def _endpoints(rows: List[dict]) -> List[dict]:
+def _endpoints(rows: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
     """The sockets of a host with the tasks that share them."""
-    found: Dict[str, dict] = {}
+    found: Dict[str, Dict[str, Any]] = {}
     for row in rows:
         if row["endpoint"]:
             one = found.setdefault(

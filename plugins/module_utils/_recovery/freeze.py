@@ -33,7 +33,7 @@ def freeze(run_id: str, reason: str) -> None:
             os.close(handle)
     except OSError as error:
         raise ShimError(
-            "act", preflight.STOP_FILE, "cannot be written ({0})".format(os.strerror(error.errno)), "make it by hand"
+            "act", preflight.STOP_FILE, "cannot be written ({0})".format(error.strerror), "make it by hand"
         ) from error
 
 
@@ -42,7 +42,8 @@ def frozen_by() -> Optional[str]:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         handle = os.open(preflight.STOP_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as stream:
-            return json.loads(stream.read(_LARGEST).decode("utf-8")).get("run_id")
+            found = json.loads(stream.read(_LARGEST).decode("utf-8")).get("run_id")
+            return found if isinstance(found, str) else None
     return None
 
 

@@ -105,11 +105,11 @@ def unquote(data: bytes) -> str:
     return _HALF.sub("\ufffd", _PAIR.sub(_joined, _ESCAPE.sub(_character, found)))
 
 
-def _joined(match: "re.Match[str]") -> str:
+def _joined(match: re.Match[str]) -> str:
     return chr(0x10000 + ((ord(match.group(1)) & 0x3FF) << 10) + (ord(match.group(2)) & 0x3FF))
 
 
-def _character(match: "re.Match[str]") -> str:
+def _character(match: re.Match[str]) -> str:
     return chr(int(match.group(1), 16)) if match.group(1) else _ESCAPES[match.group(2)]
 
 

@@ -14,7 +14,7 @@ import contextlib
 import fcntl
 import json
 import os
-from typing import Callable, Iterator, Optional
+from typing import Any, Callable, Dict, Iterator, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import HostRefused
@@ -86,7 +86,7 @@ def _claim(directory: int, run_id: Optional[str], dead: Optional[str]) -> None:
         act.write_atomically(directory, _CLAIM, _note(run_id), 0o600)
 
 
-def _named(holder: dict) -> str:
+def _named(holder: Dict[str, Any]) -> str:
     """A run, for people: what it is called, since when it acts."""
     seconds = wall_clock() - float(holder.get("at") or wall_clock())
     return "run {0} since {1:.0f} s".format(str(holder.get("run_id"))[:64], max(0.0, seconds))
@@ -96,7 +96,7 @@ def _note(run_id: Optional[str]) -> bytes:
     return json.dumps({"run_id": run_id, "at": wall_clock(), "pid": os.getpid()}).encode("utf-8")
 
 
-def _read(directory: int, name: str) -> dict:
+def _read(directory: int, name: str) -> Dict[str, Any]:
     try:
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     except FileNotFoundError:
@@ -107,7 +107,7 @@ def _read(directory: int, name: str) -> dict:
         os.close(handle)
 
 
-def _parse(data: bytes) -> dict:
+def _parse(data: bytes) -> Dict[str, Any]:
     try:
         found = json.loads(data.decode("utf-8"))
         return found if isinstance(found, dict) and isinstance(found.get("at", 0), (int, float)) else {}

@@ -9,7 +9,7 @@ None means: not looked at, or nobody could tell; it never means: well.
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import releases
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import TOO_LITTLE_TIME, Answers
@@ -28,7 +28,9 @@ SCHEMA = 1
 _ANSWERS = {"D1": "unreachable", "D2": "unreachable", "D3": "silent", "D4": "silent", "D5": "refused"}
 
 
-def daemon_part(daemon: Daemon, code: Optional[str], behind_disk: Optional[bool], started: Optional[float]) -> dict:
+def daemon_part(
+    daemon: Daemon, code: Optional[str], behind_disk: Optional[bool], started: Optional[float]
+) -> Dict[str, Any]:
     """``daemon``. ``started`` is in seconds since the epoch."""
     return {
         "running": daemon.running,
@@ -47,7 +49,7 @@ def daemon_part(daemon: Daemon, code: Optional[str], behind_disk: Optional[bool]
     }
 
 
-def unit_part(unit: Optional[Unit]) -> Optional[dict]:
+def unit_part(unit: Optional[Unit]) -> Optional[Dict[str, Any]]:
     """``unit``; None without systemd."""
     if unit is None:
         return None
@@ -70,9 +72,9 @@ def bundle_row(
     daemon: Daemon,
     shim: Optional[ShimProcess],
     listed: Optional[bool],
-) -> dict:
+) -> Dict[str, Any]:
     """One row of ``bundles``. ``by_host`` says that a hazard of the host decided."""
-    said, bundle = case.best_answers, case.bundle
+    said, bundle = case.best_answers, case.require_bundle()
     return {
         "namespace": case.entry.namespace,
         "id": case.entry.id,
@@ -110,10 +112,10 @@ def shim_row(
     started: float,
     connections: Optional[int],
     listed: Optional[int],
-) -> dict:
+) -> Dict[str, Any]:
     """One row of ``shims``. ``children`` are known of a shim without bundles."""
     first = next((case for case in cases if case.entry.id == shim.id), cases[0] if cases else None)
-    pod = pod_names(first.bundle.pod) if first else None
+    pod = pod_names(first.bundle.pod) if first and first.bundle else None
     if pod:
         # A shim serves the whole pod.
         pod = {key: value for key, value in pod.items() if key != "container"}
@@ -157,10 +159,12 @@ def pids_word(said: Optional[Answers]) -> str:
         return "not_asked"
     if said.pids is not None:
         return "ok"
-    return {None: "silent", TOO_LITTLE_TIME: "unsure"}.get(said.pids_failure[0], "refused")
+    return {None: "silent", TOO_LITTLE_TIME: "unsure"}.get(
+        said.pids_failure[0] if said.pids_failure else None, "refused"
+    )
 
 
-def cut(lists: Dict[str, Optional[list]], longest: int) -> int:
+def cut(lists: Dict[str, Optional[List[Dict[str, Any]]]], longest: int) -> int:
     """Shorten the lists in place to that many rows; gives how many were left out."""
     left_out = 0
     for rows in lists.values():
@@ -170,18 +174,18 @@ def cut(lists: Dict[str, Optional[list]], longest: int) -> int:
     return left_out
 
 
-def _bootstrap(bundle: Bundle, daemon: Daemon) -> dict:
+def _bootstrap(bundle: Bundle, daemon: Daemon) -> Dict[str, Any]:
     """Which form the parameters have. Legacy is one that the release on disk no longer writes itself."""
     newer, older = bundle.bootstrap_json.kind != "absent", bundle.address.kind != "absent"
     params, release = best(bundle), releases.classify(daemon.installed or daemon.running)
-    usable = isinstance(params, Params)
+    usable = params if isinstance(params, Params) else None
     writes_json = bool(release and releases.at_least(release.name, "V20a"))
     return {
         "kind": {(True, True): "both", (True, False): "bootstrap.json", (False, True): "address"}.get(
             (newer, older), "none"
         ),
-        "version": params.version if usable else None,
-        "protocol": params.protocol if usable else None,
+        "version": usable.version if usable else None,
+        "protocol": usable.protocol if usable else None,
         "legacy": older and not newer and writes_json,
     }
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import List, NamedTuple, Optional, Tuple
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import plain
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import number, plain
 
 Line = Tuple[int, int]
 
@@ -231,6 +231,6 @@ def _notes(wanted: Tuple[int, int, int], target: str) -> List[str]:
     for one in NOTED:
         if one.line == line and one.first <= wanted[2] <= one.last:
             notes.append("{0}: {1} {2} ({3})".format(one.id, target, one.reason, one.source))
-    if wanted > _parse(dict(NEWEST)[line]):
+    if wanted > number(dict(NEWEST)[line]):
         notes.append("{0} is newer than what was read of its line ({1})".format(target, dict(NEWEST)[line]))
     return notes

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from typing import Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes
@@ -33,7 +33,7 @@ _LARGEST = 64 * 1024 * 1024
 _REMEDY = "look at the file; move it away once you know what became of its tasks"
 
 
-def new(run_id: str, daemon: Daemon, cases: List[Case], now: float) -> dict:
+def new(run_id: str, daemon: Daemon, cases: List[Case], now: float) -> Dict[str, Any]:
     """A ledger in phase ``recorded``. ``now`` is in seconds since the epoch."""
     book = {
         "schema": SCHEMA,
@@ -49,7 +49,7 @@ def new(run_id: str, daemon: Daemon, cases: List[Case], now: float) -> dict:
     return book
 
 
-def identity(daemon: Daemon) -> dict:
+def identity(daemon: Daemon) -> Dict[str, Any]:
     """What tells one run of containerd from another: pid, start time, systemd's invocation, the kernel's boot."""
     return {
         "pid": daemon.process.pid if daemon.process else None,
@@ -63,18 +63,18 @@ def identity(daemon: Daemon) -> dict:
     }
 
 
-def same_daemon(one: dict, other: dict) -> bool:
+def same_daemon(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
     """Whether two identities are the same run of containerd."""
     keys = ("pid", "start_time", "invocation_id", "restarts", "boot_id")
     return all(one.get(key) == other.get(key) for key in keys)
 
 
-def same_process(one: dict, other: dict) -> bool:
+def same_process(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
     """Whether two identities are the same process, whatever systemd says of it."""
     return all(one.get(key) == other.get(key) for key in ("pid", "start_time", "boot_id"))
 
 
-def add(book: dict, cases: List[Case]) -> List[str]:
+def add(book: Dict[str, Any], cases: List[Case]) -> List[str]:
     """Enter the tasks that are not in the book yet; gives their ids."""
     known = keys(book)
     fresh = [_task(case) for case in cases if case.bundle and case.status]
@@ -83,21 +83,21 @@ def add(book: dict, cases: List[Case]) -> List[str]:
     return [task["id"] for task in fresh]
 
 
-def keys(book: dict) -> Set[Tuple[str, str]]:
+def keys(book: Dict[str, Any]) -> Set[Tuple[str, str]]:
     """Namespace and id of every task in the book."""
     return {(task["namespace"], task["id"]) for task in book["tasks"]}
 
 
-def _task(case: Case) -> dict:
+def _task(case: Case) -> Dict[str, Any]:
     """One task. The shim's own word for the init pid comes before the file in the bundle."""
-    said = case.best_answers
-    init = processes.look_up(said.task_pid) if said and said.task_pid else case.bundle.init
+    said, bundle = case.best_answers, case.require_bundle()
+    init = processes.look_up(said.task_pid) if said and said.task_pid else bundle.init
     shim = processes.look_up(said.shim_pid) if said and said.shim_pid else None
     place = next((place for place, one in case.answers.items() if one is said), None)
     return {
         "namespace": case.entry.namespace,
         "id": case.entry.id,
-        "pod": pod_names(case.bundle.pod),
+        "pod": pod_names(bundle.pod),
         "status": case.status,
         "init": list(init) if init else None,
         "shim": list(shim) if shim else None,
@@ -114,24 +114,24 @@ def pod_names(pod: Optional[Pod]) -> Optional[Dict[str, str]]:
     return {key: value for key, value in names.items() if value}
 
 
-def process(pair: Optional[list]) -> Optional[Process]:
+def process(pair: Optional[List[Any]]) -> Optional[Process]:
     """A process from the ledger."""
     return Process(*pair) if pair else None
 
 
-def endpoint(triple: Optional[list]) -> Optional[Endpoint]:
+def endpoint(triple: Optional[List[Any]]) -> Optional[Endpoint]:
     """An endpoint from the ledger."""
     return Endpoint(*triple) if triple else None
 
 
-def load(path: str) -> Optional[dict]:
+def load(path: str) -> Optional[Dict[str, Any]]:
     """The ledger at that path, or None when there is none. Raises ShimError for one that cannot be trusted or read."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ShimError("ledger", path, "cannot be read ({0})".format(os.strerror(error.errno)), _REMEDY) from error
+        raise ShimError("ledger", path, "cannot be read ({0})".format(error.strerror), _REMEDY) from error
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != 0 or status.st_mode & 0o022:
@@ -143,7 +143,7 @@ def load(path: str) -> Optional[dict]:
     finally:
         os.close(handle)
     try:
-        book = json.loads(data.decode("utf-8"))
+        book: Dict[str, Any] = json.loads(data.decode("utf-8"))
         if book["schema"] != SCHEMA or book["phase"] not in PHASES:
             raise ValueError("another schema")
         _require(book, _KEYS)
@@ -156,6 +156,6 @@ def load(path: str) -> Optional[dict]:
     return book
 
 
-def _require(part: dict, keys: Tuple[str, ...]) -> None:
+def _require(part: Dict[str, Any], keys: Tuple[str, ...]) -> None:
     if not set(keys).issubset(part):
         raise ValueError("something is missing")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import stat
 from shlex import quote
-from typing import Dict, Iterable, List, Optional, Set
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon_shims import ShimProcess
@@ -27,7 +27,7 @@ SOCKET_DIRECTORY = "/run/containerd/s"
 _IDENTITY = ("kind", "namespace", "id", "pid", "path")
 
 
-def find(scene: Scene) -> List[dict]:
+def find(scene: Scene) -> List[Dict[str, Any]]:
     """Every leftover of one moment, in the words of the host document."""
     served, stale = scene.served(), _stale_sockets(scene)
     found = list(_entries(scene))
@@ -42,17 +42,17 @@ def find(scene: Scene) -> List[dict]:
     return found
 
 
-def in_both(first: List[dict], second: List[dict]) -> List[dict]:
+def in_both(first: List[Dict[str, Any]], second: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
     """Those of the first look that the second one found too."""
     there = {_identity(one) for one in second}
     return [one for one in first if _identity(one) in there]
 
 
-def _identity(one: dict) -> tuple:
+def _identity(one: Dict[str, Any]) -> Tuple[Any, ...]:
     return tuple(one[name] for name in _IDENTITY)
 
 
-def _entries(scene: Scene) -> Iterable[dict]:
+def _entries(scene: Scene) -> Iterable[Dict[str, Any]]:
     """What stands among the bundles and is none (rows H1, H2, H3, H8)."""
     bundles = {(case.entry.namespace, case.entry.id) for case in scene.cases if case.bundle}
     for case in scene.cases:
@@ -73,7 +73,7 @@ def _entries(scene: Scene) -> Iterable[dict]:
             yield _row("not_a_bundle", reason, None, case, path=entry.path)
 
 
-def _bundles(scene: Scene, stale: Set[str]) -> Iterable[dict]:
+def _bundles(scene: Scene, stale: Set[str]) -> Iterable[Dict[str, Any]]:
     mounted = _mount_points()
     for case in scene.cases:
         if case.bundle is None or case.bundle.problem:
@@ -93,7 +93,7 @@ def _bundles(scene: Scene, stale: Set[str]) -> Iterable[dict]:
             )
 
 
-def _shims(scene: Scene, served: Dict[int, List[Case]]) -> Iterable[dict]:
+def _shims(scene: Scene, served: Dict[int, List[Case]]) -> Iterable[Dict[str, Any]]:
     for shim in scene.shims:
         pid = shim.process.pid
         if served[pid]:
@@ -108,7 +108,7 @@ def _shims(scene: Scene, served: Dict[int, List[Case]]) -> Iterable[dict]:
         yield dict(_row(kind, reason, command), namespace=shim.namespace, id=shim.id, pid=pid)
 
 
-def _connections(scene: Scene, served: Dict[int, List[Case]]) -> Iterable[dict]:
+def _connections(scene: Scene, served: Dict[int, List[Case]]) -> Iterable[Dict[str, Any]]:
     """A failed load leaves its connection open (recovery-spec 1.4); counted where every other one is accounted for."""
     for shim in scene.shims:
         cases = served[shim.process.pid]
@@ -194,7 +194,7 @@ def _runc_state(shim: ShimProcess) -> List[str]:
 
 def _row(
     kind: str, reason: str, command: Optional[str], case: Optional[Case] = None, path: Optional[str] = None
-) -> dict:
+) -> Dict[str, Any]:
     return {
         "kind": kind,
         "namespace": case.entry.namespace if case else None,

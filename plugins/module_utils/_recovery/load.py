@@ -82,7 +82,9 @@ def _asked(case: Case, bundle: Bundle, params: Params, place: Endpoint, name: st
     if refusal:
         return refusal
     if load_timeout <= 0:
-        return failed("load_timeout", "containerd's load time-out is {0:g} s: it gives every shim up".format(load_timeout))
+        return failed(
+            "load_timeout", "containerd's load time-out is {0:g} s: it gives every shim up".format(load_timeout)
+        )
     if said.greeted >= load_timeout:
         reason = "its shim took {0:.3g} s to answer, and containerd waits {1:g} s".format(said.greeted, load_timeout)
         return failed("D3", reason, delay=load_timeout)

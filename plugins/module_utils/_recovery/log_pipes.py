@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import log_words, stall
@@ -109,26 +109,28 @@ def _of_task(said: Answers, shims: Dict[int, Optional[List[End]]]) -> Optional[L
     held = shims[said.shim_pid]
     if held is None:
         return None
-    return [outlet for outlet in (_outlet(said, stream, path, held) for stream, path in _paths(said)) if outlet]
+    return [
+        outlet for outlet in (_outlet(said.shim_pid, stream, path, held) for stream, path in _paths(said)) if outlet
+    ]
 
 
 def _paths(said: Answers) -> Iterator[Tuple[str, str]]:
     """Stream and path; what is no path is a file or a logger's URI, or nothing."""
-    for stream, path in zip(("stdout", "stderr"), said.stdio):
+    for stream, path in zip(("stdout", "stderr"), said.stdio or ()):
         if path.startswith("/"):
             yield stream, path
 
 
-def _outlet(said: Answers, stream: str, path: str, held: List[End]) -> Optional[Outlet]:
+def _outlet(shim_pid: int, stream: str, path: str, held: List[End]) -> Optional[Outlet]:
     """The FIFO the shim holds, not the one its path leads to: a file that was removed is held on and never read."""
     mine = [end for end in held if end.path == path or end.path == os.path.realpath(path)]
     if not mine:
         return None
     writing = [end.descriptor for end in mine if end.access == os.O_WRONLY]
-    return Outlet(stream, mine[0].file, said.shim_pid, writing[0] if writing else None)
+    return Outlet(stream, mine[0].file, shim_pid, writing[0] if writing else None)
 
 
-def record(book: dict, cases: List[Case], daemon: Daemon) -> None:
+def record(book: Dict[str, Any], cases: List[Case], daemon: Daemon) -> None:
     """Enter into the ledger where each task's log goes, and whether containerd reads it now."""
     held = reading(daemon)
     logs = book.setdefault("logs", {})
@@ -141,13 +143,15 @@ def record(book: dict, cases: List[Case], daemon: Daemon) -> None:
         )
 
 
-def pipes(book: dict, namespace: str, identifier: str) -> Optional[List[Pipe]]:
+def pipes(book: Dict[str, Any], namespace: str, identifier: str) -> Optional[List[Pipe]]:
     """A task's FIFOs by the ledger; None when they were not told."""
     rows = (book.get("logs") or {}).get("/".join((namespace, identifier)))
     return None if rows is None else [Pipe(*row) for row in rows]
 
 
-def heard(found: List[dict], book: dict, daemon: Daemon, cases: List[Case], patience: Deadline) -> List[dict]:
+def heard(
+    found: List[Dict[str, Any]], book: Dict[str, Any], daemon: Daemon, cases: List[Case], patience: Deadline
+) -> List[Dict[str, Any]]:
     """The verdicts, each with its word in ``log`` and the reason in ``log_reason``; waits for logs not read yet.
 
     A FIFO counts as not emptied when it was full each time it was looked at.
@@ -163,7 +167,9 @@ def heard(found: List[dict], book: dict, daemon: Daemon, cases: List[Case], pati
             return rows
 
 
-def _with_word(one: dict, book: dict, held: Optional[Set[Inode]], full: Set[Inode]) -> dict:
+def _with_word(
+    one: Dict[str, Any], book: Dict[str, Any], held: Optional[Set[Inode]], full: Set[Inode]
+) -> Dict[str, Any]:
     if one["verdict"] in ("exited", "killed"):
         return dict(one, log="none", log_reason="")
     known = pipes(book, one["namespace"], one["id"])
@@ -171,7 +177,7 @@ def _with_word(one: dict, book: dict, held: Optional[Set[Inode]], full: Set[Inod
     return dict(one, log=said, log_reason=reason)
 
 
-def unread(found: List[dict]) -> List[dict]:
+def unread(found: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
     """The tasks that are well and whose log is not read."""
     return [
         {"namespace": one["namespace"], "id": one["id"], "pod": one["pod"], "reason": one["log_reason"]}

@@ -9,7 +9,7 @@ The one thing that reconnect holds of all this; log_pipes, stall, log_words and 
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
@@ -28,7 +28,7 @@ _PAUSE = 0.1
 Key = Tuple[str, str]
 
 
-def foretell(daemon: Daemon, cases: List[Case], start_estimate: float, clock: Deadline) -> List[dict]:
+def foretell(daemon: Daemon, cases: List[Case], start_estimate: float, clock: Deadline) -> List[Dict[str, Any]]:
     """The tasks whose log is likely to stall in a restart, with what they write and when their pipe is full.
 
     Only those whose log containerd itself reads.
@@ -49,17 +49,17 @@ class LogWatch:
     :param check: whether nothing may be run in a container.
     """
 
-    def __init__(self, options: dict, check: bool):
+    def __init__(self, options: Dict[str, Any], check: bool):
         self._options = options
         self._check = check
         self._gauges: List[stall.Gauge] = []
         self._pause = Deadline(0)
         self._last: Optional[Tuple[Daemon, List[Case]]] = None
-        self._likely: List[dict] = []
-        self._proofs: List[dict] = []
-        self._unread: List[dict] = []
+        self._likely: List[Dict[str, Any]] = []
+        self._proofs: List[Dict[str, Any]] = []
+        self._unread: List[Dict[str, Any]] = []
         self._counts: Dict[str, int] = {}
-        self._stalled: Sequence[dict] = ()
+        self._stalled: Sequence[Dict[str, Any]] = ()
         exec_proof.wanted(options["exec_proof"] or ())
         exec_proof.require_command(options["exec_command"])
 
@@ -67,7 +67,7 @@ class LogWatch:
         """Keep who is likely to stall."""
         self._likely = foretell(daemon, cases, start_estimate, clock)
 
-    def enter(self, book: dict, cases: List[Case], daemon: Daemon) -> None:
+    def enter(self, book: Dict[str, Any], cases: List[Case], daemon: Daemon) -> None:
         """Enter into the ledger where the logs of these tasks go, and be ready to look at their pipes."""
         known = set(book.get("logs") or ())
         log_pipes.record(book, cases, daemon)
@@ -86,11 +86,15 @@ class LogWatch:
         """Keep the last look at the host, which the words are about."""
         self._last = daemon, cases
 
-    def conclude(self, found: List[dict], book: dict, well: bool) -> Tuple[List[dict], List[str]]:
+    def conclude(
+        self, found: List[Dict[str, Any]], book: Dict[str, Any], well: bool
+    ) -> Tuple[List[Dict[str, Any]], List[str]]:
         """The verdicts with their words on logs, and what is wrong, each in a few words.
 
         :param well: whether there is a containerd to be waited for and to run something through.
         """
+        if self._last is None:
+            return found, []
         daemon, cases = self._last
         patience = Deadline(self._options["settle"] + log_pipes.PATIENCE if well else 0)
         rows = log_pipes.heard(found, book, daemon, cases, patience)
@@ -111,7 +115,7 @@ class LogWatch:
         told = "the log of {0}/{1} is not read: {2}".format(first["namespace"], first["id"][:16], first["reason"])
         return told if len(self._unread) == 1 else "{0} (and {1} more)".format(told, len(self._unread) - 1)
 
-    def result(self) -> dict:
+    def result(self) -> Dict[str, Any]:
         """What the module returns of all this; every key is always there."""
         return {
             "unread": self._unread,
@@ -132,10 +136,10 @@ def _inits(cases: List[Case]) -> Dict[Key, int]:
     return found
 
 
-def _pod(case: Case) -> Optional[dict]:
+def _pod(case: Case) -> Optional[Dict[str, Any]]:
     return pod_names(case.bundle.pod) if case.bundle else None
 
 
-def _named(rows: List[dict], pods: Dict[Key, Optional[dict]]) -> List[dict]:
+def _named(rows: List[Dict[str, Any]], pods: Dict[Key, Optional[Dict[str, Any]]]) -> List[Dict[str, Any]]:
     """The rows with the pods' names, which people know them by."""
     return [dict(row, pod=pods.get((row["namespace"], row["id"]))) for row in rows]

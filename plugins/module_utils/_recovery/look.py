@@ -63,7 +63,7 @@ def target(daemon: Daemon, wanted: str) -> Tuple[str, ReleaseClass]:
     """
     installed = daemon.installed
     if not installed and (daemon.configured.start_failure or daemon.configured.problem):
-        # What is on disk does not even say its version: a hazard refuses the restart, and the rest is known all the same.
+        # What is on disk does not say its version: a hazard refuses the restart, and the rest is known all the same.
         installed = daemon.running
     version = {"running": daemon.running, "installed": installed}.get(wanted, wanted)
     release = releases.classify(version)

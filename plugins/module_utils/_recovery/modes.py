@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import stat
 from shlex import quote
-from typing import Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import TASK_DIRECTORY
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scene import Scene
@@ -40,7 +40,7 @@ _KINDS = {
 }
 
 
-def find(scene: Scene) -> List[dict]:
+def find(scene: Scene) -> List[Dict[str, Any]]:
     """Everything that is too open, in the words of the host document."""
     found = []
     for kind, path, namespace, identifier in _places(scene):
@@ -71,7 +71,7 @@ def _places(scene: Scene) -> Iterable[Tuple[str, str, Optional[str], Optional[st
             yield "bundle", case.entry.path, case.entry.namespace, case.entry.id
 
 
-def _judge(kind: str, path: str, status: os.stat_result) -> Optional[dict]:
+def _judge(kind: str, path: str, status: os.stat_result) -> Optional[Dict[str, Any]]:
     if stat.S_ISLNK(status.st_mode):
         return None
     expectation, mode = _KINDS[kind], stat.S_IMODE(status.st_mode)

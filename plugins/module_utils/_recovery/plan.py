@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import OK
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bootstrap import Params, restore
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import Bundle, File
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import resolve
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpoint import Endpoint, resolve
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import ReleaseClass, at_least
@@ -50,7 +50,7 @@ class Step(NamedTuple):
     keep: bool
     why: str
 
-    def diff(self) -> dict:
+    def diff(self) -> Dict[str, Any]:
         """The step as Ansible shows differences."""
         header = "{0}/{1}".format(self.path, self.name)
         return {
@@ -74,7 +74,8 @@ def migrate(cases: List[Case], release_class: str) -> Tuple[List[Step], List[Ref
 
     Nothing is planned for a class that reads ``address`` itself. Source: restoreBootstrapParams@v2.1.9.
     """
-    steps, refused = [], []
+    steps: List[Step] = []
+    refused: List[Refused] = []
     if not at_least(release_class, "V20a"):
         return steps, refused
     for case in cases:
@@ -87,7 +88,7 @@ def migrate(cases: List[Case], release_class: str) -> Tuple[List[Step], List[Ref
             continue
         data = bootstrap_json(2, bundle.address.text())
         why = "bootstrap.json written from address"
-        steps.append(_step(bundle, "bootstrap.json", data, (bundle.init,), False, why))
+        steps.append(_step(bundle, "bootstrap.json", data, tuple(filter(None, [bundle.init])), False, why))
     return steps, refused
 
 
@@ -110,10 +111,11 @@ def rescue(
         if isinstance(found, Unmendable):
             refused.append(Refused(case.entry.namespace, case.entry.id, found.reason))
             continue
-        alive = (case.bundle.init, case.found.shim)
+        bundle = case.require_bundle()
+        alive = tuple(filter(None, [bundle.init, case.found.shim if case.found else None]))
         for name, data in found.files.items():
             why = "{0} restored ({1}: {2})".format(name, told.rule, told.reason)
-            steps.append(_step(case.bundle, name, data, alive, keep, why))
+            steps.append(_step(bundle, name, data, alive, keep, why))
     return steps, refused, well
 
 
@@ -125,13 +127,15 @@ def _step(bundle: Bundle, name: str, data: bytes, alive: Tuple[Process, ...], ke
 def _not_migrated(case: Case) -> Optional[str]:
     """Why the shim behind ``address`` is not proven to be the one of this task; None when it is."""
     # Where 2.x will dial, not where 1.7 does: an address that is JSON leads only 1.7 anywhere (row C5).
-    params = restore(case.bundle, "V20a")
-    said = case.answers.get(resolve(params, case.cwd)) if isinstance(params, Params) else None
+    bundle = case.require_bundle()
+    params = restore(bundle, "V20a")
+    place = resolve(params, case.cwd) if isinstance(params, Params) else None
+    said = case.answers.get(place) if isinstance(place, Endpoint) else None
     if said is None:
         return "its address leads to no socket"
     if not said.failure and ("v2" not in said.connect or said.connect["v2"].code != OK):
         return "its shim does not serve task v2, which a migrated bundle would name"
-    return unproven(said, case.bundle.init)
+    return unproven(said, bundle.init)
 
 
 def _kind(file: File) -> str:

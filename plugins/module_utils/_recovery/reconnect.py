@@ -204,7 +204,9 @@ class Host:
 
     # -- the restart
 
-    def _restart(self, daemon: Daemon, argv: List[str], cases: List[Case], earlier: Optional[Dict[str, Any]]) -> Outcome:
+    def _restart(
+        self, daemon: Daemon, argv: List[str], cases: List[Case], earlier: Optional[Dict[str, Any]]
+    ) -> Outcome:
         act.detach()
         self._begin(earlier)
         book = ledger.new(self._run, daemon, cases, wall_clock())
@@ -242,7 +244,7 @@ class Host:
         return running
 
     def _verify_at_last(self, error: ShimError, running: act.Restart, daemon: Daemon, view: Outlook) -> Outcome:
-        """The verdicts of a restart whose watching broke off, from the ledger on disk; the host has failed all the same."""
+        """The verdicts of a restart whose watching broke off, from the ledger on disk; the host has failed anyway."""
         words = str(error).rstrip(".")
         try:
             clock = Deadline(self._options["restart_timeout"])
@@ -354,7 +356,9 @@ class Host:
         )
         return outcome._replace(failure=told + "; read it, then start this run again.", refused=True)
 
-    def _close(self, book: Dict[str, Any], found: List[Dict[str, Any]], view: Optional[Outlook], problem: str, changed: bool) -> Outcome:
+    def _close(
+        self, book: Dict[str, Any], found: List[Dict[str, Any]], view: Optional[Outlook], problem: str, changed: bool
+    ) -> Outcome:
         """The verdicts into the ledger; it is verified only when there was a restart, and a containerd to be heard."""
         found, complaints = self.logs.conclude(found, book, well=not problem)
         book["verdicts"] = found

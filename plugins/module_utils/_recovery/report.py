@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from typing import Iterable, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
@@ -22,13 +22,13 @@ SMALL = 1300
 _SENTENCE = 120
 
 
-def shim_row(case: Case, one: Forecast) -> dict:
+def shim_row(case: Case, one: Forecast) -> Dict[str, Any]:
     """One entry of ``shims``."""
     said = case.best_answers
     return {
         "namespace": case.entry.namespace,
         "id": case.entry.id,
-        "pod": pod_names(case.bundle.pod) if case.bundle else None,
+        "pod": pod_names(case.bundle.pod if case.bundle else None) if case.bundle else None,
         "outcome": one.outcome,
         "task": one.task,
         "client": one.client,
@@ -43,7 +43,7 @@ def shim_row(case: Case, one: Forecast) -> dict:
     }
 
 
-def forecast_summary(pairs: Iterable[Tuple[Case, Forecast]]) -> dict:
+def forecast_summary(pairs: Iterable[Tuple[Case, Forecast]]) -> Dict[str, Any]:
     """Exact counts of a forecast."""
     pairs = list(pairs)
     outcomes = dict.fromkeys(OUTCOMES, 0)
@@ -58,7 +58,7 @@ def forecast_summary(pairs: Iterable[Tuple[Case, Forecast]]) -> dict:
     }
 
 
-def verdict_summary(found: List[dict]) -> dict:
+def verdict_summary(found: List[Dict[str, Any]]) -> Dict[str, Any]:
     """Exact counts of verdicts; every word is there, also with 0."""
     counts = dict.fromkeys(VERDICTS, 0)
     for one in found:
@@ -66,7 +66,7 @@ def verdict_summary(found: List[dict]) -> dict:
     return dict(counts, tasks=len(found), lost=sum(1 for one in found if one["verdict"] not in GOOD))
 
 
-def risks(view: Optional[Outlook]) -> List[dict]:
+def risks(view: Optional[Outlook]) -> List[Dict[str, Any]]:
     """The tasks at risk, for people."""
     if view is None:
         return []
@@ -74,7 +74,7 @@ def risks(view: Optional[Outlook]) -> List[dict]:
     return [{key: row[key] for key in ("namespace", "id", "pod", "outcome", "rule", "reason")} for row in rows]
 
 
-def release(daemon: Daemon, view: Optional[Outlook]) -> dict:
+def release(daemon: Daemon, view: Optional[Outlook]) -> Dict[str, Any]:
     """Which releases run, are installed, and were forecast for."""
     return {
         "running": daemon.running,
@@ -85,7 +85,7 @@ def release(daemon: Daemon, view: Optional[Outlook]) -> dict:
     }
 
 
-def target(view: Outlook) -> dict:
+def target(view: Outlook) -> Dict[str, Any]:
     """One entry of ``targets``: the forecast for one release, in counts."""
     counts = forecast_summary(view.forecasts)
     return {
@@ -100,12 +100,12 @@ def target(view: Outlook) -> dict:
     }
 
 
-def select(rows: List[dict], detail: str, wrong) -> List[dict]:
+def select(rows: List[Dict[str, Any]], detail: str, wrong: Callable[[Dict[str, Any]], Any]) -> List[Dict[str, Any]]:
     """All rows for ``full``, else those that are wrong."""
     return rows if detail == "full" else [row for row in rows if wrong(row)]
 
 
-def fit(result: dict, detail: str) -> dict:
+def fit(result: Dict[str, Any], detail: str) -> Dict[str, Any]:
     """Shorten lists until the result is small; what was left out is counted in ``summary.truncated``.
 
     The first row of each list stays. With detail ``problems`` or ``full`` nothing is left out.
@@ -133,7 +133,7 @@ def _shortened(sentence: str) -> str:
     return sentence if len(sentence) <= _SENTENCE else sentence[: _SENTENCE - 3] + "..."
 
 
-def _lists(value: object) -> List[list]:
+def _lists(value: object) -> List[List[Any]]:
     """Every list that can be cut: those in dictionaries, and instead of a list of instances the tables in them."""
     if isinstance(value, dict):
         return [found for child in value.values() for found in _lists(child)]
@@ -149,7 +149,7 @@ def refusal(view: Outlook) -> str:
     if not view.at_risk:
         return ""
     case, first = view.at_risk[0]
-    names = pod_names(case.bundle.pod) or {}
+    names = pod_names(case.bundle.pod if case.bundle else None) or {}
     told = "forecast: {0} of {1} tasks at risk in a restart into {2}: {3}/{4}{5} {6}, {7} (row {8})".format(
         len(view.at_risk),
         sum(1 for one, _forecast in view.forecasts if one.live),

@@ -10,7 +10,7 @@ What a restored bundle would do is not guessed: it goes through the forecast aga
 from __future__ import annotations
 
 import json
-from typing import Dict, NamedTuple, Optional, Union
+from typing import Any, Dict, NamedTuple, Optional, Union
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import Answers
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.bundle import File
@@ -88,7 +88,8 @@ def unproven(said: Answers, init: Optional[Process]) -> Optional[str]:
 
 def _proven(case: Case) -> Union[Endpoint, str]:
     """Where the shim of this very task serves it, or why that is not proven."""
-    if case.bundle.init is None:
+    init = case.require_bundle().init
+    if init is None:
         return "its init process is gone, or its init.pid does not name it"
     if case.found is None:
         return "nothing in its bundle is wrong"
@@ -99,7 +100,7 @@ def _proven(case: Case) -> Union[Endpoint, str]:
     refusals = []
     for place in case.found.places:
         said = case.answers[place]
-        why = unproven(said, case.bundle.init)
+        why = unproven(said, init)
         if why is None and place.protocol != "ttrpc":
             why = "its shim speaks gRPC, for which nothing is restored"
         if why is None and place not in case.found.owned:
@@ -117,7 +118,7 @@ def _with_parameters(case: Case, name: str, place: Endpoint, load_timeout: float
         return case
     address = "unix://" + place.name
     if at_least(name, "V20a"):
-        version = int(case.answers[place].service[1:])
+        version = 3 if case.answers[place].service == "v3" else 2
         return _with_file(case, "bootstrap.json", bootstrap_json(version, address))
     return _with_file(case, "address", address.encode("utf-8", "surrogateescape"))
 
@@ -130,7 +131,7 @@ def bootstrap_json(version: int, address: str) -> bytes:
 
 def _with_runtime(case: Case) -> Case:
     """The case with its runtime named by path, if that is missing and proven."""
-    named = case.bundle.shim_binary_path.data or case.has_record
+    named = case.require_bundle().shim_binary_path.data or case.has_record
     if (case.runtime_resolves and named) or not (case.found and case.found.binary):
         return case
     written = _with_file(case, "shim-binary-path", case.found.binary.encode("utf-8", "surrogateescape"))
@@ -138,7 +139,8 @@ def _with_runtime(case: Case) -> Case:
 
 
 def _with_file(case: Case, name: str, data: bytes) -> Case:
-    return case._replace(bundle=case.bundle._replace(**{FIELDS[name]: File("file", data)}))
+    changed: Dict[str, Any] = {FIELDS[name]: File("file", data)}
+    return case._replace(bundle=case.require_bundle()._replace(**changed))
 
 
 def _loads(case: Case, name: str, load_timeout: float) -> bool:
@@ -148,6 +150,6 @@ def _loads(case: Case, name: str, load_timeout: float) -> bool:
 
 def _reason(case: Case, after: Forecast) -> str:
     """Why restored files would not help."""
-    if after.rule in ("F1", "F4", "A11") and case.found.binary_problem:
+    if after.rule in ("F1", "F4", "A11") and case.found and case.found.binary_problem:
         return "{0}; {1}".format(after.reason, case.found.binary_problem)
     return after.reason

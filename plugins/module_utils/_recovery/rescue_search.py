@@ -43,7 +43,7 @@ class _Sockets(NamedTuple):
             try:
                 inodes = unix_sockets.sockets_of(pid)
             except ShimError:
-                inodes = ()
+                inodes = frozenset()
             self.known[pid] = tuple(sorted(self.paths[inode] for inode in inodes if inode in self.paths))
         return self.known[pid]
 
@@ -67,7 +67,7 @@ def search(
         return cases
     sockets = _Sockets(_listening("/proc/net/unix"), {})
     sandboxes = {(case.entry.namespace, case.entry.id): case.bundle for case in cases if case.bundle}
-    shims = {case.entry: _shim(case.bundle.init) for case in wanted}
+    shims = {case.entry: _shim(case.require_bundle().init) for case in wanted}
     places = {case.entry: _places(case, shims[case.entry], sockets, sandboxes) for case in wanted}
     heard = ask(
         {
@@ -84,7 +84,8 @@ def search(
     for case in wanted:
         shim, answers = shims[case.entry], dict(case.answers)
         for place in places[case.entry]:
-            answers.setdefault(place, heard.get((case.entry, place)))
+            if place not in answers:
+                answers[place] = heard[(case.entry, place)]
         owned = tuple(place for place in places[case.entry] if _owns(shim, place, answers[place], sockets))
         binary, problem = _binary(case, shim, daemon)
         facts = runtime.facts(os.fsencode(binary), daemon) if binary else {}
@@ -93,9 +94,9 @@ def search(
     return [found.get(case.entry, case) for case in cases]
 
 
-def _shim(init: Process) -> Optional[Process]:
+def _shim(init: Optional[Process]) -> Optional[Process]:
     """The shim of an init process: its parent, if that is one; an init whose shim is dead has another parent."""
-    parent = processes.parent(init)
+    parent = processes.parent(init) if init else None
     name = os.path.basename(processes.executable(parent.pid) or "") if parent else ""
     return parent if name.startswith(_SHIM) else None
 
@@ -114,27 +115,30 @@ def _is_lost(case: Case, classes: List[str]) -> bool:
         return True
     for name in classes:
         params = restore(bundle, name)
-        said = case.answers.get(resolve(params, case.cwd)) if isinstance(params, Params) else None
-        wanted = "v{0}".format(min(params.version, 3)) if said else None
+        place = resolve(params, case.cwd) if isinstance(params, Params) else None
+        said = case.answers.get(place) if isinstance(place, Endpoint) else None
+        wanted = "v{0}".format(min(params.version, 3)) if isinstance(params, Params) else None
         if said is None or unproven(said, bundle.init) or said.service != wanted:
             return True
     return False
 
 
-def _places(case: Case, shim: Optional[Process], sockets: _Sockets, sandboxes: dict) -> Tuple[Endpoint, ...]:
+def _places(
+    case: Case, shim: Optional[Process], sockets: _Sockets, sandboxes: Dict[Tuple[str, str], Bundle]
+) -> Tuple[Endpoint, ...]:
     """Where the task may be served: as its bundle says, on its shim's own sockets, where its sandbox is."""
-    found = [place for place, said in case.answers.items() if said.service]
+    found, bundle = [place for place, said in case.answers.items() if said.service], case.require_bundle()
     for place in found:
         # The second socket, which a shim has where containerd logs at debug level, would keep us waiting.
-        if unproven(case.answers[place], case.bundle.init) is None and _owns(shim, place, case.answers[place], sockets):
+        if unproven(case.answers[place], bundle.init) is None and _owns(shim, place, case.answers[place], sockets):
             return (place,)
     if shim:
         found += [Endpoint("unix", path, "ttrpc") for path in sockets.of(shim.pid)]
-    sandbox = sandboxes.get((case.entry.namespace, _sandbox_id(case.bundle)))
+    sandbox = sandboxes.get((case.entry.namespace, _sandbox_id(bundle)))
     params = best(sandbox) if sandbox else None
-    place = resolve(params, case.cwd) if isinstance(params, Params) else None
-    if isinstance(place, Endpoint):
-        found.append(place)
+    there = resolve(params, case.cwd) if isinstance(params, Params) else None
+    if isinstance(there, Endpoint):
+        found.append(there)
     return tuple(dict.fromkeys(found))
 
 
@@ -161,7 +165,7 @@ def _binary(case: Case, shim: Optional[Process], daemon: Daemon) -> Tuple[Option
     look for it (resolveRuntimePath, recovery-spec 1.3 step 6), if the bundle asks for that name too.
     """
     running = processes.executable(shim.pid) if shim else None
-    if running is None:
+    if shim is None or running is None:
         return None, "no shim runs from which the right one could be told"
     name = os.path.basename(running)
     if not processes.executable_gone(shim.pid):
@@ -177,7 +181,7 @@ def _binary(case: Case, shim: Optional[Process], daemon: Daemon) -> Tuple[Option
 
 def _asked_for(case: Case) -> Optional[str]:
     """The name of the binary that the bundle, or else its container record, names: by path or by runtime name."""
-    wanted = (case.bundle.shim_binary_path.text() or case.runtime or "").strip()
+    wanted = (case.require_bundle().shim_binary_path.text() or case.runtime or "").strip()
     return os.path.basename(wanted) if "/" in wanted else runtime.binary_name(wanted)
 
 

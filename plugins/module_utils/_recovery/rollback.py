@@ -10,7 +10,7 @@ releases would start it.
 
 from __future__ import annotations
 
-from typing import Iterable, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import releases
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ask import OK, UNIMPLEMENTED, Answers, Reply
@@ -32,7 +32,7 @@ class WayBack(NamedTuple):
     to: Optional[str]
     containers: List[str]
 
-    def told(self) -> dict:
+    def told(self) -> Dict[str, Any]:
         """As the modules return it."""
         return {"class": self.state, "to": self.to, "containers": self.containers}
 
@@ -45,10 +45,10 @@ def destination(versions: Iterable[Optional[str]]) -> Optional[str]:
     known = _known(versions)
     if not known:
         return None
-    oldest, newest = known[0], known[-1]
-    if releases.classify(oldest).name != releases.classify(newest).name:
-        return oldest
-    return releases.line_before(oldest)
+    oldest, newest = releases.classify(known[0]), releases.classify(known[-1])
+    if oldest and newest and oldest.name != newest.name:
+        return known[0]
+    return releases.line_before(known[0])
 
 
 def rollback(versions: Sequence[Optional[str]], cases: Iterable[Case], load_timeout: float) -> WayBack:
@@ -56,11 +56,10 @@ def rollback(versions: Sequence[Optional[str]], cases: Iterable[Case], load_time
 
     A container closes it when the older release would lose it, and not for a reason that is as true of the newest one.
     """
-    to = destination(versions)
-    if to is None:
+    to, known = destination(versions), _known(versions)
+    back, ahead = releases.classify(to), releases.classify(known[-1] if known else None)
+    if back is None or ahead is None:
         return WayBack("open", None, [])
-    back = releases.classify(to)
-    ahead = releases.classify(_known(versions)[-1])
     closing = []
     for case in cases:
         there, here = forecast(case, back, load_timeout), forecast(case, ahead, load_timeout)
@@ -73,7 +72,7 @@ def rollback(versions: Sequence[Optional[str]], cases: Iterable[Case], load_time
 
 
 def _known(versions: Iterable[Optional[str]]) -> List[str]:
-    return sorted({one for one in versions if releases.classify(one)}, key=releases.number)
+    return sorted({one for one in versions if one and releases.classify(one)}, key=releases.number)
 
 
 def _newborn(name: str) -> Case:

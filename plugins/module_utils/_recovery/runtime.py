@@ -10,7 +10,7 @@ Source: LoadBundle, resolveRuntimePath and BinaryName, recovery-spec 1.3 steps 5
 from __future__ import annotations
 
 import os
-from typing import NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import processes, releases
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
@@ -60,16 +60,18 @@ def find_named(binary: str, daemon: Daemon, folder: str = "") -> Binary:
     return Binary(True, beside if _exists(beside) else None)
 
 
-def facts(runtime: bytes, daemon: Daemon) -> dict:
+def facts(runtime: bytes, daemon: Daemon) -> Dict[str, Any]:
     """What a Case says of the shim binary that a runtime leads to."""
     binary = find(runtime, daemon)
     installed = releases.classify(daemon.installed)
-    beside = installed and binary.path and os.path.dirname(binary.path) == os.path.dirname(daemon.executable or "")
+    shipped_by = None
+    if installed and binary.path and os.path.dirname(binary.path) == os.path.dirname(daemon.executable or ""):
+        shipped_by = installed.name if releases.ships(installed.name, binary.path) else None
     absent = None if binary.path else packaged(runtime, daemon)
     return {
         "runtime_resolves": None if not binary.known else binary.path is not None,
         "runtime_path": binary.path,
-        "shipped_by": installed.name if beside and releases.ships(installed.name, binary.path) else None,
+        "shipped_by": shipped_by,
         "shim_runs": runs(binary.path),
         "resolves_in_1_6": not binary.path and find(runtime, daemon, by_1_6=True).path is not None,
         "packaged_path": absent if absent and installed and not releases.ships(installed.name, absent) else None,

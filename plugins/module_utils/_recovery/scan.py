@@ -46,7 +46,7 @@ def scan(state_dir: str, namespaces: Optional[List[str]] = None, ids: Optional[L
         raise ShimError(
             "scan",
             root,
-            "cannot be read ({0})".format(os.strerror(error.errno)),
+            "cannot be read ({0})".format(error.strerror),
             "name containerd's state directory with state_dir, or its layout",
         ) from error
     for name in namespaces or ():

@@ -88,8 +88,10 @@ def _serving(cases: List[Case], shims: List[ShimProcess]) -> Dict[Key, ShimProce
     for case in cases:
         if case.bundle:
             said = case.best_answers
-            shim = by_pid.get(said.shim_pid) if said else None
-            shim = shim or by_path.get(endpoint_of(case)) or by_name.get((case.bundle.namespace, case.bundle.group))
+            shim = by_pid.get(said.shim_pid) if said and said.shim_pid else None
+            path = endpoint_of(case)
+            shim = shim or (by_path.get(path) if path else None)
+            shim = shim or by_name.get((case.bundle.namespace, case.bundle.group))
             if shim:
                 found[(case.entry.namespace, case.entry.id)] = shim
     return found

@@ -15,7 +15,7 @@ import os
 import re
 import select
 import stat
-from typing import Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import log_words
@@ -45,7 +45,7 @@ class Gauge:
     :param inits: the init pid of each task, to tell whether the container itself waits.
     """
 
-    def __init__(self, outlets: Dict[Key, Optional[list]], inits: Optional[Dict[Key, int]] = None):
+    def __init__(self, outlets: Mapping[Key, Optional[List[Any]]], inits: Optional[Dict[Key, int]] = None):
         self._taps = [
             _Tap(key, one.stream, one.file, one.shim_pid, one.descriptor, (inits or {}).get(key))
             for key, found in outlets.items()
@@ -70,7 +70,7 @@ class Gauge:
                 known = self._stalled.get((tap.key, tap.stream), False)
                 self._stalled[(tap.key, tap.stream)] = known or _container_waits(tap)
 
-    def stalled(self) -> List[dict]:
+    def stalled(self) -> List[Dict[str, Any]]:
         """The tasks whose log pipe was full at some time: which stream, and whether the container itself waited."""
         return [
             {"namespace": key[0], "id": key[1], "stream": stream, "waited": waited}
@@ -106,7 +106,9 @@ def _container_waits(tap: _Tap) -> bool:
         return False
     # A container may have put anything in place of its stdout; only the pipe its shim reads counts.
     pipe = re.fullmatch(r"pipe:\[(\d+)\]", own)
-    return bool(pipe) and own in _links(tap.shim) and _is_full(tap.init, number, int(pipe.group(1)))
+    if not pipe or tap.init is None:
+        return False
+    return own in _links(tap.shim) and _is_full(tap.init, number, int(pipe.group(1)))
 
 
 def _links(pid: int) -> Set[str]:
@@ -128,7 +130,7 @@ def written(pid: int) -> Optional[int]:
         return None
 
 
-def rates(outlets: Dict[Key, Optional[list]], inits: Dict[Key, int], clock: Deadline) -> Dict[Key, float]:
+def rates(outlets: Mapping[Key, Optional[List[Any]]], inits: Dict[Key, int], clock: Deadline) -> Dict[Key, float]:
     """Bytes per second each task writes to its log, measured over a short window.
 
     A shim writes little beside logs. Where several tasks share one, a task counts with what its own init process
@@ -154,8 +156,8 @@ def _grown(before: Optional[int], after: Optional[int], seconds: float) -> float
 
 
 def forecast(
-    outlets: Dict[Key, Optional[list]], inits: Dict[Key, int], start_estimate: float, clock: Deadline
-) -> List[dict]:
+    outlets: Mapping[Key, Optional[List[Any]]], inits: Dict[Key, int], start_estimate: float, clock: Deadline
+) -> List[Dict[str, Any]]:
     """The tasks whose log is likely to stall in a restart: bytes per second, and seconds until their pipe is full."""
     measured = rates(outlets, inits, clock)
     gap = log_words.expected_gap(start_estimate)

@@ -30,8 +30,8 @@ class Surroundings(NamedTuple):
     ``metadata`` is ``missing``, ``damaged`` or None. ``moved`` pairs a directory in use with the one the next start
     would use. ``without_runc`` is one task (namespace/id) per shim that does not find runc, ``pids_asked`` whether the
     shims were asked to run it. ``threads`` is how many the unit has. ``full`` says that the state directory has no
-    room; ``mounts_db`` is as in a Case, ``mounts`` says what is wrong with it as ``metadata`` does. ``start`` is what the
-    next start would find, None where there is no containerd.
+    room; ``mounts_db`` is as in a Case, ``mounts`` says what is wrong with it as ``metadata`` does. ``start`` is what
+    the next start would find.
     """
 
     unit: Optional[Unit] = None

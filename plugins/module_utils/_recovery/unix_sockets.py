@@ -295,7 +295,11 @@ def _is_there(row: UnixSocket) -> bool:
     """Whether the file a socket was bound to is still the one its path leads to."""
     try:
         # The kernel's attribute has 32 bits of the inode.
-        return row.name is not None and row.file_inode is not None and os.stat(row.name).st_ino & 0xFFFFFFFF == row.file_inode
+        return (
+            row.name is not None
+            and row.file_inode is not None
+            and os.stat(row.name).st_ino & 0xFFFFFFFF == row.file_inode
+        )
     except (OSError, ValueError):
         return False
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional
+from typing import Container, Dict, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.processes import Process
@@ -51,7 +51,7 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def judge(evidence: Evidence, required) -> Verdict:
+def judge(evidence: Evidence, required: Container[str]) -> Verdict:
     """The verdict for one task.
 
     :param required: the witnesses that must all say yes for ``reattached``: of ``shim``, ``containerd``, ``kernel``.
@@ -62,10 +62,12 @@ def judge(evidence: Evidence, required) -> Verdict:
 
 def witnesses(evidence: Evidence) -> Dict[str, str]:
     """Each witness's word."""
-    listed = evidence.listed is not None and evidence.before is not None and evidence.listed.pid == evidence.before.pid
+    listed, before = evidence.listed, evidence.before
     words = {
         "shim": evidence.shim,
-        "containerd": listed and evidence.listed.status in ("running", "created", "paused", "pausing"),
+        "containerd": bool(listed and before and listed.pid == before.pid)
+        and listed is not None
+        and listed.status in ("running", "created", "paused", "pausing"),
         "kernel": evidence.kernel,
     }
     if not evidence.answered:
@@ -73,7 +75,7 @@ def witnesses(evidence: Evidence) -> Dict[str, str]:
     return {name: {True: "yes", False: "no", None: "absent"}[word] for name, word in words.items()}
 
 
-def _ended(evidence: Evidence):
+def _ended(evidence: Evidence) -> Tuple[str, str]:
     """The init process of the ledger is gone: by itself, with proof, or it was killed."""
     if evidence.status == "stopped":
         return "exited", "it had exited before"
@@ -94,7 +96,7 @@ def _ended(evidence: Evidence):
     return "killed", "its init process is gone and nothing proves that it ended by itself"
 
 
-def _living(evidence: Evidence, required):
+def _living(evidence: Evidence, required: Container[str]) -> Tuple[str, str]:
     """The init process of the ledger runs on: is it still managed, and only once?"""
     if not evidence.answered:
         return "unproven", "containerd gave no task list"

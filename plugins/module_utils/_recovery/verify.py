@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -39,7 +39,7 @@ class After(NamedTuple):
     connections: Optional[Dict[str, int]]
 
 
-def collect(book: dict, daemon: Daemon, cases: List[Case], shim_timeout: float, deadline: Deadline) -> After:
+def collect(book: Dict[str, Any], daemon: Daemon, cases: List[Case], shim_timeout: float, deadline: Deadline) -> After:
     """Hear every witness once. Shims are heard where the ledger found them, whatever the bundle says now."""
     names = {task["namespace"] for task in book["tasks"]} | {case.entry.namespace for case in cases}
     tasks = dict.fromkeys(names)
@@ -64,15 +64,15 @@ def connections(daemon: Daemon) -> Optional[Dict[str, int]]:
     """
     held: Dict[str, int] = {}
     try:
-        for _attempt in range(2 if daemon.process else 0):
-            found = unix_sockets.snapshot().connections_of(unix_sockets.sockets_of(daemon.process.pid))
+        for process in [daemon.process, daemon.process] if daemon.process else []:
+            found = unix_sockets.snapshot().connections_of(unix_sockets.sockets_of(process.pid))
             held.update({path: max(count, held.get(path, 0)) for path, count in found.items()})
     except ShimError:
         return None
     return held
 
 
-def verdicts(book: dict, after: After, exits: Dict[Key, Exit], required: List[str]) -> List[dict]:
+def verdicts(book: Dict[str, Any], after: After, exits: Dict[Key, Exit], required: List[str]) -> List[Dict[str, Any]]:
     """One verdict per task of the ledger, then one per task that is new."""
     recorded, now = book["daemon"], ledger.identity(after.daemon)
     same_boot = recorded["boot_id"] == now["boot_id"]
@@ -115,12 +115,12 @@ def verdicts(book: dict, after: After, exits: Dict[Key, Exit], required: List[st
     return found + [_new(case) for case in _fresh(book, after)]
 
 
-def lost(found: List[dict]) -> List[dict]:
+def lost(found: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
     """The verdicts that are not well."""
     return [one for one in found if one["verdict"] not in GOOD]
 
 
-def _shim(task: dict, said: Optional[Answers]) -> Optional[bool]:
+def _shim(task: Dict[str, Any], said: Optional[Answers]) -> Optional[bool]:
     """The shim's word: same shim pid and start, same task pid, and it lists that pid. None when it was not asked."""
     if said is None or not said.asked:
         return None
@@ -140,7 +140,7 @@ def _lists(said: Answers, pid: int) -> bool:
     return pid in (said.pids or [])
 
 
-def _kernel(task: dict, held: Optional[Dict[str, int]], shared: Dict[Endpoint, int]) -> Optional[bool]:
+def _kernel(task: Dict[str, Any], held: Optional[Dict[str, int]], shared: Dict[Endpoint, int]) -> Optional[bool]:
     """The kernel's word: containerd holds at least one connection per task of its on that socket."""
     place = ledger.endpoint(task["endpoint"])
     if held is None or place is None or place.kind != "unix":
@@ -148,30 +148,30 @@ def _kernel(task: dict, held: Optional[Dict[str, int]], shared: Dict[Endpoint, i
     return held.get(place.name, 0) >= max(1, shared.get(place, 0))
 
 
-def _tasks_by_endpoint(book: dict, after: After) -> Dict[Endpoint, int]:
+def _tasks_by_endpoint(book: Dict[str, Any], after: After) -> Dict[Endpoint, int]:
     """How many of containerd's tasks share each endpoint: a pod's workloads and its sandbox have one shim."""
     places = {(task["namespace"], task["id"]): ledger.endpoint(task["endpoint"]) for task in book["tasks"]}
     for case in after.cases:
         for place, said in case.answers.items():
             if said.service:
                 places.setdefault((case.entry.namespace, case.entry.id), place)
-    count = {}
-    for (namespace, identifier), place in places.items():
-        if place and identifier in (after.tasks.get(namespace) or {}):
-            count[place] = count.get(place, 0) + 1
+    count: Dict[Endpoint, int] = {}
+    for (namespace, identifier), where in places.items():
+        if where and identifier in (after.tasks.get(namespace) or {}):
+            count[where] = count.get(where, 0) + 1
     return count
 
 
-def _fresh(book: dict, after: After) -> List[Case]:
+def _fresh(book: Dict[str, Any], after: After) -> List[Case]:
     known = ledger.keys(book)
     return [case for case in after.cases if case.live and (case.entry.namespace, case.entry.id) not in known]
 
 
-def _twins(book: dict, after: After) -> Dict[Key, str]:
+def _twins(book: Dict[str, Any], after: After) -> Dict[Key, str]:
     """New live tasks with the pod and container name of one in the ledger, which CRI names with a new id."""
     fresh = {}
     for case in _fresh(book, after):
-        names = ledger.pod_names(case.bundle.pod)
+        names = ledger.pod_names(case.require_bundle().pod)
         if names and names.get("uid"):
             fresh[(names["uid"], names.get("container"))] = case.entry.id
     found = {}
@@ -182,12 +182,12 @@ def _twins(book: dict, after: After) -> Dict[Key, str]:
     return found
 
 
-def _new(case: Case) -> dict:
+def _new(case: Case) -> Dict[str, Any]:
     said = case.best_answers
     return {
         "namespace": case.entry.namespace,
         "id": case.entry.id,
-        "pod": ledger.pod_names(case.bundle.pod),
+        "pod": ledger.pod_names(case.require_bundle().pod),
         "verdict": "new",
         "witnesses": {"shim": "absent", "containerd": "absent", "kernel": "absent"},
         "reason": "it was not there before",
@@ -196,7 +196,7 @@ def _new(case: Case) -> dict:
     }
 
 
-def _brief(init: Optional[list], shim: Optional[list]) -> dict:
+def _brief(init: Optional[List[Any]], shim: Optional[List[Any]]) -> Dict[str, Any]:
     return {
         "pid": init[0] if init else None,
         "start_time": init[1] if init else None,
@@ -204,9 +204,13 @@ def _brief(init: Optional[list], shim: Optional[list]) -> dict:
     }
 
 
-def _after(evidence: Evidence, said: Optional[Answers]) -> dict:
+def _after(evidence: Evidence, said: Optional[Answers]) -> Dict[str, Any]:
     """The same three after the restart; the pid by containerd's own list, its start time by the kernel."""
-    pid = evidence.listed.pid if evidence.listed else (evidence.before.pid if evidence.alive else None)
+    pid = (
+        evidence.listed.pid
+        if evidence.listed
+        else (evidence.before.pid if evidence.before and evidence.alive else None)
+    )
     process = processes.look_up(pid)
     return {
         "pid": pid,

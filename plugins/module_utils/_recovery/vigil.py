@@ -9,7 +9,7 @@ containerd publishes nothing of exits while it is down; the shim does (recovery-
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -19,15 +19,17 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.endpo
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import Exit
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
 
+Key = Tuple[str, str]
+
 
 class Vigil:
     """The open Waits of one restart, by (namespace, id)."""
 
-    def __init__(self):
-        self._channels = {}
-        self._exits = {}
+    def __init__(self) -> None:
+        self._channels: Dict[Key, TtrpcChannel] = {}
+        self._exits: Dict[Key, Exit] = {}
 
-    def add(self, book: dict, deadline: Deadline) -> None:
+    def add(self, book: Dict[str, Any], deadline: Deadline) -> None:
         """Hold a Wait on every task of the ledger that runs and is not waited for yet; a shim that refuses is left."""
         for task in book["tasks"]:
             key = (task["namespace"], task["id"])

@@ -91,7 +91,7 @@ class Channel:
         allowed.check(service, method, self._subject)
         if self._error is not None:
             raise self._error
-        fields = {"service": service, "method": method, "payload": payload}
+        fields: dict[str, Any] = {"service": service, "method": method, "payload": payload}
         if timeout_seconds is not None:
             if not timeout_seconds > 0:
                 raise DeadlineExceeded("ask", self._subject, f"was not asked {method}: no time was left")
@@ -183,7 +183,7 @@ class Channel:
             except OSError as error:
                 # What the peer said before it closed is still worth reading; reading finds the end as well.
                 if not self._read() and self._error is None:
-                    self._break(f"was not sent a question: {os.strerror(error.errno or 0)}")
+                    self._break(f"was not sent a question: {error.strerror}")
                 return
             del self._unsent[:sent]
 
@@ -194,7 +194,7 @@ class Channel:
         except (BlockingIOError, InterruptedError):
             return False
         except OSError as error:
-            return self._break(f"broke the connection: {os.strerror(error.errno or 0)}")
+            return self._break(f"broke the connection: {error.strerror}")
         if not data:
             within = self._header is not None or self._data
             return self._break("closed the connection {}".format("within a frame" if within else "without an answer"))
@@ -215,7 +215,7 @@ class Channel:
         if self._header is None:
             if len(self._data) < frame.HEADER_LENGTH:
                 return False
-            self._header = self._checked(frame.unpack_header(self._data[: frame.HEADER_LENGTH], self._subject))
+            self._header = self._checked(frame.unpack_header(bytes(self._data[: frame.HEADER_LENGTH]), self._subject))
             del self._data[: frame.HEADER_LENGTH]
         stream_id, length = self._header.stream_id, self._header.length
         if len(self._data) < length:

@@ -76,7 +76,7 @@ def encode(name: str, **fields: Any) -> bytes:
     """
     kind = _class_of(name)
     try:
-        return kind(**fields).SerializeToString()
+        return bytes(kind(**fields).SerializeToString())
     except Exception as error:  # the implementations of protobuf differ in what they raise
         raise ShimError("ask", name, f"cannot be written: {_one_line(error)}") from error
 
@@ -108,7 +108,9 @@ def _one_line(error: Exception) -> str:
 
 
 def _unusable() -> str:
-    return "cannot be used by {}: {}".format(sys.executable or "this Python", _one_line(_ERROR))
+    return "cannot be used by {}: {}".format(
+        sys.executable or "this Python", _one_line(_ERROR) if _ERROR else "it is missing"
+    )
 
 
 def _class_of(name: str) -> Any:
@@ -131,7 +133,7 @@ def _build() -> Any:
     try:
         get_class = message_factory.GetMessageClass
     except AttributeError:  # protobuf before 4.22
-        get_class = message_factory.MessageFactory(pool).GetPrototype
+        get_class = getattr(message_factory.MessageFactory(pool), "GetPrototype")  # noqa: B009 # newer ones lack it
     return {name: get_class(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in MESSAGES}
 
 

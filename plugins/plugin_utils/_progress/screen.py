@@ -80,9 +80,8 @@ class Screen:
         """Draw."""
         with self._lock:
             self._progress = progress
-            if self._live is None:
-                self._start()
-            self._live.update(drawing(progress, now), refresh=True)
+            live = self._live or self._start()
+            live.update(drawing(progress, now), refresh=True)
         if self._ticker is None:
             self._ticker = threading.Thread(target=self._tick, daemon=True)
             self._ticker.start()
@@ -102,14 +101,14 @@ class Screen:
         with self._lock:
             print("progress: " + line(progress, now), flush=True)
 
-    def _start(self) -> None:
+    def _start(self) -> Live:
         # The stream by name: a console without one writes to whatever sys.stdout is then.
         console = Console(file=sys.stdout)
-        self._live = Live(
-            console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
-        )
-        self._live.start()
+        live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
+        live.start()
+        self._live = live
         sys.stdout, sys.stderr = (Above(one, console) if one.isatty() else one for one in (sys.stdout, sys.stderr))
+        return live
 
     def close(self) -> None:
         """Take it away for good."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import Unreadable
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import Document, Unreadable
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import (
     Finding,
     HostReport,
@@ -31,7 +31,7 @@ def rules_of(packs: Iterable) -> Dict[str, Rule]:
     }
 
 
-def report(host: str, document: object, judge: Judge) -> HostReport:
+def report(host: str, document: Document, judge: Judge) -> HostReport:
     """The report on one host; a document that cannot be read, or is not there, is a state of its own."""
     if document is None:
         return HostReport(host, "missing", "the run left no document of it")

@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import audit, roll
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.csv_file import CsvFiles
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.drift import compare
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import STAGE, Output, RunFolder
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import (
+    STAGE,
+    Document,
+    Output,
+    RunFolder,
+)
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.json_file import JsonFile
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.junit import Junit
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.markdown import Markdown
@@ -22,7 +27,7 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.promet
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count, plain
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.totals import Totals
 
-FORMATS = {
+FORMATS: Dict[str, Callable[[Output, Head], Any]] = {
     "json": JsonFile,
     "csv": CsvFiles,
     "junit": Junit,
@@ -39,7 +44,7 @@ class Wanted(NamedTuple):
     formats: Sequence[str]
     title: str
     rules: Dict[str, Rule]
-    judge: Callable[[dict], List[dict]]
+    judge: Optional[Callable[[dict], List[dict]]]
     previous: Optional[RunFolder] = None
 
 
@@ -57,8 +62,8 @@ def build(folder: RunFolder, wanted: Wanted, output: Output) -> Totals:
     totals = Totals(head)
     writers = [FORMATS[name](output, head) for name in FORMATS if name in wanted.formats]
 
-    def report_of(host: str, document: object) -> HostReport:
-        return audit.report(host, document, wanted.judge) if kind == "host" else roll.report(host, document)
+    def report_of(host: str, document: Document) -> HostReport:
+        return audit.report(host, document, wanted.judge) if wanted.judge else roll.report(host, document)
 
     for host, document in folder.documents(kind):
         report = report_of(host, document)

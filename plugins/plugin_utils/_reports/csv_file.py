@@ -45,11 +45,14 @@ class CsvFiles:
             self._findings.writerow(cells(_finding(report.host, one)))
         for one in report.gone:
             self._findings.writerow(cells(_finding(report.host, one, "gone")))
-        for task in roll.tasks if roll else ():
+        tasks = self._tasks
+        if roll is None or tasks is None:
+            return
+        for task in roll.tasks:
             said = task.witnesses or {}
             words = [said.get(name) for name in ("shim", "containerd", "kernel")]
             line = [report.host, roll.batch, task.namespace, task.id, task.pod, task.verdict, *words, task.reason]
-            self._tasks.writerow(cells(line))
+            tasks.writerow(cells(line))
 
     def end(self, totals: Totals) -> None:
         """Nothing follows."""

@@ -13,7 +13,7 @@ import re
 import shutil
 import stat
 import tempfile
-from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import IO, Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 from urllib.parse import unquote
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -31,6 +31,10 @@ class Unreadable(NamedTuple):
     reason: str
 
 
+#: What is read of a document: it, why it tells nothing, or None when there is none.
+Document = Union[Dict[str, Any], Unreadable, None]
+
+
 class RunFolder:
     """The folder of one run.
 
@@ -40,9 +44,10 @@ class RunFolder:
 
     def __init__(self, path: str):
         self.path = path
-        self.head = _read(os.path.join(path, "run.json"))
-        if isinstance(self.head, Unreadable):
-            raise ShimError(STAGE, path, "is no run's folder: run.json " + self.head.reason, "name a run's own folder")
+        head = _read(os.path.join(path, "run.json"))
+        if isinstance(head, Unreadable):
+            raise ShimError(STAGE, path, "is no run's folder: run.json " + head.reason, "name a run's own folder")
+        self.head: Dict[str, Any] = head or {}
         if self.head.get("schema") != 1:
             said = json.dumps(self.head.get("schema"))[:20]
             raise ShimError(STAGE, path, "has schema {0}, not 1".format(said), "use the collection that wrote it")
@@ -76,7 +81,7 @@ class RunFolder:
             return "host" if self.operation == "audit" else "roll"
         return "host" if any(name.endswith(ENDINGS["host"]) for name in self._names()) else "roll"
 
-    def documents(self, kind: str) -> Iterator[Tuple[str, object]]:
+    def documents(self, kind: str) -> Iterator[Tuple[str, Document]]:
         """Every host with its document: a dict, or Unreadable; None for a host of the run that has none."""
         files = {}
         for name in self._names():
@@ -86,7 +91,7 @@ class RunFolder:
         for host in wanted + sorted(set(files) - set(wanted)):
             yield host, self.document(host, kind, files.get(host))
 
-    def document(self, host: str, kind: str, name: Optional[str] = None) -> object:
+    def document(self, host: str, kind: str, name: Optional[str] = None) -> Document:
         """One host's document, or None when there is none."""
         path = os.path.join(self.path, "documents", name or quoted(host) + ENDINGS[kind])
         if not os.path.lexists(path):
@@ -151,7 +156,7 @@ def _kind_of(name: str) -> str:
     return "roll" if name.endswith(ENDINGS["roll"]) else ""
 
 
-def _read(path: str) -> object:
+def _read(path: str) -> Document:
     """The JSON object in a file, or Unreadable: no link is followed, and no FIFO or huge file is read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

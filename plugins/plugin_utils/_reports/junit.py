@@ -96,7 +96,7 @@ def _roll_tests(report: HostReport) -> Iterable[Test]:
     result = "skipped" if report.state in ("refused", "untouched") else result
     yield "host", result, report.message or report.state, "\n".join(plain(one.reason) for one in own)
     bad = {one.subject: one for one in report.findings}
-    for task in report.roll.tasks:
+    for task in report.roll.tasks if report.roll else ():
         one = bad.get(task.subject)
         name = task.subject + (" (pod {0})".format(task.pod) if task.pod else "")
         yield (name, "failed", task.verdict, task.reason) if one else (name, "passed", "", "")

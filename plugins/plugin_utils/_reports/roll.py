@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Dict, Iterable, List, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import Unreadable
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import Document, Unreadable
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import (
     STATES,
     Finding,
@@ -75,7 +75,7 @@ WOULD = "would be "
 _STATES = ("failed", "begun", "refused", "untouched")
 
 
-def report(host: str, document: object) -> HostReport:
+def report(host: str, document: Document) -> HostReport:
     """The report on one host; a document that cannot be read, or is not there, is a state of its own."""
     if document is None:
         return HostReport(host, "missing", "the run left no document of it")

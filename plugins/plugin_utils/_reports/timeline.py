@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import IO, Dict
+from typing import IO, Dict, Optional
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import Output, pour
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import STATES, HostReport
@@ -34,7 +34,7 @@ class Timeline:
         self._output = output
         self._bands: Dict[int, IO[str]] = {}
         self._lanes: Dict[int, int] = {}
-        self._origin = None
+        self._origin: Optional[float] = None
 
     def host(self, report: HostReport) -> None:
         """Draw one host."""

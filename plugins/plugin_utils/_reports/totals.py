@@ -43,6 +43,8 @@ class Wave:
     def add(self, report: HostReport) -> None:
         """Count one host."""
         self.states[report.state] += 1
+        if report.roll is None:
+            return
         self.began = _least(self.began, report.roll.began)
         self.ended = _most(self.ended, report.roll.ended)
         self.gap = _most(self.gap, report.roll.gap)
@@ -102,6 +104,8 @@ class Totals:
 
     def _roll(self, report: HostReport) -> None:
         roll = report.roll
+        if roll is None:
+            return
         if roll.batch is not None and (roll.batch in self.waves or len(self.waves) < 10000):
             self.waves.setdefault(roll.batch, Wave()).add(report)
         if roll.gap:

@@ -69,8 +69,9 @@ def test_a_timeout_that_is_no_duration_keeps_containerd_from_starting(effective,
     dump = captured.output("2.3.4", "config-dump").stdout
     key = "'io.containerd.timeout.task.state' = '{0}'"
     found = effective(Output(0, dump.replace(key.format("2s"), key.format(text)), ""))
-    assert found.start_failure == "the time-out io.containerd.timeout.task.state is {0!r}, which is not a duration".format(
-        text
+    assert (
+        found.start_failure
+        == "the time-out io.containerd.timeout.task.state is {0!r}, which is not a duration".format(text)
     )
 
 
@@ -80,7 +81,9 @@ def test_a_configuration_that_does_not_load(effective):
     assert found.start_failure == "failed to unmarshal TOML at row 6 column 6: toml: no" and not found.problem
     assert effective(Output(2, "", "panic: x")).start_failure == "panic: x"
     assert effective(Output(-9, "", "")).start_failure == "containerd config dump ended with status -9 and no word"
-    assert effective(Output(127, "", "No such file")).start_failure == "/usr/bin/containerd cannot be run (No such file)"
+    assert (
+        effective(Output(127, "", "No such file")).start_failure == "/usr/bin/containerd cannot be run (No such file)"
+    )
     assert len(effective(Output(1, "", 10000 * "x")).start_failure) <= 300
 
 

@@ -98,7 +98,9 @@ def test_required_plugins():
     plugin = "io.containerd.runtime.v2.task"
     assert found(required_plugins=(plugin,), plugins=(plugin,)) == []
     assert found(required_plugins=("task",), plugins=(plugin,), version=1) == []
-    assert found(required_plugins=("io.containerd.x.v1.y",), plugins=(plugin,)) == [("required_plugin", "runtime_absent")]
+    assert found(required_plugins=("io.containerd.x.v1.y",), plugins=(plugin,)) == [
+        ("required_plugin", "runtime_absent")
+    ]
     assert found(required_plugins=(plugin,), plugins=None) == [("required_plugin", "unknown")]
     cri = "io.containerd.grpc.v1.cri"
     both = found(required_plugins=(cri,), disabled_plugins=(cri,), plugins=(cri,))
