@@ -26,7 +26,7 @@ _PLATFORMS = "plugins.io.containerd.runtime.v2.task.platforms"
 _TIMEOUTS = "timeouts."
 _LOAD_TIMEOUT = _TIMEOUTS + "io.containerd.timeout.shim.load"
 # A dump takes some hundredths of a second; one that never ends must not use up the time of the rest.
-_PATIENCE = 10.0
+_PATIENCE = 5.0
 _LONGEST_MESSAGE = 300
 
 

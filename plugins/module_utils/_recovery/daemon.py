@@ -31,7 +31,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unit 
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unix_sockets import peer_pid
 
 # Seconds for a program that has only to say its version.
-_PATIENCE = 10.0
+_PATIENCE = 5.0
 
 
 class Daemon(NamedTuple):

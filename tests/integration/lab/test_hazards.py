@@ -87,6 +87,15 @@ def _moved(host):
     )
 
 
+def _first(line):
+    """A setting of the whole file has to stand before its tables."""
+    return lambda host: host.script('sed -i "1i $2" "$1"', recipe.CONTAINERD_CONFIG, line)
+
+
+def _last(text):
+    return lambda host: host.script('printf "%s" "$2" >> "$1"', recipe.CONTAINERD_CONFIG, text)
+
+
 MAKE = {
     "runtime_directory": _drop_in("[Service]\nRuntimeDirectory=containerd\n"),
     "stop_command": _drop_in('[Service]\nExecStop=/bin/true\nExecStopPost=/bin/sh -c "exit 0"\n'),
@@ -96,6 +105,11 @@ MAKE = {
     "directory_moved": _moved,
     "metadata_missing": lambda host: host.run(["rm", META]),
     "metadata_damaged": lambda host: host.script('rm "$1"; head -c 100000 /dev/urandom > "$1"', META),
+    "configuration_invalid": _last("this is { not toml\n"),
+    "load_timeout": _last('[timeouts]\n  "io.containerd.timeout.shim.load" = "0s"\n'),
+    "runtime_disabled": _first("disabled_plugins = ['io.containerd.runtime.v2.task']"),
+    "platforms_invalid": _last('[plugins."io.containerd.runtime.v2.task"]\n  platforms = ["nonsense"]\n'),
+    "required_plugin": _first("required_plugins = ['io.containerd.lab.v1.none']"),
     "live_restore": _live_restore,
     "state_full": lambda host: host.script(FILL),
 }
@@ -109,6 +123,11 @@ OUTCOMES = {
     "directory_moved": ("orphaned", {"unmanaged"}),
     "metadata_missing": ("orphaned", {"unmanaged"}),
     "metadata_damaged": ("runtime_absent", {"unmanaged"}),
+    "configuration_invalid": ("runtime_absent", {"unmanaged"}),
+    "load_timeout": ("killed", {"killed"}),
+    "runtime_disabled": ("runtime_absent", {"unmanaged"}),
+    "platforms_invalid": ("runtime_absent", {"unmanaged"}),
+    "required_plugin": ("runtime_absent", {"unmanaged"}),
 }
 PREPARE = {"docker": _moby_container}
 IDS = {"docker": "stops_with"}
