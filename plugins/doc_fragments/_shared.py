@@ -50,7 +50,9 @@ options:
     type: float
     default: 60
   shim_timeout:
-    description: Seconds one shim may take to answer. containerd itself waits 5 seconds.
+    description:
+      - Seconds one shim may take to answer. containerd itself waits 5 seconds.
+      - Three times as many for the list of its processes (Pids), for which most releases of containerd set no time-out.
     type: float
     default: 5
   detail:

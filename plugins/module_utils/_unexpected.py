@@ -11,7 +11,7 @@ import traceback
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 
-_OURS = os.path.join("shimops", "containerd", "plugins")
+_OURS = "ansible_collections.shimops.containerd."
 _LONGEST = 200
 
 
@@ -22,13 +22,14 @@ def explained(error: Exception) -> ShimError:
     """
     if isinstance(error, ShimError):
         return error
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if _OURS in frame.filename] or list(frames)
+    frames = list(traceback.walk_tb(error.__traceback__))
+    ours = [(frame, line) for frame, line in frames if str(frame.f_globals.get("__name__")).startswith(_OURS)] or frames
     words = "{0}: {1}".format(type(error).__name__, error) if str(error) else type(error).__name__
     stage, place = "module", "an unknown place"
     if ours:
-        name = os.path.basename(ours[-1].filename)
-        stage, place = os.path.splitext(name)[0], "{0}, line {1}, {2}".format(name, ours[-1].lineno, ours[-1].name)
+        frame, line = ours[-1]
+        name = os.path.basename(frame.f_code.co_filename)
+        stage, place = os.path.splitext(name)[0], "{0}, line {1}, {2}".format(name, line, frame.f_code.co_name)
     return ShimError(
         stage,
         "this module",

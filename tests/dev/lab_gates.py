@@ -25,6 +25,7 @@ GROUPS = {
         "test_gap.py",
         "test_hold.py",
     ),
+    "configuration": ("test_configuration.py", "test_defects.py"),
     "fleet": ("test_stop.py", "test_resume.py", "test_fleet.py"),
     "upgrade": ("test_upgrade*.py",),
 }

@@ -119,6 +119,11 @@ def _daemon(daemon: Daemon) -> Dict[str, Any]:
         "root_dir": daemon.root_dir,
         "address": daemon.address,
         "load_timeout": daemon.load_timeout,
+        "configuration": {
+            "file": daemon.configured.file,
+            "version": daemon.configured.version,
+            "problem": daemon.configured.start_failure or daemon.configured.problem,
+        },
     }
 
 

@@ -195,7 +195,7 @@ def _go(version: str) -> str:
 
 def _parse(version: Optional[str]) -> Optional[Tuple[int, int, int]]:
     match = _RELEASE.match(plain(version or ""))
-    return tuple(int(part) for part in match.groups()) if match else None  # type: ignore[return-value]
+    return number(match.group()) if match else None
 
 
 def _name(line: Line) -> str:

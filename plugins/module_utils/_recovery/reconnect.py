@@ -393,7 +393,7 @@ def _in_flight(view: Outlook) -> bool:
 def _serves_anew(daemon: Daemon) -> bool:
     """Whether another process than the old one serves containerd's socket, be it where the configuration moved it."""
     old = daemon.process.pid if daemon.process else None
-    for address in {daemon.address, daemon.configured.address or daemon.address}:
+    for address in dict.fromkeys((daemon.address, daemon.configured.address or daemon.address)):
         with contextlib.suppress(ShimError):
             if peer_pid(address, Deadline(1.0))[0] != old:
                 return True

@@ -10,10 +10,11 @@ import types
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.module_utils import _module
+from ansible_collections.shimops.containerd.plugins.module_utils import _changes, _module
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import preflight
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import gojson, preflight
 from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
+from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
 
 
 @pytest.fixture
@@ -41,6 +42,46 @@ def test_an_error_becomes_one_sentence(run):
     result, status = run(fail)
     assert status == 1 and (result["msg"], result["stage"]) == ("scan: a b is odd; look at it.", "scan")
     assert result["changed"] is False and result["failed"] is True
+
+
+def test_a_defect_becomes_one_sentence_with_its_place(run):
+    def fail(options, check_mode):
+        return gojson.fold(None)
+
+    result, status = run(fail)
+    assert status == 1 and (result["changed"], result["refused"], result["stage"]) == (False, False, "gojson")
+    assert result["msg"].startswith(
+        "test_module: this module has a defect (KeyError: 'a\\nb'; in test_module.py, line "
+    )
+    assert result["msg"].endswith(", fail); report it with the traceback that -vvv shows.")
+    assert "traceback" not in result
+
+
+def test_what_was_changed_before_an_error_is_said(run):
+    def fail(options, check_mode):
+        _changes.note()
+        raise ValueError
+
+    assert run(fail).result["changed"] is True
+    # The next module of the same process begins anew.
+    assert run(lambda options, check_mode: 1 / 0).result["changed"] is False
+
+    def refuse(options, check_mode):
+        _changes.note()
+        raise ShimError("act", "it", "is odd")
+
+    assert run(refuse).result["changed"] is True
+
+
+def test_an_error_from_elsewhere_is_placed_where_it_came_from():
+    try:
+        gojson.text(3)
+    except AttributeError as error:
+        found = explained(error)
+    # Of the files on the way to it the innermost of the collection counts.
+    assert found.stage == "gojson" and "gojson.py, line " in found.problem
+    assert explained(found) is found
+    assert len(str(explained(ValueError(10000 * "x")))) < 400
 
 
 def test_a_failure_returns_all_the_rest(run):
