@@ -92,6 +92,8 @@ class TestWrapper:
         assert (daemon["state_dir"], daemon["root_dir"]) == ("/run/containerd", "/var/lib/containerd")
         assert daemon["address"] == ADDRESS and daemon["pid"] == seen[release].after.daemon.pid
         assert len(instance["bundles"]) == len(seen[release].tasks)
+        assert daemon["configuration"]["version"] == {"version_4": 4}.get(manner)
+        assert bool(daemon["configuration"]["problem"]) is (manner in HAZARDS)
         document = audit[name]["document"]
         assert document["counts"]["tasks"] == len(seen[release].tasks) and not audit[name]["failed"]
         assert {hazard["id"] for hazard in audit[name]["hazards"]} == {
