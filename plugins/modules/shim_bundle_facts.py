@@ -63,6 +63,8 @@ ansible_facts:
               description:
                 - Process, running and installed release and class, unit with KillMode and Delegate, and its
                   directories.
+                - C(configuration) is what its next start would read, its C(file) and C(version); C(problem) says why
+                  that is not known, or why containerd would not start with it.
               type: dict
               returned: success
             bundles:

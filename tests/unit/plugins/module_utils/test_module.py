@@ -50,10 +50,9 @@ def test_a_defect_becomes_one_sentence_with_its_place(run):
 
     result, status = run(fail)
     assert status == 1 and (result["changed"], result["refused"], result["stage"]) == (False, False, "gojson")
-    assert result["msg"].startswith(
-        "test_module: this module has a defect (KeyError: 'a\\nb'; in test_module.py, line "
-    )
-    assert result["msg"].endswith(", fail); report it with the traceback that -vvv shows.")
+    assert result["msg"].startswith("gojson: this module has a defect (AttributeError: 'NoneType' object has no ")
+    assert "; in gojson.py, line " in result["msg"]
+    assert result["msg"].endswith(", fold); report it with the traceback that -vvv shows.")
     assert "traceback" not in result
 
 
