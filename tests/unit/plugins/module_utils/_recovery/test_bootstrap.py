@@ -172,6 +172,23 @@ def test_address_without_bootstrap_json(row, content, v16, v17, new):
 
 
 @pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("more", ['"metadata":3', '"capabilities":"q"', '"capabilities":[0.5],"metadata":{"a":1}'])
+def test_keys_of_newer_writers_are_passed_over(name, more):
+    assert restore(a_bundle(parameters(3)[:-1] + "," + more + "}"), name) == V3
+
+
+@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("space", ["\v", "\f", "\u00a0", " \u2003\n"])
+def test_white_space_that_only_go_trims(name, space):
+    found = restore(a_bundle(space + parameters(3) + space), name)
+    if name in ("V23b", "V23c"):
+        assert found == V3
+        return
+    # Before 2.3.4 it is no JSON, and so an address to which nobody listens.
+    assert found.version == 2 and found.doubt
+
+
+@pytest.mark.parametrize("name", NEW)
 def test_b15_a_newline_after_a_raw_address(name):
     newer = name in ("V23b", "V23c")
     found = restore(a_bundle(ADDRESS + "\n"), name)

@@ -89,6 +89,10 @@ def test_a_configuration_that_does_not_load(effective):
 
 def test_a_default_file_that_is_not_there_is_no_failure(effective):
     """The dump of 1.x needs the file, its start does not."""
+    failed, whole = Output(1, "", "containerd: no such file"), captured.output("1.7.24", "config-dump")
+    assert effective(failed, default=whole).start_failure == "no such file"
+    assert [argv[-1] for argv in effective.ran] == ["dump"]
+    del effective.ran[:]
     effective.file.unlink()
     failed, whole = Output(1, "", "containerd: no such file"), captured.output("1.7.24", "config-dump")
     assert effective(failed, default=whole)[:4] == WHOLE[:4]

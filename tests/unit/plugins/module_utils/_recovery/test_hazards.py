@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command, unit
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.hazards import of_host
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import CLASSES
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.surroundings import Surroundings
 from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery import captured
 
@@ -174,3 +175,11 @@ def test_docker_stops_only_its_own():
 )
 def test_files(release_class, values, expected):
     assert told(around(release_class, **values)) == expected
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_damaged_mounts_are_read_from_2_2_on(name):
+    found = of_host(Surroundings(mounts="damaged"), name, 0.0)
+    later = CLASSES.index(name) >= CLASSES.index("V22")
+    assert [(one.id, one.outcome) for one in found] == ([("mounts_damaged", "runtime_absent")] if later else [])
+    assert of_host(Surroundings(mounts="missing"), name, 0.0) == []
