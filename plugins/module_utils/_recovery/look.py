@@ -164,7 +164,11 @@ def outlook(daemon: Daemon, cases: List[Case], wanted: str, around: Optional[Sur
     told = [forecast(case, release, timeout) for case in cases]
     pairs = [(case, one._replace(rescuable=rescuable(case, one, release, timeout))) for case, one in zip(cases, told)]
     estimate = start_estimate(tuple(pair[1].delay for pair in pairs), release, os.cpu_count() or 1)
-    found = hazards.of_host(around or observe(daemon, cases), release.name, estimate)
+    around = around or observe(daemon, cases)
+    if not daemon.installed and wanted not in ("running", "installed"):
+        # What is on disk does not run, and another program is to be put in its place.
+        around = around._replace(start=None)
+    found = hazards.of_host(around, release.name, estimate)
     stuck = [case for case, one in pairs if one.outcome == "hangs"]
     if stuck:
         reason = "containerd's start hangs on {0}/{1}".format(stuck[0].entry.namespace, stuck[0].entry.id)

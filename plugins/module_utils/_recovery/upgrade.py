@@ -21,6 +21,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._packages.stage
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
     act,
     command,
+    configuration,
     freeze,
     ledger,
     preflight,
@@ -63,6 +64,9 @@ class Upgrade(Host):
 
     def _go_back(self, upgrade: str, book: Dict[str, Any]) -> Outcome:
         daemon = self._daemon()
+        if daemon.configured.start_failure or daemon.configured.problem:
+            # That is the word of the release to be replaced; the old one has run with this configuration before.
+            daemon = daemon._replace(configured=configuration.USUAL)
         self._plan = replace.ready(staged.load(self._options["package_dir"]))
         self._options = dict(self._options, target_version=self._plan.release)
         self._run = upgrade[: 64 - len(_BACK)] + _BACK

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.configuration import USUAL
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.configuration_hazards import Start
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import outlook
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.surroundings import Surroundings
 from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery.cases import (
@@ -50,3 +52,21 @@ def test_where_the_runtime_does_not_load_no_bundle_is_touched():
 def test_a_start_that_hangs_is_worse_only_for_what_would_have_been_kept(case, outcome):
     stuck = a_case(OLD, {HERE: said("v2", pids=None, pids_failure=(None, "no answer"))}, "V17")
     assert outcomes(case, stuck)[0][0] == outcome
+
+
+@pytest.mark.parametrize(
+    "installed, wanted, expected",
+    [
+        ("1.7.24", "installed", "runtime_absent"),
+        ("1.7.24", "1.7.34", "runtime_absent"),
+        # What is on disk does not run: that is the end of it only where nothing else is put in its place.
+        (None, "installed", "runtime_absent"),
+        (None, "running", "runtime_absent"),
+        (None, "1.7.34", "reattached"),
+    ],
+)
+def test_a_program_that_does_not_run_matters_only_where_it_would_be_started(installed, wanted, expected):
+    broken = USUAL._replace(start_failure="it cannot be run")
+    around = Surroundings(start=Start(broken, ADDRESS, (), False))
+    view = outlook(a_daemon(installed=installed, configured=broken), [KEPT], wanted, around)
+    assert [one.outcome for _case, one in view.forecasts] == [expected]
