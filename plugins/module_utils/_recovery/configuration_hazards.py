@@ -115,7 +115,7 @@ def _load_timeout(found: Configuration) -> Hazard:
 
 def _plugins(start: Start, release_class: str) -> Iterator[Hazard]:
     found = start.configuration
-    off = [name for name in _needed(release_class) if _named(name, found.disabled_plugins, found.version)]
+    off = [name for name in _needed(release_class) if _named(name, found.disabled_plugins)]
     wrong = [name for name in found.platforms or () if not _is_platform(name)]
     if off:
         yield Hazard(
@@ -132,8 +132,8 @@ def _plugins(start: Start, release_class: str) -> Iterator[Hazard]:
             "name platforms such as linux/amd64, or leave the setting out",
         )
     for name in found.required_plugins:
-        disabled = _named(name, found.disabled_plugins, found.version)
-        if disabled or start.plugins is None or not _loaded(name, start.plugins, found.version):
+        disabled = _named(name, found.disabled_plugins)
+        if disabled or start.plugins is None or not _loaded(name, start.plugins):
             known = disabled or start.plugins is not None
             yield Hazard(
                 "required_plugin",
@@ -144,7 +144,7 @@ def _plugins(start: Start, release_class: str) -> Iterator[Hazard]:
                 "take it out of required_plugins",
             )
             return
-    if start.pods and any(_named(name, found.disabled_plugins, found.version) for name in _CRI):
+    if start.pods and any(_named(name, found.disabled_plugins) for name in _CRI):
         yield Hazard(
             "cri_disabled",
             None,
@@ -162,13 +162,17 @@ def _needed(release_class: str) -> List[str]:
     return needed
 
 
-def _named(name: str, listed: Tuple[str, ...], version: Optional[int]) -> bool:
-    """Whether a list names a plugin; configurations of version 1 name the last part alone (V1DisabledFilter)."""
-    return name in listed or (version == 1 and name.rpartition(".")[2] in listed)
+def _named(name: str, listed: Tuple[str, ...]) -> bool:
+    """Whether a list names a plugin.
+
+    A configuration of version 1 names the last part alone (V1DisabledFilter), and the dump of 1.x leaves it so while it
+    prints version 2; later versions take only whole names.
+    """
+    return name in listed or name.rpartition(".")[2] in listed
 
 
-def _loaded(name: str, plugins: Tuple[str, ...], version: Optional[int]) -> bool:
-    return name in plugins or (version == 1 and any(one.rpartition(".")[2] == name for one in plugins))
+def _loaded(name: str, plugins: Tuple[str, ...]) -> bool:
+    return any(_named(one, (name,)) for one in plugins)
 
 
 def _is_platform(text: str) -> bool:

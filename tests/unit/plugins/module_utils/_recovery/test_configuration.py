@@ -46,6 +46,12 @@ def test_a_real_dump(effective, release):
     assert effective.ran == [["/usr/bin/containerd", "config", "dump"]]
 
 
+def test_a_real_dump_of_a_file_of_version_1(effective):
+    """containerd 1.6 prints it as version 2, and leaves the short names of plugins."""
+    found = effective(captured.output("1.6.20", "config-dump-version-1"))
+    assert found == WHOLE._replace(version=2, disabled_plugins=("cri",), file=str(effective.file))
+
+
 def test_arguments_win_over_the_file(effective):
     dump = captured.output("2.1.9", "config-dump")
     found = effective(dump, "--state", "/s", "--root=/r", "-a", "/a.sock", "--config", "/c.toml")

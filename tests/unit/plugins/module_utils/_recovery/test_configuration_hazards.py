@@ -58,10 +58,10 @@ ALWAYS = ("runtime.v2.task", "metadata.v1.bolt", "content.v1.content", "event.v1
 @pytest.mark.parametrize("plugin", ALWAYS + ("service.v1.tasks-service",))
 def test_what_the_runtime_needs_in_every_release(name, plugin):
     assert found(name, disabled_plugins=("io.containerd." + plugin,)) == [("runtime_disabled", "runtime_absent")]
-    # Version 1 names the last part alone, and later ones do not.
+    # A configuration of version 1 names the last part alone.
     last = plugin.rpartition(".")[2]
-    assert found(name, disabled_plugins=(last,), version=1) == [("runtime_disabled", "runtime_absent")]
-    assert found(name, disabled_plugins=(last,)) == []
+    assert found(name, disabled_plugins=(last,)) == [("runtime_disabled", "runtime_absent")]
+    assert found(name, disabled_plugins=("none." + last,)) == []
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_what_the_runtime_needs_in_some_releases(plugin, classes):
 def test_without_cri_pods_are_warned_of():
     for plugin in ("io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime"):
         assert found(disabled_plugins=(plugin,), pods=True) == [("cri_disabled", None)]
-    assert found(disabled_plugins=("cri",), pods=True, version=1) == [("cri_disabled", None)]
+    assert found(disabled_plugins=("cri",), pods=True) == [("cri_disabled", None)]
 
 
 @pytest.mark.parametrize("platform", ["linux", "linux/amd64", "Linux/ARM/v7", "amd64", "x86_64", "made/up", "a/b/c"])
@@ -97,7 +97,7 @@ def test_platforms_that_do_not(platform):
 def test_required_plugins():
     plugin = "io.containerd.runtime.v2.task"
     assert found(required_plugins=(plugin,), plugins=(plugin,)) == []
-    assert found(required_plugins=("task",), plugins=(plugin,), version=1) == []
+    assert found(required_plugins=("task",), plugins=(plugin,)) == []
     assert found(required_plugins=("io.containerd.x.v1.y",), plugins=(plugin,)) == [
         ("required_plugin", "runtime_absent")
     ]
