@@ -5,7 +5,7 @@
 """What containerd's configuration does to a restart. Pure. Internal to the collection.
 
 Sources: services/server/server.go:New@v1.7.24, cmd/containerd/server/server.go:New@v2.3.4, pkg/timeout; the plugins
-that the runtime needs were disabled one by one on 1.6.20, 1.7.24 and 2.1.9.
+that the runtime needs were disabled one by one on 1.6.20, 1.7.24, 2.1.9, 2.2.7, 2.3.4 and 2.4.0-beta.0.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NEEDED = (
     "io.containerd.service.v1.tasks-service",
 )
 _SHIM_MANAGER = "io.containerd.shim.v1.manager"
-# 1.7 needs it, 2.0 and 2.1 do without, 2.2 and later need it (core/runtime/v2/task_manager.go@v2.2.7).
+# 1.7 needs it, 2.1 does without, 2.2 and later need it (core/runtime/v2/task_manager.go@v2.2.7).
 _WARNINGS = "io.containerd.warning.v1.deprecations"
 _CRI = ("io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime")
 _CHECK = "correct it until this prints it: {0} config dump"

@@ -27,7 +27,7 @@ _TTRPC = ".ttrpc"
 
 
 class Places(NamedTuple):
-    """The directories and the gRPC socket of one containerd; None where it cannot be told."""
+    """The directories and the gRPC socket of one containerd; None where they are not known."""
 
     state_dir: Optional[str]
     root_dir: Optional[str]
@@ -60,7 +60,7 @@ def places(pid: int, configuration: Callable[[], Configuration]) -> Places:
 
 
 def grpc_socket(paths: Iterable[str], named: Optional[str]) -> Optional[str]:
-    """The gRPC socket among the paths a containerd listens on; None when it cannot be told which one it is.
+    """The gRPC socket among the paths a containerd listens on; None when it is not known which one it is.
 
     Others are those of ttrpc, of debugging and of its plugins.
 
