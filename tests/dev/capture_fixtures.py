@@ -10,14 +10,15 @@ Run it against a lab of three fresh hosts. It changes them (a pause, a fault, an
     python -m dev.capture_fixtures capture
     python -m lab --lab capture down
 
-It replaces tests/unit/fixtures:
+It replaces, below tests/unit/fixtures:
 
 - bundles/RELEASE/KIND/: the small files of a bundle, as they are; manifest.json has the mode of everything in it, and
   what git cannot carry (the FIFO ``log``, the link ``work``). The kinds ``migrated-...`` were made by an older release
   and loaded by this one.
 - answers/RELEASE/CONDITION.json: calls to a real shim, each with the frames of the request and of the response in
   hexadecimal. The frames are made here by hand, so that nothing the tests test has a part in them.
-- commands/RELEASE/: what programs print; manifest.json has the command lines and exit statuses.
+- commands/RELEASE/: what programs print; manifest.json has the command lines and exit statuses. Releases that Debian
+  does not have stay as they are: their dumps were printed by daemons made from containerd's sources.
 """
 
 import json
@@ -36,6 +37,9 @@ from lab.fleet import Fleet
 from lab.host import Host
 from lab.shims import Bundle, bundle
 
+# A configuration of version 1, which only 1.x reads.
+OLD_FILE = "/run/version-1.toml"
+OLD_TEXT = 'disabled_plugins = ["cri"]\n[plugins.cri]\n  sandbox_image = "lab.invalid/busybox:1"\n'
 FIXTURES = place.ROOT / "tests" / "unit" / "fixtures"
 SERVICES = {"v2": "containerd.task.v2.Task", "v3": "containerd.task.v3.Task"}
 UNIT_PROPERTIES = (
@@ -210,6 +214,9 @@ def capture_commands(host: Host) -> None:
     show = ["systemctl", "show", f"--property={UNIT_PROPERTIES}", "--"]
     keep_listing(host, "version", ["/usr/bin/containerd", "--version"])
     keep_listing(host, "config-dump", ["/usr/bin/containerd", "config", "dump"])
+    if host.release == "1.6":
+        host.script('printf "%s" "$2" > "$1"', OLD_FILE, OLD_TEXT)
+        keep_listing(host, "config-dump-version-1", ["/usr/bin/containerd", "--config", OLD_FILE, "config", "dump"])
     keep_listing(host, "systemctl-show", [*show, "containerd.service"])
     keep_listing(host, "systemctl-show-absent", [*show, "docker.service"])
     for fault in ("killmode_not_loaded", "killmode_control_group"):
@@ -227,7 +234,8 @@ def main(lab: str) -> int:
     if len({host.release for host in hosts}) < 3:
         print("This needs a lab with a host of each release line.", file=sys.stderr)
         return 1
-    shutil.rmtree(FIXTURES, ignore_errors=True)
+    for folder in ("bundles", "answers", *(f"commands/{version(host)}" for host in hosts)):
+        shutil.rmtree(FIXTURES / folder, ignore_errors=True)
     for host in hosts:
         print(f"{host.name}: containerd {version(host)}")
         capture_bundles(host)
