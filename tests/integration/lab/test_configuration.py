@@ -58,7 +58,7 @@ def release(request):
 
 @pytest.fixture(scope="module")
 def stories(fleet, hosts):
-    """What was seen behind each wrapper: the story, and what facts, audit and verification say."""
+    """What was seen behind each wrapper: the story, facts, audit, verification, and facts of the stopped daemon."""
 
     def tell(manner):
         def make(host):
@@ -70,9 +70,11 @@ def stories(fleet, hosts):
             facts = play.run(fleet, "shim_bundle_facts", {"detail": "full"}, hosts.values())
             audit = play.run(fleet, "shim_probe", {"audit": True}, hosts.values())
             verified = play.run(fleet, "shim_reconnect", {"state": "verified", "detail": "full"}, hosts.values())
+            play.together(hosts.values(), lambda host: host.run(["systemctl", "stop", "containerd"]))
+            stopped = play.run(fleet, "shim_bundle_facts", {"detail": "full"}, hosts.values())
         finally:
             play.together(hosts.values(), lambda host: host.script(BACK, REAL))
-        return seen, facts, audit, verified
+        return seen, facts, audit, verified, stopped
 
     return functools.lru_cache(tell)
 
@@ -85,7 +87,7 @@ class TestWrapper:
         return request.param
 
     def test_facts_audit_and_verification_work(self, stories, hosts, manner, release):
-        seen, facts, audit, verified = stories(manner)
+        seen, facts, audit, verified, _stopped = stories(manner)
         name = hosts[release].name
         (instance,) = facts[name]["ansible_facts"]["containerd_shims"]["instances"]
         daemon = instance["daemon"]
@@ -100,6 +102,15 @@ class TestWrapper:
             HAZARDS[one][0] for one in HAZARDS if one == manner
         }
         assert {row["verdict"] for row in verified[name]["verdicts"]} == {"reattached"}
+
+    def test_a_stopped_daemon_is_known_all_the_same(self, stories, hosts, manner, release):
+        seen, *_others, stopped = stories(manner)
+        (instance,) = stopped[hosts[release].name]["ansible_facts"]["containerd_shims"]["instances"]
+        daemon = instance["daemon"]
+        assert (daemon["pid"], daemon["running"], daemon["address"]) == (None, None, ADDRESS)
+        assert daemon["installed_class"] == CLASSES[release]
+        assert bool(daemon["configuration"]["problem"]) is (manner in HAZARDS)
+        assert len(instance["bundles"]) == len(seen[release].tasks)
 
     def test_what_depends_on_it_is_one_sentence_with_the_remedy(self, stories, manner, release):
         seen = stories(manner)[0][release]
