@@ -63,8 +63,8 @@ ansible_facts:
               description:
                 - Process, running and installed release and class, unit with KillMode and Delegate, and its
                   directories.
-                - C(configuration) is what its next start would read, its C(file) and C(version); C(problem) says why
-                  that is not known, or why containerd would not start with it.
+                - With O(detail=problems) and O(detail=full) also C(configuration), what its next start would read, with
+                  its C(file) and C(version); C(problem) says why that is not known, or why containerd would not start.
               type: dict
               returned: success
             bundles:
@@ -109,6 +109,9 @@ def gather(options, check_mode):
     for one in found:
         one["bundles"] = report.select(one["bundles"], options["detail"], lambda row: row["problems"])
         one["endpoints"] = one["endpoints"] if options["detail"] == "full" else []
+        if options["detail"] == "summary":
+            # A host's facts stay small: what a restart would make of it, shim_probe says as a hazard.
+            del one["daemon"]["configuration"]
     shims = report.fit({"instances": found, "summary": summary}, options["detail"])
     return {"ansible_facts": {"containerd_shims": shims}}
 

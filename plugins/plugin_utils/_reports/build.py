@@ -63,7 +63,9 @@ def build(folder: RunFolder, wanted: Wanted, output: Output) -> Totals:
     writers = [FORMATS[name](output, head) for name in FORMATS if name in wanted.formats]
 
     def report_of(host: str, document: Document) -> HostReport:
-        return audit.report(host, document, wanted.judge) if wanted.judge else roll.report(host, document)
+        if kind == "host" and wanted.judge:
+            return audit.report(host, document, wanted.judge)
+        return roll.report(host, document)
 
     for host, document in folder.documents(kind):
         report = report_of(host, document)

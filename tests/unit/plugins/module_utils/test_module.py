@@ -73,10 +73,9 @@ def test_what_was_changed_before_an_error_is_said(run):
 
 
 def test_an_error_from_elsewhere_is_placed_where_it_came_from():
-    try:
+    with pytest.raises(AttributeError) as caught:
         gojson.text(3)
-    except AttributeError as error:
-        found = explained(error)
+    found = explained(caught.value)
     # Of the files on the way to it the innermost of the collection counts.
     assert found.stage == "gojson" and "gojson.py, line " in found.problem
     assert explained(found) is found
