@@ -43,12 +43,9 @@ LAB = [
             Gate("lab integration", lab_gates.integration),
             Gate("lab roll", lab_gates.roll),
             Gate("lab artifact", artifact_gates.run),
-        ],
-        [
-            Gate("lab fleet", lab_gates.group("fleet")),
-            Gate("lab upgrade", lab_gates.group("upgrade")),
             Gate("lab configuration", lab_gates.group("configuration")),
         ],
+        [Gate("lab fleet", lab_gates.group("fleet")), Gate("lab upgrade", lab_gates.group("upgrade"))],
         [Gate("lab differential", lab_gates.differential), Gate("lab rescue", lab_gates.group("rescue"))],
     ]
 ]
