@@ -124,7 +124,8 @@ OUTCOMES = {
     "metadata_missing": ("orphaned", {"unmanaged"}),
     "metadata_damaged": ("runtime_absent", {"unmanaged"}),
     "configuration_invalid": ("runtime_absent", {"unmanaged"}),
-    "load_timeout": ("killed", {"killed"}),
+    # A shim that answers at once now and then wins the race against a time-out that is over already: seen on 1.7.
+    "load_timeout": ("killed", {"killed", "kept"}),
     "runtime_disabled": ("runtime_absent", {"unmanaged"}),
     "platforms_invalid": ("runtime_absent", {"unmanaged"}),
     "required_plugin": ("runtime_absent", {"unmanaged"}),
@@ -195,6 +196,7 @@ class TestHazard:
         ended = {key for key, fate in seen.fates.items() if fate.startswith("listed as None")}
         fates = {"killed" if key in ended else fate for key, fate in seen.fates.items() if key in concerned}
         assert fates and fates <= OUTCOMES[name][1], seen.fates
+        assert OUTCOMES[name][0] != "killed" or "killed" in fates, seen.fates
         for key, fate in seen.fates.items():
             assert key in concerned or fate == "kept"
 
