@@ -17,8 +17,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._packages impor
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command, configuration
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least, classify
 
-# containerd's own default (cmd/containerd/command/main.go).
-DEFAULT = "/etc/containerd/config.toml"
+DEFAULT = configuration.DEFAULT
 _VERSION = re.compile(r"^\s*version\s*=\s*(\d+)", re.MULTILINE)
 _LARGEST = 1024 * 1024
 #: What the name of a replaced configuration ends in, with the release that replaced it.

@@ -259,9 +259,9 @@ class Host:
             found = self._verify_book(book)
         except Exception as second:
             again = str(explained(second)).rstrip(".")
-            told = "{0}; the restart was begun, so run state: verified to see the verdicts{1}."
             more = "" if again == words else " (verifying at once failed: {0})".format(again)
-            return Outcome(True, failure=told.format(words, more), forecast=view)
+            failure = "{0}; the restart was begun, so run state: verified to see the verdicts{1}.".format(words, more)
+            return Outcome(True, failure=failure, forecast=view)
         failure = "{0}; verified after that all the same: {1}.".format(words, found.message)
         if found.failure:
             failure = "{0}; verified after that: {1}".format(words, found.failure)
@@ -365,13 +365,13 @@ class Host:
         if not self._check:
             self._phase(book, book["phase"] if problem else "verified")
         lost = verify.lost(found)
-        told = verdict_rows.counted(found)
+        counts = verdict_rows.counted(found)
         failure = None
         if problem or lost or complaints:
-            parts = [problem, told] + [verdict_rows.named(one) for one in lost[:1]] + complaints
+            parts = [problem, counts] + [verdict_rows.named(one) for one in lost[:1]] + complaints
             failure = "verify: {0}.".format("; ".join(part for part in parts if part))
         tail = journal.tail(book["daemon"]["unit"], self._clock()) if failure else []
-        return Outcome(changed, told, failure, forecast=view, verdicts=found, gap=book["gap"], journal_tail=tail)
+        return Outcome(changed, counts, failure, forecast=view, verdicts=found, gap=book["gap"], journal_tail=tail)
 
     def _phase(self, book: Dict[str, Any], phase: str) -> None:
         book["phase"] = phase

@@ -42,8 +42,8 @@ def places(pid: int, configuration: Callable[[], Configuration]) -> Places:
     arguments = processes.arguments(pid)[1:]
     files, sockets = processes.open_files(pid), listens_on(pid)
     found = Places(
-        _above(files, _BELOW_STATE) or _real(flag(arguments, "--state")),
-        _above(files, _BELOW_ROOT) or _real(flag(arguments, "--root")),
+        _above(files, _BELOW_STATE) or real_path(flag(arguments, "--state")),
+        _above(files, _BELOW_ROOT) or real_path(flag(arguments, "--root")),
         grpc_socket(sockets, flag(arguments, "--address", "-a")),
     )
     if None not in found:
@@ -54,9 +54,9 @@ def places(pid: int, configuration: Callable[[], Configuration]) -> Places:
     # containerd makes this directory when it starts, so it tells a guess from the truth.
     guesses = [one.state_dir for one in by_layout] + ([os.path.dirname(address)] if address else [])
     made = [one for one in guesses if os.path.isdir(os.path.join(one, TASK_DIRECTORY))]
-    state_dir = found.state_dir or _real(settings.state_dir) or next(iter(made), None)
+    state_dir = found.state_dir or real_path(settings.state_dir) or next(iter(made), None)
     by_state = [one.root_dir for one in by_layout if one.state_dir == state_dir]
-    return Places(state_dir, found.root_dir or _real(settings.root_dir) or next(iter(by_state), None), address)
+    return Places(state_dir, found.root_dir or real_path(settings.root_dir) or next(iter(by_state), None), address)
 
 
 def grpc_socket(paths: Iterable[str], named: Optional[str]) -> Optional[str]:
@@ -95,6 +95,6 @@ def _above(files: List[str], markers: Iterable[str]) -> Optional[str]:
     return None
 
 
-def _real(path: Optional[str]) -> Optional[str]:
-    """The kernel's name of a directory: the configuration may name it through a link, such as /var/run."""
+def real_path(path: Optional[str]) -> Optional[str]:
+    """The kernel's name of a path: the configuration may name it through a link, such as /var/run."""
     return os.path.realpath(path) if path else None

@@ -16,6 +16,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.case import Case
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.configuration_hazards import Start
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery.running import real_path
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.unit import Unit
 
 _DOCKER_SETTINGS = "/etc/docker/daemon.json"
@@ -82,15 +83,11 @@ def _start(daemon: Daemon, cases: List[Case]) -> Start:
         plugins = daemon.ctr().plugins(Deadline(_PATIENCE)) if daemon.process else None
     return Start(
         # A name such as /var/run leads to the same place as /run.
-        daemon.configured._replace(address=_real(daemon.configured.address)),
-        _real(daemon.address) or "",
+        daemon.configured._replace(address=real_path(daemon.configured.address)),
+        real_path(daemon.address) or "",
         None if plugins is None else tuple(name for name, status in plugins.items() if status == "ok"),
         any(case.live and case.bundle and case.bundle.pod for case in cases),
     )
-
-
-def _real(path: Optional[str]) -> Optional[str]:
-    return os.path.realpath(path) if path else None
 
 
 def _moved(daemon: Daemon) -> Tuple[Tuple[str, str], ...]:
