@@ -161,7 +161,7 @@ def test_rules_are_judged_where_the_host_answered(fleet, hosts, looked, tmp_path
     kill = told["refusal"]
     assert kill.startswith("rule restart-kills: A restart would kill this container: default/kill1 (there is neither ")
     assert kill.endswith(
-        "; Mend it with shim_migrate and rescue where the forecast calls it rescuable; else move the "
+        "; If the forecast says rescuable, repair it with shim_migrate and rescue; else move the "
         "workload away first."
     )
     # What would be mended is no reason; what is waived is none either.

@@ -96,7 +96,7 @@ def test_one_stale_host_in_ten(row, ten, tmp_path):
         assert one.ended() == 0, "one refused host in ten is no failure"
     assert one.states() == {host.name: "refused" if host.name == "lab6" else "verified" for host in ten}
     assert rolls.restarts(ten) == {host.name: int(host.name != "lab6") for host in ten}
-    told = one.told().split("PLAY [Report what became of the fleet]")[1]
+    told = one.told().split("PLAY [Report the result for the fleet]")[1]
     assert "1 refused, 9 verified" in told and "1 refused, and left alone:" in told
     assert "  lab6: forecast: 1 of 1 tasks at risk" in told and "default/plain1 would be killed" in told
     check_small([json.loads(line) for line in (tmp_path / "sizes").read_text().splitlines()], ten)
@@ -126,7 +126,7 @@ def test_a_check_changes_nothing_and_prints_the_forecast(row, ten, tmp_path):
             assert one.ended() == 0
         assert play.together(five, standing) == before
     assert not one.folder.exists() and not (tmp_path / "shimops-runs").exists()
-    told = one.told().split("PLAY [Report what became of the fleet]")[1]
+    told = one.told().split("PLAY [Report the result for the fleet]")[1]
     assert "  lab1: containerd would be restarted" in told
     assert "  lab3: forecast: 1 of 1 tasks at risk" in told
 
@@ -167,7 +167,7 @@ def test_what_is_mistyped_is_said_before_any_host_is_looked_at(row, tmp_path, op
     hosts = list(row.hosts.values())[:2]
     with rolls.Roll(row, hosts, tmp_path, "typo", **options) as one:
         assert one.ended() == 2
-    assert sentence in one.told() and "Forecast what a restart would do]" not in one.told()
+    assert sentence in one.told() and "Forecast what a restart would do to the host]" not in one.told()
 
 
 def test_hooks_gate_deadline_quarantine_and_stop_file(row, ten, tmp_path):

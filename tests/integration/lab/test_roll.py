@@ -75,7 +75,7 @@ def test_host_at_risk_is_left_alone_and_listed(fleet, clean):
     done = roll(fleet)
     after = daemons(clean)
     assert done.returncode == 0, "a refused host is reported, not failed"
-    listed = done.stdout.split("PLAY [Report what became of the fleet]")[1]
+    listed = done.stdout.split("PLAY [Report the result for the fleet]")[1]
     assert "default/plain1 would be killed" in listed
     assert {name for name in before if before[name] == after[name]} == {victim.name}
 
@@ -87,7 +87,7 @@ def test_host_without_a_running_containerd_is_left_alone_and_listed(fleet, clean
     done = roll(fleet)
     after = daemons(clean)
     assert done.returncode == 0
-    listed = done.stdout.split("PLAY [Report what became of the fleet]")[1]
+    listed = done.stdout.split("PLAY [Report the result for the fleet]")[1]
     assert "containerd does not answer on /run/containerd/containerd.sock; start it with" in listed
     assert {name for name in before if before[name] == after[name]} == {victim.name}
 

@@ -51,7 +51,7 @@ def test_unpinned_version_is_refused_in_one_sentence(four, hosts, tmp_path):
     before = upgrades.see_all(hosts)
     one, _documents = go(four, hosts, tmp_path, "unpinned", "2.1", status=2, version="2.1")
     assert (
-        "upgrade: rolling_upgrade_version '2.1' does not name one release of containerd; "
+        "upgrade: rolling_upgrade_version '2.1' is not one exact containerd release; "
         "pin it, such as rolling_upgrade_version=2.1.9."
     ) in one.told()
     assert one.told().count("fatal: ") == 1 and not one.folder.exists()
@@ -118,7 +118,7 @@ def test_path_there_and_back(four, hosts, tmp_path):
         assert document["state"] == "refused" and document["rollback"]["class"] == "closed"
         closing = {"/".join(plain), "/".join(in_pod[host.name])}
         assert set(document["rollback"]["containers"]) == closing
-        assert document["message"].endswith(f" Going back would lose {', '.join(sorted(closing))}.")
+        assert document["message"].endswith(f" A rollback would lose {', '.join(sorted(closing))}.")
         assert {(row["namespace"], row["id"]) for row in document["at_risk"]} == {plain, in_pod[host.name]}
     assert upgrades.see_all(hosts) == before
 
