@@ -48,9 +48,9 @@ def of(title):
     return mark
 
 
-@of("A changed configuration restarts containerd, and proves it")
+@of("A handler that restarts containerd and verifies it")
 def test_handler(fleet, clean, daemons, tmp_path):
-    title = "A changed configuration restarts containerd, and proves it"
+    title = "A handler that restarts containerd and verifies it"
     tasks = play.together(clean.values(), world.tasks)
     assert run(title, fleet, clean.values(), tmp_path).returncode == 0
     assert restarted(clean, daemons) == set(daemons)
@@ -62,9 +62,9 @@ def test_handler(fleet, clean, daemons, tmp_path):
     assert restarted(clean, again) == set(), "nothing changed, so nothing is restarted"
 
 
-@of("A restart by other means is proven, too")
+@of("Verify a restart made by other means")
 def test_other_means(fleet, clean, daemons, tmp_path):
-    done = run("A restart by other means is proven, too", fleet, clean.values(), tmp_path)
+    done = run("Verify a restart made by other means", fleet, clean.values(), tmp_path)
     assert done.returncode == 0
     assert restarted(clean, daemons) == set(daemons)
     for host in clean.values():
@@ -72,19 +72,19 @@ def test_other_means(fleet, clean, daemons, tmp_path):
         assert (book["run_id"], book["phase"]) == ("by-hand-7", "verified")
 
 
-@of("Is this fleet ready for another release?")
+@of("Forecast an upgrade")
 def test_forecast(fleet, clean, daemons, tmp_path):
-    done = run("Is this fleet ready for another release?", fleet, clean.values(), tmp_path)
+    done = run("Forecast an upgrade", fleet, clean.values(), tmp_path)
     assert done.returncode == 0
     assert len(re.findall(r"[\d.]+: 0 at risk\. 2\.1\.9: \d+ at risk\.", done.stdout)) == len(clean)
     assert restarted(clean, daemons) == set()
 
 
-@of("Keep everybody's hands off a host")
+@of("Hold a host")
 def test_hold(fleet, clean, daemons, tmp_path):
     host = clean["1.7"]
     try:
-        assert run("Keep everybody's hands off a host", fleet, [host], tmp_path).returncode == 0
+        assert run("Hold a host", fleet, [host], tmp_path).returncode == 0
         args = {"state": "restarted", "run_id": "r1", "settle": 0}
         found = play.run(fleet, "shim_reconnect", args, [host])[host.name]
     finally:
