@@ -7,19 +7,20 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: progress
 type: aggregate
-short_description: Shows how far a roll or an audit is
+short_description: Shows the progress of an audit, a restart or an upgrade
 version_added: 0.1.0
 description:
-  - Shows the progress of the fleet and of the batch, what each host is doing, the verdicts so far, and the time left.
-  - On a terminal it stays at the bottom, and the normal output passes above it. Elsewhere, as in AWX, it writes plain
-    lines among the normal output.
-  - A terminal needs the Python library rich beside ansible-core. Without it there are plain lines.
+  - Shows the progress of the fleet and of the batch, the current task of each host, the verdicts, and the time left.
+  - On a terminal it stays at the bottom, below the normal output. Without a terminal, as in AWX, it writes plain lines
+    into the normal output.
+  - A terminal display needs the Python library rich in the environment of ansible-core. Without it plain lines are
+    written.
 requirements:
   - enable it with C(callbacks_enabled = shimops.containerd.progress) in the section C([defaults]) of ansible.cfg, or
     with the environment variable E(ANSIBLE_CALLBACKS_ENABLED)
 options:
   form:
-    description: V(auto) draws on a terminal and writes lines elsewhere. V(lines) writes lines everywhere.
+    description: V(auto) draws on a terminal and writes lines otherwise. V(lines) always writes lines.
     type: str
     choices: [auto, lines]
     default: auto
@@ -29,7 +30,7 @@ options:
       - section: callback_shimops_progress
         key: form
   interval:
-    description: Seconds between two plain lines. The begin of a batch and a loss have a line of their own.
+    description: Seconds between two plain lines. The begin of a batch and a loss are written at once.
     type: float
     default: 10
     env:
@@ -55,21 +56,21 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._progress impor
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.lines import Lines
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress, batches
 
-#: Tasks that ask the person at the terminal.
+#: Tasks that wait for input at the terminal.
 ASKING = ("pause", "ansible.builtin.pause", "ansible.legacy.pause")
 
 
 def drawable(stream, environment) -> bool:
-    """Whether somebody sits at a terminal that can be drawn on.
+    """Whether the stream is an interactive terminal that can be drawn on.
 
-    ansible-runner, and so AWX, gives its jobs a terminal too, and reads events from it: drawing would break them.
+    ansible-runner (and AWX) gives its jobs a terminal too and reads events from it; drawing would corrupt them.
     """
     recorded = "AWX_ISOLATED_DATA_DIR" in environment
     return stream.isatty() and not recorded and environment.get("TERM", "dumb") not in ("dumb", "unknown", "")
 
 
 class CallbackModule(CallbackBase):
-    """Feeds the events of plays to a view."""
+    """Passes the events of plays to a view."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -99,7 +100,7 @@ class CallbackModule(CallbackBase):
             self._show(now, urgent=len(whole) > 1)
 
     def v2_playbook_on_task_start(self, task, is_conditional):
-        """What asks gets the screen to itself."""
+        """Hide the display while a task waits for input."""
         if self._view is not None and task.action in ASKING:
             with self._guard:
                 self._view.pause()
@@ -131,14 +132,14 @@ class CallbackModule(CallbackBase):
         self._ended(result, "unreachable")
 
     def v2_playbook_on_stats(self, stats):
-        """It is over."""
+        """All plays have ended: close the view."""
         with self._guard:
             self._finish(time.monotonic())
             if self._view is not None:
                 self._view.close()
 
     def _finish(self, now):
-        """The play before is over; what only reports or decides is not worth a line."""
+        """End the previous play. A play that only reports or decides gets no line."""
         if self._progress is not None:
             self._progress.finish()
             if self._progress.rolling or self._progress.counts():
@@ -148,8 +149,8 @@ class CallbackModule(CallbackBase):
         with self._guard:
             if self._progress is not None:
                 now = time.monotonic()
-                told = self._progress.end(result.host.get_name(), result.task.action, result.result, status, now)
-                self._show(now, urgent=told)
+                urgent = self._progress.end(result.host.get_name(), result.task.action, result.result, status, now)
+                self._show(now, urgent=urgent)
 
     def _show(self, now, urgent=False):
         if self._view is None:
@@ -157,14 +158,14 @@ class CallbackModule(CallbackBase):
         self._view.show(self._progress, now, urgent)
 
     def _choose(self):
-        """The view for where the output goes."""
+        """Choose the view by the output stream."""
         if self.get_option("form") == "auto" and drawable(sys.stdout, os.environ):
             if screen.HAS_RICH:
                 view = screen.Screen(self._display._lock, time.monotonic)
-                # Ctrl-C ends plays without a last event, and the cursor has to come back.
+                # Ctrl-C ends plays without a last event; the cursor must be restored.
                 atexit.register(view.close)
                 return view
             self._display.warning(
-                "progress: rich is not there, so lines are written; install rich beside ansible-core."
+                "progress: rich is not installed, so lines are written; install the Python library rich."
             )
         return Lines(self._display.display, self.get_option("interval"))

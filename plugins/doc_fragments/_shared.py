@@ -14,52 +14,53 @@ class ModuleDocFragment:
 options:
   layout:
     description:
-      - Which installation of containerd is meant. It gives the default of O(state_dir), O(root_dir), O(address) and
+      - Which installation of containerd to use. It sets the defaults of O(state_dir), O(root_dir), O(address) and
         O(unit).
-      - V(auto) finds it from the running processes and the state directories. When it finds two, the module says so and
-        does nothing; M(shimops.containerd.shim_bundle_facts) lists both.
-      - Only V(containerd) was run in tests; the other layouts follow their projects' sources.
+      - V(auto) finds it from the running processes and the state directories. If it finds two, the module fails and
+        changes nothing; M(shimops.containerd.shim_bundle_facts) lists both.
+      - Only V(containerd) was tested; the other layouts follow the sources of their projects.
     type: str
     default: auto
     choices: [auto, containerd, docker, docker_managed, k3s, rke2, k0s, microk8s]
   state_dir:
-    description: containerd's state directory, the one above C(io.containerd.runtime.v2.task).
+    description: The state directory of containerd, the parent of C(io.containerd.runtime.v2.task).
     type: path
   root_dir:
-    description: containerd's root directory.
+    description: The root directory of containerd.
     type: path
   address:
-    description: The unix socket containerd serves.
+    description: The unix socket of containerd.
     type: path
   unit:
-    description: The systemd unit containerd runs in, with its suffix.
+    description: The systemd unit of containerd, with its suffix.
     type: str
   namespaces:
     description:
-      - Look only at these namespaces of containerd. One that has no bundles is an error.
-      - A restart concerns every task, so M(shimops.containerd.shim_reconnect) with O(ignore:state=restarted) refuses
-        this and O(ids).
+      - Only these namespaces of containerd. A namespace without bundles is an error.
+      - A restart affects every task, so M(shimops.containerd.shim_reconnect) with O(ignore:state=restarted) refuses
+        this option and O(ids).
     type: list
     elements: str
   ids:
-    description: Look only at these tasks, at most 256.
+    description: Only these tasks, at most 256.
     type: list
     elements: str
   timeout:
-    description: Seconds for one look at the whole host.
+    description: Seconds to read the whole host once.
     type: float
     default: 60
   shim_timeout:
     description:
       - Seconds one shim may take to answer. containerd itself waits 5 seconds.
-      - Three times as many for the list of its processes (Pids), for which most releases of containerd set no time-out.
+      - The list of its processes (Pids) may take three times as long. Most releases of containerd set no time-out for
+        it.
     type: float
     default: 5
   detail:
     description:
-      - How much to return. With V(summary) counts are exact and lists shortened, so that a host stays below 2 KB;
-        C(truncated) in the summary says how many rows were left out.
-      - V(problems) returns every row that is not well, V(full) every row.
+      - How much to return. With V(summary) counts are exact and lists are shortened, so that the result of a host stays
+        below 2 KB; C(truncated) in the summary is the number of omitted rows.
+      - V(problems) returns every row with a problem, V(full) every row.
     type: str
     default: summary
     choices: [summary, problems, full]
@@ -74,8 +75,8 @@ options:
   run_folder:
     description:
       - The folder of the run on the controller, as M(shimops.containerd.fleet_run) returned it.
-      - The host's whole result is then written into its document there, and the task returns the summary. A task that
-        acts asks the run first, and leaves the host alone when no further host may begin.
+      - The full result is written into the document of the host in that folder, and the task returns the summary. A
+        module that changes a host first checks the run, and does nothing if no further host may begin.
     type: path
 """
 

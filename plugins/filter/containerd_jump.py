@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The path between releases as a filter, so that it is judged before a host is asked for anything else."""
+"""Filter: whether an upgrade or rollback between two releases is allowed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.jumps
 
 
 def containerd_jump(release, target):
-    """Judge going from a release, as shim_probe returns it, to a target."""
+    """Check an upgrade or rollback from a release, as shim_probe returns it, to a target."""
     if not isinstance(release, dict):
         raise AnsibleFilterError(f"containerd_jump takes the release of shim_probe, not {release!r}.")
     found = judge(release.get("running"), release.get("installed"), str(target))

@@ -2,18 +2,18 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Filter: one host document by the rules of packs."""
+"""Filter: check one host document against rule packs."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: judge
-short_description: Judge a host document by the rules of packs
+short_description: Check a host document against rule packs
 version_added: 0.1.0
 description:
-  - Applies every rule of the packs to one host document, as P(shimops.containerd.rule_pack#filter) reads them and
-    M(shimops.containerd.shim_probe) with O(shimops.containerd.shim_probe#module:audit=true) makes the document.
-  - Nothing is fetched and nothing is changed.
+  - Applies every rule of the packs to one host document. M(shimops.containerd.shim_probe) with
+    O(shimops.containerd.shim_probe#module:audit=true) returns such a document.
+  - Does not contact a host.
 positional: _input, packs
 options:
   _input:
@@ -22,20 +22,20 @@ options:
     required: true
   packs:
     description:
-      - Names of packs of this collection, paths of YAML files, or packs that were read before.
+      - Names of packs of this collection, paths of YAML files, or packs read with
+        P(shimops.containerd.rule_pack#filter).
     type: list
     elements: raw
     default: [restart_safety, upgrade_readiness, security, hygiene]
   waivers:
     description:
-      - Findings that somebody answers for. Each names C(rule), C(reason), C(owner) and C(expires) (a day, the last one
-        it holds), and may be narrowed by C(host), C(namespace), C(id), C(pod) (C(namespace/name)) and C(path), each a
-        shell pattern.
-      - A list of them, or the path of a YAML file that holds one.
+      - Accepted findings. Each has C(rule), C(reason), C(owner) and C(expires) (the last valid day). C(host),
+        C(namespace), C(id), C(pod) (C(namespace/name)) and C(path) restrict it; each is a shell pattern.
+      - A list, or the path of a YAML file with a list.
     type: raw
     default: []
   today:
-    description: The day that waivers are held against, such as V(2026-12-31). Today's by UTC when it is not given.
+    description: The date to compare waivers with, such as V(2026-12-31). The default is today in UTC.
     type: str
 requirements:
   - jmespath on the controller
@@ -47,24 +47,24 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at the host
+- name: Audit the host
   shimops.containerd.shim_probe:
     audit: true
     detail: full
-  register: looked
+  register: audited
 
-- name: Stop here when a restart would lose something
+- name: Stop if a restart would lose a container
   ansible.builtin.assert:
     that: failed | length == 0
     fail_msg: "{{ failed | map(attribute='title') | join('; ') }}"
   vars:
     failed: >-
-      {{ looked.document | shimops.containerd.judge(['restart_safety', 'rules/our.yml'])
+      {{ audited.document | shimops.containerd.judge(['restart_safety', 'rules/our.yml'])
       | selectattr('severity', 'eq', 'blocker') | rejectattr('status', 'in', ['passed', 'waived']) }}
 
-- name: With a waiver
+- name: Check with a waiver
   ansible.builtin.debug:
-    msg: "{{ looked.document | shimops.containerd.judge(['security'], waivers=waivers) | map(attribute='status') }}"
+    msg: "{{ audited.document | shimops.containerd.judge(['security'], waivers=waivers) | map(attribute='status') }}"
   vars:
     waivers:
       - rule: shim-old-code
@@ -79,10 +79,10 @@ _value:
   description:
     - One result per rule, in the order of the packs, with C(host), C(pack), C(rule), C(title), C(severity) (V(blocker),
       V(major), V(minor) or V(info)), C(tags), C(why), C(remedy), C(status) and C(findings).
-    - C(status) is V(passed); V(failed); V(waived) when every finding is waived; V(unknown) when the host was not looked
-      at for what the rule needs, which never counts as passed.
-    - Each finding has C(namespace), C(id), C(pod), C(pid), C(path), C(text), C(command) (what would clean it), and the
-      C(waiver) that holds or the C(expired) one that no longer does.
+    - C(status) is V(passed); V(failed); V(waived) if every finding is waived; V(unknown) if the document lacks
+      what the rule needs. V(unknown) never counts as passed.
+    - Each finding has C(namespace), C(id), C(pod), C(pid), C(path), C(text), C(command) (the cleanup command), and the
+      valid C(waiver) or the C(expired) one.
   type: list
   elements: dict
 """
@@ -99,7 +99,7 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._waivers import
 
 
 def judge(document, packs=SHIPPED, waivers=(), today=None):
-    """Judge a host document; see the documentation above."""
+    """Check a host document; see the documentation above."""
     if not isinstance(document, dict) or document.get("kind") != "host":
         raise AnsibleFilterError("judge: takes a host document, as shim_probe with audit returns it.")
     try:

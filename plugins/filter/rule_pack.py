@@ -2,19 +2,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Filter: a pack of rules, read and checked."""
+"""Filter: read and check a rule pack."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: rule_pack
-short_description: Read a pack of rules and check it
+short_description: Read and check a rule pack
 version_added: 0.1.0
 description:
-  - Reads a pack of this collection by its name, or one of your own from a YAML file on the controller, and checks it.
-    One that is wrong is refused in a sentence that names the rule and what is wrong with it.
-  - A query is JMESPath over a host document, which C(docs/host-document.schema.json) of this collection describes. One
-    that names a field no host document has is refused too.
+  - Reads a pack of this collection by its name, or your own pack from a YAML file on the controller, and checks it. An
+    invalid pack is an error that names the rule and the problem.
+  - A query is JMESPath over a host document, described by C(docs/host-document.schema.json) of this collection. A query
+    with an unknown field is an error too.
 positional: _input
 options:
   _input:
@@ -31,14 +31,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Show what a pack looks at
+- name: Print the titles of the rules in a pack
   ansible.builtin.debug:
     msg: "{{ ('restart_safety' | shimops.containerd.rule_pack).rules | items2dict(key_name='id', value_name='title') }}"
 
 # A pack of your own, rules/our.yml:
 #
 # name: ours
-# title: What we want of our hosts
+# title: Requirements for our hosts
 # rules:
 #   - id: release-floor
 #     title: containerd is older than we support
@@ -49,13 +49,13 @@ EXAMPLES = r"""
 #     expected: false
 #     tags: [ours]
 #   - id: too-many-restarts
-#     title: systemd had to restart containerd
+#     title: systemd restarted containerd
 #     severity: minor
-#     why: It ended by itself.
-#     remedy: Look at its journal.
+#     why: It ended unexpectedly.
+#     remedy: Read its journal.
 #     query: unit.restarts
 #     expected: 0
-- name: Read it once for a whole play
+- name: Read the packs once for the whole play
   ansible.builtin.set_fact:
     packs: "{{ ['hygiene', 'rules/our.yml'] | map('shimops.containerd.rule_pack') | list }}"
   run_once: true
@@ -63,7 +63,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The pack, with C(name), C(title) and C(rules), as it stands in its file.
+  description: The pack, with C(name), C(title) and C(rules), as in its file.
   type: dict
 """
 

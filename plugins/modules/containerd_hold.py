@@ -7,65 +7,64 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: containerd_hold
-short_description: Keep still what would restart containerd in the middle of a roll, and put it back
+short_description: Hold what could restart or upgrade containerd during a run, and release it
 version_added: 0.1.0
 description:
-  - Finds what restarts, kills or upgrades containerd by itself. These are timers of unattended upgrades, needrestart,
-    health checkers, snap refreshes, and dockerd without live-restore.
-  - Holds what can be held from the node for the time of a roll, and puts exactly the earlier state back afterwards.
-  - What is held, and how it was before, is written to C(/var/lib/shimops/held.json) before anything is touched. When a
-    run is cut in two, the next one finds the record, puts everything back, and says so.
-  - Units are stopped and started, never masked, enabled or disabled, and systemd is never made to reload its units.
-  - From here on the run has the host, as with M(shimops.containerd.shim_migrate), until its
-    M(shimops.containerd.shim_reconnect) is done or everything is put back. No other run acts on it meanwhile.
+  - Finds what can restart, kill or upgrade containerd. These are timers of unattended upgrades, needrestart, health
+    checkers, snap refreshes, and dockerd without live-restore.
+  - Holds what can be held from the node during a run, and restores exactly the earlier state afterwards.
+  - The holds and the earlier state are written to C(/var/lib/shimops/held.json) before anything is changed. After an
+    interrupted run the next run finds the record, releases everything, and reports it.
+  - Units are stopped and started, never masked, enabled or disabled, and systemd never reloads its units.
+  - From here on the run claims the host, as with M(shimops.containerd.shim_migrate), until its
+    M(shimops.containerd.shim_reconnect) is done or everything is released. No other run can change it until then.
 extends_documentation_fragment:
   - shimops.containerd._shared
   - shimops.containerd._shared.attributes
 attributes:
   check_mode:
     support: full
-    details: Says what was found and what would be held or put back.
+    details: Returns what was found and what would be held or released.
   diff_mode:
     support: none
-    details: What changes is told in RV(found) and RV(released).
+    details: Changes are returned in RV(found) and RV(released).
 options:
   state:
     description:
-      - V(held) holds. When another run left something held, that is put back first. The same run again holds what is
-        not held any more.
-      - V(released) puts back whatever the record names, also what another run held, and under a stop file too.
+      - V(held) holds. Holds of another run are released first. The same run again renews holds that were lost.
+      - V(released) releases all holds in the record, including those of another run, even if a hold file exists.
     type: str
     default: held
     choices: [held, released]
   run_id:
-    description: The name of the run, the same for all its hosts. Required when O(state=held).
+    description: The name of the run, the same for all hosts. Required if O(state=held).
     type: str
   units:
     description:
-      - More units to hold, such as a health checker of your own, by their whole names.
-      - One that a host does not have, or that does not run there, is left as it is.
+      - Additional units to hold, such as your own health checker, by their full names.
+      - A unit that does not exist or does not run on the host is ignored.
     type: list
     elements: str
   wait_timeout:
     description:
-      - Seconds to wait for a package manager that is at work. It is never interrupted.
-      - Past them nothing stays held and the task fails.
+      - Seconds to wait for a running package manager. It is never interrupted.
+      - After that all holds are released and the task fails.
     type: float
     default: 120
 """
 
 EXAMPLES = r"""
-- name: Say what could restart containerd on this host
+- name: List what could restart containerd on this host
   shimops.containerd.containerd_hold:
     run_id: monday-1
   check_mode: true
 
-- name: Hold it, and a health checker of our own
+- name: Hold it, and our own health checker
   shimops.containerd.containerd_hold:
     run_id: monday-1
     units: [node-doctor.service]
 
-- name: Put everything back
+- name: Release everything
   shimops.containerd.containerd_hold:
     state: released
 """
@@ -75,30 +74,30 @@ found:
   description:
     - What was found, with its C(kind) (V(unattended_upgrades), V(health_checker), V(custom), V(package),
       V(needrestart), V(snap), V(docker)) and C(name).
-    - C(held) tells whether it is kept still now; C(how) is V(stop), V(mark), V(snippet), V(refresh_hold) or V(none).
+    - C(held) is whether it is held now; C(how) is V(stop), V(mark), V(snippet), V(refresh_hold) or V(none).
   returned: always
   type: list
   elements: dict
   sample:
     - {"held": true, "how": "stop", "kind": "unattended_upgrades", "name": "apt-daily.timer", "reason": "held now"}
 released:
-  description: What was put back, and how, or why there was nothing to do.
+  description: What was released, and how, or why nothing had to be done.
   returned: always
   type: list
   elements: dict
   sample:
     - {"how": "stop", "kind": "unattended_upgrades", "name": "apt-daily.timer", "reason": "started again"}
 earlier_run:
-  description: The run whose holds were found on the node and put back; null when there were none.
+  description: The run whose holds were found on the node and released; null if there were none.
   returned: always
   type: str
 summary:
-  description: Exact counts, and how many rows were left out.
+  description: Exact counts, and the number of omitted rows.
   returned: always
   type: dict
   sample: {"found": 5, "held": 5, "not_held": 0, "released": 0, "truncated": 0}
 msg:
-  description: What was done, in a few words.
+  description: What was done.
   returned: always
   type: str
   sample: 5 of 5 held
@@ -114,19 +113,19 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
 
 
 def keep(options, check_mode):
-    """Hold or put back, and shape what came of it."""
+    """Hold or release, and return the result."""
     units = told.names(options["units"])
     keeper = Keeper(units, told.runtime_units(options), check_mode, lambda: Deadline(options["timeout"]))
     release, patience = options["state"] == "released", Deadline(options["wait_timeout"])
     if not (release or check_mode):
         preflight.require_no_hold()
-    # Without a run of its own it puts another's holds back: that one's claim is no obstacle then.
+    # Without a run id it releases the holds of another run, whose claim must not block it.
     run_id = options["run_id"] or (record.load() or {}).get("run_id")
     alone = hold.held(run_id, options["timeout"] + options["wait_timeout"], last=release)
     with contextlib.nullcontext() if check_mode else alone:
         done = keeper.release(patience) if release else keeper.hold(str(run_id), patience)
     if done.failure and not (release or check_mode):
-        # Everything is put back, and so is the run's claim on the host.
+        # All holds are released; release the claim of the run on the host as well.
         with hold.held(run_id, options["timeout"], last=True):
             pass
     return report.fit(told.result(done), options["detail"])

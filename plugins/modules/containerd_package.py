@@ -7,14 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: containerd_package
-short_description: Bring one release of containerd to a host and try it there, without installing it
+short_description: Stage one containerd release on a host and check it, without installing it
 version_added: 0.1.0
 description:
-  - Judges the jump from the release that runs to the wanted one, before anything is touched.
-  - Fetches the package and what it needs, or unpacks a tarball, into a directory of root's alone. Nothing is installed.
-  - Proves that the new containerd runs here, says the version that was pinned, and reads the configuration.
-  - Stages the release that is there as well, so that there is a way back.
-  - M(shimops.containerd.shim_reconnect) installs what was staged, right before it restarts containerd.
+  - Checks whether the upgrade from the running release is allowed, before anything is changed.
+  - Fetches the package and its dependencies, or extracts a tarball, into a directory that only root can access.
+    Nothing is installed.
+  - Runs the new containerd to check that it starts on the host, reports the pinned version, and reads the
+    configuration.
+  - Stages the running release as well, for a rollback.
+  - M(shimops.containerd.shim_reconnect) installs the staged release right before it restarts containerd.
 extends_documentation_fragment:
   - shimops.containerd._shared
   - shimops.containerd._shared.run
@@ -22,61 +24,61 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: The jump is judged, and nothing is fetched.
+    details: Checks the upgrade and fetches nothing.
   diff_mode:
     support: full
-    details: Shows what C(containerd config migrate) of the new release makes of the configuration.
+    details: Shows the output of C(containerd config migrate) of the new release.
 options:
   version:
     description:
-      - The version to stage. A release such as V(2.1.9), or the whole version of a package such as V(2.1.9+ds1-5).
-      - A version that does not name one release is refused.
+      - The version to stage. A release such as V(2.1.9), or a full package version such as V(2.1.9+ds1-5).
+      - A version that is not one exact release is refused.
     type: str
     required: true
   package:
-    description: The package's name. The default is the package that owns containerd's executable.
+    description: The package name. The default is the package that owns the containerd executable.
     type: str
   directory:
     description:
-      - A directory on the host with package files, for hosts with no way out. Only root may be able to write to it.
-      - apt takes the package and what it needs from there alone, and checks dependencies as it always does.
+      - A directory on the host with package files, for hosts without internet access. Only root may have write access.
+      - apt uses only this directory, and checks dependencies as usual.
     type: path
   repository:
     description: An apt source line, such as V(deb [signed-by=/etc/apt/keyrings/x.gpg] http://mirror/x trixie main).
     type: str
   update_cache:
-    description: Whether to read the lists of the host's own apt anew, where neither of the two is given.
+    description: Whether to run apt-get update on the host, if neither O(directory) nor O(repository) is set.
     type: bool
     default: false
   tarball:
-    description: containerd's own release archive on the host, for a containerd that belongs to no package.
+    description: The containerd release archive on the host, for a containerd that no package owns.
     type: path
   checksum:
-    description: The SHA-256 of O(tarball), with C(sha256:) in front or without.
+    description: The SHA-256 of O(tarball), with or without the prefix C(sha256:).
     type: str
   dependencies:
     description:
-      - Other packages that may be changed with it. A transaction that would change more is refused, and so is one that
-        would remove a package. The default is V(runc).
+      - Other packages that the upgrade may change. A transaction that changes more, or removes a package, is refused.
+        The default is V(runc).
     type: list
     elements: str
   config:
     description:
-      - Whether the configuration stays as it is, or is replaced by what C(containerd config migrate) of the new release
-        makes of it, right before the restart. The old one is kept beside it.
+      - Whether to keep the configuration, or to replace it right before the restart with the output of
+        C(containerd config migrate) of the new release. The old file is kept in the same directory.
     type: str
     default: keep
     choices: [keep, migrate]
   require_way_back:
-    description: Whether to fail when the release that is there cannot be staged, too.
+    description: Whether to fail if the running release cannot be staged as well.
     type: bool
     default: false
   staging:
-    description: Where staged releases are kept.
+    description: The directory for staged releases.
     type: path
     default: /var/lib/shimops/packages
   stage_timeout:
-    description: Seconds that fetching and trying may take.
+    description: Seconds for fetching and checking.
     type: float
     default: 600
 """
@@ -88,7 +90,7 @@ EXAMPLES = r"""
     directory: /srv/packages
   register: staged
 
-- name: Install it and restart, proving that every container runs on
+- name: Install it, restart containerd and verify every container
   shimops.containerd.shim_reconnect:
     state: restarted
     run_id: upgrade-1
@@ -98,30 +100,30 @@ EXAMPLES = r"""
 
 RETURN = r"""
 staged:
-  description: The directory of the staged release; empty when nothing was staged.
+  description: The directory of the staged release; empty if nothing was staged.
   returned: always
   type: str
   sample: /var/lib/shimops/packages/2.1.9+ds1-5
 current:
-  description: Whether the release is in memory and on the disk already.
+  description: Whether the release already runs and is installed.
   returned: always
   type: bool
 refused:
-  description: Whether the path does not allow this jump; the host is untouched.
+  description: Whether the upgrade is not allowed; the host is unchanged.
   returned: always
   type: bool
 jump:
-  description: The hazard that refuses the jump, whether it leads back, and what is to be known of it.
+  description: The id of the hazard that refuses the upgrade, whether it is a rollback, and notes.
   returned: always
   type: dict
   sample: {"backward": false, "id": "", "notes": []}
 release:
-  description: The releases that run, are installed, and are wanted.
+  description: The running, installed and target releases.
   returned: always
   type: dict
   sample: {"installed": "1.7.24", "running": "1.7.24", "target": "2.1.9"}
 package:
-  description: What was staged, with every package the transaction would change.
+  description: The staged package, with every package the transaction would change.
   returned: always
   type: dict
   sample:
@@ -131,22 +133,23 @@ package:
     name: containerd
     version: 2.1.9+ds1-5
 config:
-  description: The configuration file, whether the new release would write it differently, and whether that is applied.
+  description:
+    - The configuration file, whether the new release would write it differently, and whether that will be applied.
   returned: always
   type: dict
   sample: {"applied": false, "differs": true, "path": /etc/containerd/config.toml}
 way_back:
-  description: Where the release that is there was staged, or why it was not.
+  description: Where the running release was staged, or why it was not.
   returned: always
   type: dict
   sample: {"path": /var/lib/shimops/packages/1.7.24~ds1-6+deb13u1, "reason": "", "version": 1.7.24~ds1-6+deb13u1}
 repaired:
-  description: What an earlier run had left behind, and was put back.
+  description: Leftovers of an earlier run that were repaired.
   returned: always
   type: list
   elements: str
 msg:
-  description: What was done, in a few words.
+  description: What was done.
   returned: always
   type: str
 """
@@ -158,7 +161,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
 
 
 def stage(options, check_mode):
-    """Judge, then stage unless this is check mode."""
+    """Check the upgrade, then stage unless this is check mode."""
     deadline = Deadline(options["stage_timeout"])
     here = daemon.only(daemon.find(options, deadline))
     return order.stage(dict(options, dependencies=options["dependencies"] or ["runc"]), here, check_mode, deadline)

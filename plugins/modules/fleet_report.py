@@ -7,28 +7,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_report
-short_description: Report on a run over a fleet, and judge it
+short_description: Write reports on a run over a fleet
 version_added: 0.1.0
 description:
   - Reads the folder of an audit, a rolling restart or a rolling upgrade, and writes reports on it.
-  - An audit is judged by rules. A roll is judged by what it promises, that no task is lost and no host left behind.
-  - Everything happens on the controller, one document at a time. No connection is made and no host is touched.
+  - An audit is checked against rules. A restart or upgrade is checked for lost tasks and unfinished hosts.
+  - Runs on the controller, one document at a time. Does not contact a host.
 options:
   run_dir:
-    description: Where the folders of runs are, on the controller. A relative path starts at the current directory.
+    description: The directory with the run folders on the controller. A relative path starts at the current directory.
     type: path
     default: shimops-runs
   run_id:
-    description: The name of the run, or the path of its folder. The default is the run that began last.
+    description: The name of the run, or the path of its folder. The default is the newest run.
     type: str
   dest:
-    description: Where the reports go. It is made when it is missing. The default is C(reports) in the run's folder.
+    description: The directory for the reports, created if missing. The default is C(reports) in the run folder.
     type: path
   formats:
     description:
-      - Which reports to write.
-      - V(json) is C(report.json), V(csv) C(hosts.csv) and C(findings.csv) and of a roll C(tasks.csv), V(junit)
-        C(junit.xml), V(prometheus) C(shimops.prom), V(markdown) C(report.md), V(html) C(report.html).
+      - The reports to write.
+      - V(json) is C(report.json), V(csv) C(hosts.csv), C(findings.csv) and for a restart or upgrade C(tasks.csv),
+        V(junit) C(junit.xml), V(prometheus) C(shimops.prom), V(markdown) C(report.md), V(html) C(report.html).
     type: list
     elements: str
     choices: [json, csv, junit, prometheus, markdown, html]
@@ -37,37 +37,37 @@ options:
     description: The title of the reports.
     type: str
   packs:
-    description: The rules that an audit is judged by, each a shipped pack's name or the path of a pack of your own.
+    description: The rules an audit is checked against. Packs of this collection by name, your own packs by path.
     type: list
     elements: raw
     default: [restart_safety, upgrade_readiness, security, hygiene]
   waivers:
-    description: What is accepted, each with its reason, owner and expiry. A list, or the path of a YAML file with one.
+    description: Accepted findings, each with reason, owner and expiry. A list, or the path of a YAML file with a list.
     type: raw
     default: []
   previous:
     description:
-      - The name of an earlier run of the same kind, or the path of its folder. The reports then say what is new and
-        what is gone.
-      - V(last) is the run of the same operation that began before this one, where there is one.
+      - The name of an earlier run of the same operation, or the path of its folder. The reports then list new and gone
+        findings.
+      - V(last) is the previous run of the same operation, if there is one.
     type: str
   fail_on:
     description:
-      - The mildest severity that fails the task, once the reports are written.
-      - A host without a readable document fails it too, and so does a rule of that severity that could not be judged.
-      - What is waived does not. V(never) fails for nothing.
+      - The lowest severity that fails the task after the reports are written.
+      - The task also fails if a host has no readable document, or if a rule of that severity could not be checked.
+      - Waived findings do not count. With V(never) the task does not fail.
     type: str
     choices: [blocker, major, minor, info, never]
     default: never
   today:
-    description: The day that waivers are measured by, as C(YYYY-MM-DD). The default is the controller's own, in UTC.
+    description: The date to compare waivers with, as C(YYYY-MM-DD). The default is today in UTC.
     type: str
 extends_documentation_fragment:
   - shimops.containerd._shared.attributes
 attributes:
   check_mode:
     support: full
-    details: Everything is read and judged, and nothing is written.
+    details: Reads and checks everything, and writes nothing.
   diff_mode:
     support: none
     details: Reports are not shown as differences.
@@ -82,7 +82,7 @@ EXAMPLES = r"""
     previous: last
     dest: /srv/www/containerd
 
-- name: Let no upgrade begin while there is a blocker
+- name: Fail before an upgrade if there is a blocker
   shimops.containerd.fleet_report:
     run_id: before-2.1
     packs: [restart_safety, upgrade_readiness, files/our-rules.yml]
@@ -93,7 +93,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: The reports.
+  description: The paths of the reports.
   returned: unless in check mode
   type: list
   elements: str
@@ -113,13 +113,13 @@ summary:
     unknown: {"blocker": 0, "info": 0, "major": 0, "minor": 0}
     waived: 2
 rules:
-  description: How many hosts each rule found something on, at most 20 rules, the worst first.
+  description: The number of hosts with findings per rule, at most 20 rules, the worst first.
   returned: always
   type: list
   elements: dict
   sample: [{"rule": "hung-shim", "severity": "blocker", "hosts": 1, "findings": 1}]
 told:
-  description: The same in a few lines for people.
+  description: The same as a few lines of text.
   returned: always
   type: list
   elements: str
@@ -129,7 +129,7 @@ run_id:
   returned: always
   type: str
 msg:
-  description: What was found in a few words, and why the task failed when it did.
+  description: A summary of the findings, and why the task failed.
   returned: always
   type: str
 """

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_run
-short_description: Keep the run of an operation over a fleet, and say which host may begin
+short_description: Manage a run over a fleet, and decide which host may begin
 version_added: 0.1.0
 description:
-  - A run has a folder on the controller, with the stop mark, the budgets, the deadline, and one document per host.
+  - A run has a folder on the controller with the stop mark, the budgets, the deadline, and one document per host.
   - The roles of this collection call it. M(shimops.containerd.shim_probe), M(shimops.containerd.shim_migrate) and
-    M(shimops.containerd.shim_reconnect) read the same folder immediately before a host acts.
-  - Everything happens on the controller, no connection is made.
+    M(shimops.containerd.shim_reconnect) read the same folder immediately before they change a host.
+  - Runs on the controller and does not contact a host.
 options:
   state:
     description:
-      - V(begun) begins a run, or goes on with the one of that O(run_id). Call it once, with C(run_once).
-      - V(asked) says whether the host may begin, and what is left to do there.
-      - V(refused), V(failed) and V(current) tell the run what became of the host, with O(reason).
-      - V(let_go) tells that the tasks after the host are done.
-      - V(judged) says whether a batch may begin. With O(reason) it sets the stop mark first.
-      - V(reported) lists what became of all hosts, and says why the run is no success.
+      - V(begun) begins or resumes the run O(run_id). Call it once, with C(run_once).
+      - V(asked) returns whether the host may begin, and what is left to do there.
+      - V(refused), V(failed) and V(current) record this state of the host, with O(reason).
+      - V(let_go) records that the tasks after the host are done.
+      - V(judged) returns whether the next batch may begin. With O(reason) it sets the stop mark first.
+      - V(reported) lists the states of all hosts, and why the run was not successful.
     type: str
     required: true
     choices: [begun, asked, refused, failed, current, let_go, judged, reported]
@@ -30,62 +30,62 @@ options:
     description: The folder of the run, as O(state=begun) returned it. Required by all other states.
     type: path
   run_dir:
-    description: Where the folders of runs are, on the controller. A relative path starts at the current directory.
+    description: The directory with the run folders on the controller. A relative path starts at the current directory.
     type: path
     default: shimops-runs
   run_id:
-    description: The name of the run. The default is the time, to the second.
+    description: The name of the run. The default is the start time, such as V(20261125T080613Z).
     type: str
   operation:
-    description: What is done to the hosts. A run that goes on has to be of the same operation.
+    description: What is done to the hosts. A run can only be resumed with the same operation.
     type: str
     default: restart
   join:
     description:
-      - The folder is shared by several controllers, such as the slices of one job.
-      - Nobody holds it alone then, and no stop mark of another one is lifted.
+      - Whether several controllers share the folder, such as the slices of one job.
+      - Then the folder is not locked, and an existing stop mark stays.
     type: bool
     default: false
   deadline:
     description:
-      - After it no host begins. A span such as V(90m) or V(2h), or a date and time such as V(2026-06-30T18:00) in the
-        controller's time zone.
+      - No host begins after this time. A duration such as V(90m) or V(2h), or a date and time such as
+        V(2026-06-30T18:00) in the time zone of the controller.
     type: str
   budgets:
     description:
-      - How much may be lost before no further host begins. C(lost) counts tasks, C(failed) and C(refused) hosts; the
-        latter two also take a share of the hosts such as V(10%).
+      - Limits above which no further host begins. C(lost) counts tasks, C(failed) and C(refused) count hosts; these two
+        can also be a share of the hosts such as V(10%).
       - The defaults are 0, 0 and 50%.
     type: dict
     default: {}
   batches:
-    description: The batch sizes of the play, only to be checked.
+    description: The batch sizes of the play. They are only checked.
     type: raw
     default: 1
   seconds:
-    description: Waits of the play by the name of their variable, only to be checked.
+    description: Waiting times of the play by the names of their variables. They are only checked.
     type: dict
     default: {}
   seconds_above_zero:
-    description: The names in O(seconds) that cannot be 0.
+    description: The names in O(seconds) that must not be 0.
     type: list
     elements: str
   quarantine:
-    description: Hosts and groups that are left alone.
+    description: Hosts and groups that are not contacted.
     type: list
     elements: str
   hooks:
     description:
-      - Lists of task files, C(before) and C(after) each host and C(between) batches. A relative path is looked for
-        beside the playbook, in the current directory, and among the ones this collection brings.
+      - Lists of task files, C(before) and C(after) each host and C(between) batches. A relative path is
+        searched in the directory of the playbook, in the current directory, and among the files of this collection.
     type: dict
     default: {}
   reason:
-    description: Why, in one sentence. With O(state=asked) the host is refused for it.
+    description: The reason, in one sentence. With O(state=asked) a reason refuses the host.
     type: str
     default: ""
   counts:
-    description: The budget that the host counts against, where that is not its own.
+    description: The budget that the host counts against, if it is not the budget of its state.
     type: str
     choices: [lost, failed, refused]
 extends_documentation_fragment:
@@ -93,7 +93,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: The run's folder is a temporary one then, and goes when ansible-playbook ends.
+    details: The run folder is temporary and is removed when ansible-playbook ends.
   diff_mode:
     support: none
     details: Nothing is changed on a host.
@@ -111,13 +111,13 @@ EXAMPLES = r"""
   register: run
   run_once: true
 
-- name: Ask whether this host may begin
+- name: Check whether this host may begin
   shimops.containerd.fleet_run:
     state: asked
     run_folder: "{{ run.folder }}"
   register: asked
 
-- name: Restart it
+- name: Restart containerd
   shimops.containerd.shim_reconnect:
     state: restarted
     run_id: "{{ run.run_id }}"
@@ -127,7 +127,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was done or decided, in one sentence.
+  description: What was done or decided.
   returned: always
   type: str
 folder:
@@ -143,7 +143,7 @@ operation:
   returned: O(state=begun)
   type: str
 attempt:
-  description: How often the run was begun.
+  description: How many times the run was begun.
   returned: O(state=begun)
   type: int
 resumed:
@@ -151,7 +151,7 @@ resumed:
   returned: O(state=begun)
   type: bool
 hooks:
-  description: The task files with their whole paths, by C(before), C(after) and C(between).
+  description: The task files with their full paths, by C(before), C(after) and C(between).
   returned: O(state=begun)
   type: dict
 quarantine:
@@ -160,15 +160,15 @@ quarantine:
   type: list
   elements: str
 go:
-  description: Whether something is to be done on the host.
+  description: Whether there is something to do on the host.
   returned: O(state=asked)
   type: bool
 before:
-  description: Whether the tasks before the host are to be run.
+  description: Whether to run the tasks before the host.
   returned: O(state=asked)
   type: bool
 after:
-  description: Whether the tasks after the host are to be run.
+  description: Whether to run the tasks after the host.
   returned: O(state=asked)
   type: bool
 stale:
@@ -184,7 +184,7 @@ stop:
   returned: O(state=judged)
   type: bool
 between:
-  description: Whether a batch was before this one.
+  description: Whether there was an earlier batch.
   returned: O(state=judged)
   type: bool
 counts:
@@ -192,11 +192,11 @@ counts:
   returned: O(state=reported)
   type: dict
 failure:
-  description: Why the run is no success; empty when it is one.
+  description: Why the run was not successful; empty if it was.
   returned: O(state=reported)
   type: str
 fail:
-  description: The hosts of the play that are to fail for it, at most 20.
+  description: The hosts of the play that must fail for this reason, at most 20.
   returned: O(state=reported)
   type: list
   elements: str
@@ -208,7 +208,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._run_spec impor
 
 
 def main():
-    """Say that this is no work for a host."""
+    """Fail: the action plugin does the work on the controller."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     module.fail_json(msg="run: fleet_run works on the controller alone; call it as shimops.containerd.fleet_run.")
 

@@ -10,8 +10,8 @@ module: shim_bundle_facts
 short_description: Gather facts about containerd, its bundles and their shims
 version_added: 0.1.0
 description:
-  - Reads what stands in containerd's state directory and in C(/proc), without asking a shim anything.
-  - A bad bundle is data, not an error. The module fails only when there is no containerd, or its state directory
+  - Reads containerd's state directory and C(/proc), without asking a shim.
+  - A damaged bundle is returned as data. The module fails only if there is no containerd, or if its state directory
     cannot be read.
 extends_documentation_fragment:
   - shimops.containerd._shared
@@ -25,11 +25,11 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Learn what a restart would have to find again
+- name: Gather facts about all bundles and shims
   shimops.containerd.shim_bundle_facts:
     detail: full
 
-- name: Show the shims that run code which is no longer on disk
+- name: Show the shims whose code is no longer on disk
   ansible.builtin.debug:
     msg: "{{ ansible_facts.containerd_shims.instances | map(attribute='bundles') | flatten
       | selectattr('shim_executable_gone') | map(attribute='id') }}"
@@ -42,7 +42,7 @@ ansible_facts:
   type: dict
   contains:
     containerd_shims:
-      description: What was found.
+      description: The facts about containerd and its shims.
       type: dict
       returned: success
       contains:
@@ -56,21 +56,21 @@ ansible_facts:
           returned: success
           contains:
             layout:
-              description: The layout it was recognised as.
+              description: The detected layout.
               type: str
               returned: success
             daemon:
               description:
-                - Process, running and installed release and class, unit with KillMode and Delegate, and its
+                - Process, running and installed release and class, unit with KillMode and Delegate, and
                   directories.
-                - With O(detail=problems) and O(detail=full) also C(configuration), what its next start would read, with
-                  its C(file) and C(version); C(problem) says why that is not known, or why containerd would not start.
+                - With O(detail=problems) and O(detail=full) also C(configuration) of its next start, with C(file) and
+                  C(version); C(problem) is why it is not known, or why containerd would not start.
               type: dict
               returned: success
             bundles:
               description:
-                - Per bundle its namespace, id, role (sandbox, workload or plain), pod, endpoint and where it came
-                  from, shim group, runtime, shim pid and executable and whether that is gone from disk, init pid and
+                - Per bundle its namespace, id, role (sandbox, workload or plain), pod, endpoint and its
+                  source, shim group, runtime, shim pid and executable and whether that is gone from disk, init pid and
                   start time, and problems.
               type: list
               elements: dict
@@ -81,12 +81,12 @@ ansible_facts:
               elements: dict
               returned: success
             leftovers:
-              description: Entries of the state directory that containerd passes over.
+              description: Entries of the state directory that containerd ignores.
               type: list
               elements: dict
               returned: success
         summary:
-          description: Exact counts of instances, bundles, problems and leftovers, and how many rows were left out.
+          description: Exact counts of instances, bundles, problems and leftovers, and the number of omitted rows.
           type: dict
           returned: success
           sample: {"bundles": 8, "endpoints": 4, "instances": 1, "leftovers": 0, "problems": 0, "truncated": 0}
@@ -98,7 +98,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
 
 
 def gather(options, check_mode):
-    """All instances of the host; counts first, so that they stay exact when lists are shortened."""
+    """Return all instances of the host. Counts come first, so that they stay exact when lists are shortened."""
     deadline = Deadline(options["timeout"])
     found = [facts.instance(one, options, deadline) for one in daemon.find(options, deadline)]
     summary = {
@@ -110,7 +110,7 @@ def gather(options, check_mode):
         one["bundles"] = report.select(one["bundles"], options["detail"], lambda row: row["problems"])
         one["endpoints"] = one["endpoints"] if options["detail"] == "full" else []
         if options["detail"] == "summary":
-            # A host's facts stay small: what a restart would make of it, shim_probe says as a hazard.
+            # The facts stay small; shim_probe reports a problem of the configuration as a hazard.
             del one["daemon"]["configuration"]
     shims = report.fit({"instances": found, "summary": summary}, options["detail"])
     return {"ansible_facts": {"containerd_shims": shims}}

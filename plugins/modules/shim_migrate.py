@@ -7,20 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: shim_migrate
-short_description: Mend the bundles that a restart of containerd would lose, and ready legacy ones for 2.x
+short_description: Rescue bundles that a restart of containerd would lose, and prepare 1.x bundles for 2.x
 version_added: 0.1.0
 description:
-  - A shim started by containerd 1.x leaves its address in a file C(address). containerd 2.x reads C(bootstrap.json)
-    and writes it from C(address) when it first loads the bundle; where it cannot write, it kills the container.
-    This module writes the same file beforehand, byte for byte as containerd would. C(address) stays, so the way
-    back stays open.
-  - With O(rescue=true) it also mends the bundle of every running task that a restart into O(target_version) would
-    lose though its shim is alive. A C(bootstrap.json) or C(address) that is missing, empty, garbled, of a wrong
-    version, ends with a line break or is no plain file is restored for the release that will read it, and so is a
-    C(shim-binary-path) that names a file which is not there.
-  - Nothing is written unless the shim proves that it is the one of this task. It has to name the process of
-    C(init.pid) as its task, to list it among its processes, and to listen on the very socket itself.
-    What cannot be proven is left as it is, and the reason returned in RV(refused).
+  - containerd 1.x writes the address of a shim into a file C(address). containerd 2.x reads C(bootstrap.json), and
+    writes it from C(address) when it first loads the bundle. If it cannot, it kills the container. This module writes
+    the same file in advance, byte for byte as containerd would. C(address) stays, so a rollback stays possible.
+  - With O(rescue=true) it also repairs the bundle of every running task that a restart into O(target_version) would
+    lose although its shim is alive. It restores a C(bootstrap.json) or C(address) that is missing, empty, garbled, of
+    a wrong version, ends with a line break or is not a regular file, and a C(shim-binary-path) that names a missing
+    file.
+  - Nothing is written unless the shim is proven to be the shim of this task. It must report the process in
+    C(init.pid) as its task, list it among its processes, and listen on the socket itself. A bundle without this proof
+    is not changed, and RV(refused) has the reason.
 extends_documentation_fragment:
   - shimops.containerd._shared
   - shimops.containerd._shared.run
@@ -36,24 +35,24 @@ options:
   target_version:
     description:
       - The release that will read the files. V(running), V(installed), or a release such as V(2.1.9).
-      - For 1.6 and 1.7 there is nothing to migrate, but there may be something to rescue.
+      - 1.6 and 1.7 need no migration, but bundles can be rescued for them.
     type: str
     default: installed
   rescue:
-    description: Whether to mend the bundles of tasks that a restart would lose.
+    description: Whether to rescue the bundles of tasks that a restart would lose.
     type: bool
     default: false
   backup:
     description:
-      - Whether a damaged file stays in its bundle as C(shimops-kept-) with its name, which containerd does not read.
-        It is removed with the bundle.
-      - A directory in the place of a file always stays.
+      - Whether to keep a damaged file in its bundle as C(shimops-kept-) plus its name. containerd does not read it, and
+        removes it with the bundle.
+      - A directory in place of a file is always kept.
     type: bool
     default: true
   run_id:
     description:
-      - The name of the run that has the host from here on, until its M(shimops.containerd.shim_reconnect) is done.
-        No other run acts on it meanwhile.
+      - The name of the run that claims the host until its M(shimops.containerd.shim_reconnect) is done. No other run
+        can change the host until then.
     type: str
 """
 
@@ -62,20 +61,20 @@ EXAMPLES = r"""
   shimops.containerd.shim_migrate:
     target_version: 2.1.9
 
-- name: Mend what a restart of the installed containerd would kill
+- name: Rescue bundles that a restart of the installed containerd would lose
   shimops.containerd.shim_migrate:
     rescue: true
 """
 
 RETURN = r"""
 migrated:
-  description: The legacy bundles that were given a file, with C(namespace), C(id) and C(reason).
+  description: The 1.x bundles for which a file was written, with C(namespace), C(id) and C(reason).
   returned: always
   type: list
   elements: dict
   sample: [{"id": "plain1", "namespace": "default", "reason": "bootstrap.json written from address"}]
 rescued:
-  description: The bundles that were mended, with C(namespace), C(id) and C(reason).
+  description: The rescued bundles, with C(namespace), C(id) and C(reason).
   returned: always
   type: list
   elements: dict
@@ -85,13 +84,13 @@ rescued:
       reason: >-
         bootstrap.json restored (B2: bootstrap.json is empty), what was there is kept as shimops-kept-bootstrap.json
 refused:
-  description: The legacy or damaged bundles that were left alone, with C(namespace), C(id) and C(reason).
+  description: The 1.x or damaged bundles that were not changed, with C(namespace), C(id) and C(reason).
   returned: always
   type: list
   elements: dict
   sample: [{"id": "plain3", "namespace": "default", "reason": "the shim accepts connections but does not answer"}]
 summary:
-  description: Exact counts of the three, and how many rows were left out.
+  description: Exact counts of the three lists, and the number of omitted rows.
   returned: always
   type: dict
   sample: {"migrated": 8, "rescued": 1, "refused": 0, "truncated": 0}
@@ -114,7 +113,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look 
 
 
 def migrate(options, check_mode):
-    """Plan, then act unless this is check mode."""
+    """Plan, then write unless this is check mode."""
     deadline = Deadline(options["timeout"])
     here = daemon.only(daemon.find(options, deadline))
     release = target(here, options["target_version"])[1]

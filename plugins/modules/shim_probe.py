@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: shim_probe
-short_description: Ask every shim, and say what a restart of containerd would do to each container
+short_description: Ask every shim, and forecast what a restart of containerd would do to each container
 version_added: 0.1.0
 description:
-  - Asks each shim what containerd will ask it when it starts, and forecasts for each bundle what a restart into
-    O(target_version) does to it. Nothing is changed, no shim is told to do anything.
-  - With O(wanted) it waits until every shim has one of these outcomes, and fails when that does not come.
+  - Asks each shim the questions that containerd asks at its start, and forecasts for each bundle what a restart into
+    O(target_version) would do. Changes nothing.
+  - With O(wanted) it waits until every bundle has one of these outcomes, and fails after O(wait_timeout).
 extends_documentation_fragment:
   - shimops.containerd._shared
   - shimops.containerd._shared.run
@@ -30,8 +30,8 @@ options:
   target_version:
     description:
       - The releases to forecast for. Each is V(running), V(installed), or a release such as V(2.1.9).
-      - Every shim is asked once, however many releases are named. The first one is what RV(shims) and RV(summary)
-        speak of; RV(targets) has all of them.
+      - Every shim is asked once, for any number of releases. RV(shims) and RV(summary) are for the first release;
+        RV(targets) has all releases.
     type: list
     elements: str
     default: [installed]
@@ -41,68 +41,69 @@ options:
     elements: str
     choices: [reattached, killed, dropped, reaped, orphaned, retained, skipped, hangs, runtime_absent, unknown]
   wait_timeout:
-    description: Seconds to wait for O(wanted); V(0) looks once.
+    description: Seconds to wait for O(wanted). With V(0) the forecast is made once.
     type: float
     default: 0
   sleep:
-    description: Seconds between two looks.
+    description: Seconds between two forecasts.
     type: float
     default: 2
   pids:
     description:
-      - Ask Pids too, as containerd 1.7 and later do. Each answer costs a C(runc ps) on the host.
-      - Without it a shim that cannot list its processes is not found out.
+      - Whether to ask Pids as well, as containerd 1.7 and later do. Each answer runs C(runc ps) on the host.
+      - Without Pids a shim that cannot list its processes is not detected.
       - The default is true, and false with O(audit=true).
     type: bool
   audit:
     description:
-      - Return the host document too, described by C(docs/host-document.schema.json) of this collection. It says what
-        stands on the host, what a restart would do, and what is left over, each leftover with the command that would
-        clean it. Nothing is cleaned.
-      - An audit concerns the whole host, so it refuses O(namespaces) and O(ids).
+      - Whether to return the host document, described by C(docs/host-document.schema.json) of this collection. It lists
+        the bundles and shims of the host, the forecast, and the leftovers with their cleanup commands. Nothing is
+        cleaned.
+      - An audit covers the whole host, so it refuses O(namespaces) and O(ids).
     type: bool
     default: false
   packs:
     description:
-      - Judge the host document by these packs of rules, each a name of this collection's or the path of a YAML file, as
-        P(shimops.containerd.judge#filter) does. It happens on the controller, and needs O(audit=true).
+      - Check the host document against these rule packs, as P(shimops.containerd.judge#filter) does. Packs of this
+        collection by name, your own packs by the path of a YAML file. Runs on the controller, and needs O(audit=true).
     type: list
     elements: raw
     default: []
   waivers:
-    description: What P(shimops.containerd.judge#filter) takes as waivers, a list or the path of a YAML file.
+    description:
+      - Accepted findings, in the format of P(shimops.containerd.judge#filter). A list, or the path of a YAML file.
     type: raw
   rescue:
-    description: Leave out of C(refusal) in RV(judged) what M(shimops.containerd.shim_migrate) would mend.
+    description: Whether C(refusal) in RV(judged) omits bundles that M(shimops.containerd.shim_migrate) would rescue.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: What would a restart do here
+- name: Forecast a restart
   shimops.containerd.shim_probe:
   register: forecast
 
-- name: Would an upgrade lose anything
+- name: Fail if an upgrade would lose a container
   shimops.containerd.shim_probe:
     target_version: 2.1.9
     detail: problems
   register: upgrade
   failed_when: upgrade.summary.at_risk > 0
 
-- name: Before an upgrade, what would the way there and the way back lose
+- name: Forecast an upgrade and its rollback
   shimops.containerd.shim_probe:
     target_version: [2.1.9, running]
 
-- name: Wait until every shim would be found again
+- name: Wait until every shim would be reattached
   shimops.containerd.shim_probe:
     wanted: [reattached]
     wait_timeout: 60
 
-- name: What stands on the host, with every leftover and the command that would clean it
+- name: Audit the host, with every leftover and its cleanup command
   shimops.containerd.shim_probe:
     audit: true
-  register: looked
+  register: audited
 """
 
 RETURN = r"""
@@ -130,12 +131,12 @@ shims:
 summary:
   description:
     - Exact counts of bundles, live tasks, tasks at risk, those of them that M(shimops.containerd.shim_migrate) can
-      rescue, and outcomes, and how many rows were left out.
+      rescue, and outcomes, and the number of omitted rows.
   returned: always
   type: dict
   sample: {"at_risk": 0, "bundles": 8, "outcomes": {"reattached": 8}, "rescuable": 0, "tasks": 8, "truncated": 0}
 targets:
-  description: The forecast for each release of O(target_version), in counts, with its own refusal.
+  description: Counts and refusal of the forecast for each release of O(target_version).
   returned: always
   type: list
   elements: dict
@@ -163,59 +164,58 @@ start_estimate:
   returned: always
   type: float
 hazards:
-  description: What endangers the whole host, with C(id), C(outcome), C(reason) and C(remedy).
+  description: The hazards of the whole host, with C(id), C(outcome), C(reason) and C(remedy).
   returned: always
   type: list
   elements: dict
 likely_to_stall:
   description:
-    - The tasks whose log pipe will be full before containerd is back, by what they write now. C(rate) is in bytes per
-      second, C(full_after) in seconds.
+    - The tasks whose log pipe would be full before containerd is back, at their present output rate. C(rate) is in
+      bytes per second, C(full_after) in seconds.
   returned: always
   type: list
   elements: dict
 refusal:
   description:
-    - Why a restart is to be refused, in one sentence. Empty when containerd runs, no task is at risk, and no stop file
-      holds the host.
+    - Why a restart would be refused. Empty if containerd runs, no task is at risk, and there is no hold file.
   returned: always
   type: str
 rollback:
   description:
-    - Whether the way back to an older release is V(open), V(closing) (what is started from now on closes it) or
-      V(closed), the containers that close it, and the release it leads to.
-    - That is the oldest of those that run, are installed or are forecast for; where they recover shims alike, the
-      last release of the line before.
+    - Whether a rollback to an older release is V(open), V(closing) (containers started from now on would be lost) or
+      V(closed), the containers it would lose, and its target release.
+    - The target is the oldest of the running, installed and requested releases. If they all recover shims in the same
+      way, it is the last release of the previous line.
   returned: always
   type: dict
   sample: {"class": "closing", "containers": [], "to": "1.7.34"}
 document:
   description:
-    - The host document. Its C(asked) says what the shims were asked.
-    - Where the task stores it in a run's folder, it is not returned.
+    - The host document. C(asked) in it says what the shims were asked.
+    - It is not returned if the task stores it in a run folder.
   returned: with O(audit=true)
   type: dict
 judged:
   description:
-    - What the rules say of the host, in few words.
+    - The result of the rules in short.
   returned: with O(packs)
   type: dict
   contains:
     failed:
-      description: Rules and how many findings each has.
+      description: Failed rules and their numbers of findings.
       type: dict
     waived:
-      description: The same of rules whose findings are all waived.
+      description: The same for rules whose findings are all waived.
       type: dict
     unknown:
-      description: The same of rules that could not be judged.
+      description: The same for rules that could not be checked.
       type: dict
     refusal:
-      description: Why the host is to be refused by the rules, in one sentence; else empty.
+      description: Why the rules refuse the host; empty if they do not.
       type: str
   sample: {"failed": {"stale-socket": 2}, "refusal": "", "unknown": {}, "waived": {}}
 ledger:
-  description: The run in the host's ledger, its phase, and how many tasks it lost; empty without a ledger.
+  description: The run in the ledger of the host, its phase, and its number of lost tasks; empty without a ledger.
   returned: always
   type: dict
   sample: {"lost": 0, "phase": "verified", "run_id": "monday-1"}
@@ -247,7 +247,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.surro
 
 
 def probe(options, check_mode):
-    """Look until every outcome is wanted, or once."""
+    """Forecast until every outcome is wanted, or once."""
     patience = Deadline(options["wait_timeout"])
     while True:
         found = one_look(options)
@@ -306,7 +306,7 @@ def one_look(options):
 
 
 def refusal(here, view):
-    """Why a restart is to be refused: the host is held, there is no containerd to restart, or a task at risk."""
+    """Why a restart is refused: the host is held, containerd does not run, or a task is at risk."""
     try:
         preflight.require_no_hold()
         preflight.require_running(here)
@@ -327,7 +327,7 @@ def main():
             "sleep": {"type": "float", "default": 2},
             "pids": {"type": "bool"},
             "audit": {"type": "bool", "default": False},
-            # The action on the controller keeps these to itself.
+            # The action plugin handles these on the controller.
             "packs": {"type": "list", "elements": "raw", "default": []},
             "waivers": {"type": "raw"},
             "rescue": {"type": "bool", "default": False},

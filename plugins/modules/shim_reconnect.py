@@ -7,15 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: shim_reconnect
-short_description: Restart containerd, and prove that every container was found again
+short_description: Restart containerd, and verify that every container was reattached
 version_added: 0.1.0
 description:
-  - Records what runs on a host, restarts containerd, and proves for every task what became of it by three
-    independent witnesses.
+  - Records the running tasks of a host, restarts containerd, and verifies every task with three independent
+    witnesses.
   - The witnesses are the shim itself, containerd's task list, and the kernel's list of connections between the two.
-  - A restart that would lose a container is refused before anything is done.
-  - Once the ledger is written, the host finishes on its own when the connection is cut. The ledger tells what
-    happened.
+  - A restart that would lose a container is refused before anything is changed.
+  - After the ledger is written, the host finishes by itself if the connection is lost. The ledger has the result.
 extends_documentation_fragment:
   - shimops.containerd._shared
   - shimops.containerd._shared.run
@@ -26,78 +25,78 @@ requirements:
 attributes:
   check_mode:
     support: full
-    details: With O(state=restarted) the forecast is returned, with O(state=recorded) nothing is written.
+    details: With O(state=restarted) it returns the forecast, with O(state=recorded) it writes nothing.
   diff_mode:
     support: none
-    details: What changes is the process of containerd.
+    details: The change is a new process of containerd.
 options:
   state:
     description:
       - V(recorded) writes the ledger.
-      - V(restarted) forecasts, records, restarts and verifies. A second run under the same O(run_id) verifies again
-        and
+      - V(restarted) forecasts, records, restarts and verifies. With the same O(run_id) again it verifies again and
         does not restart.
-      - V(verified) compares what runs now with the ledger.
-      - V(rolled_back) takes back the upgrade of O(run_id). It installs the release in O(package_dir) and restarts,
-        where the forecast for that release says that every task is kept. containerd need not run.
-      - The ledger of an earlier run that was never verified is verified and reported first; the task then fails.
+      - V(verified) compares the running tasks with the ledger.
+      - V(rolled_back) reverts the upgrade of O(run_id). It installs the release in O(package_dir) and restarts, if the
+        forecast for that release keeps every task. containerd does not have to run.
+      - An unverified ledger of an earlier run is verified and reported first; the task then fails.
     type: str
     required: true
     choices: [recorded, restarted, verified, rolled_back]
   run_id:
-    description: The name of the run, the same for all its hosts. Required unless O(state=verified).
+    description: The name of the run, the same for all hosts. Required unless O(state=verified).
     type: str
   ledger:
-    description: Where the ledger is kept on the host, in a directory that only root can write.
+    description: The path of the ledger on the host, in a directory that only root can write.
     type: path
     default: /var/lib/shimops/ledger.json
   target_version:
     description:
-      - The release that the restart leads into, for the forecast. V(installed), or a release such as V(2.1.9).
-      - A release is verified afterwards, in memory and on the disk.
+      - The release after the restart, for the forecast. V(installed), or a release such as V(2.1.9).
+      - An explicit release is verified after the restart, in memory and on disk.
     type: str
     default: installed
   package_dir:
     description:
-      - Where M(shimops.containerd.containerd_package) staged a release on the host. It is installed right before the
-        restart, after the last forecast, with the package's own restart denied.
+      - The directory on the host where M(shimops.containerd.containerd_package) staged a release. It is installed right
+        before the restart, after the last forecast, without the package's own restart.
     type: path
   freeze:
-    description: Whether a failed verification writes the stop file C(/etc/shimops/hold), with the reason.
+    description: Whether a failed verification writes the hold file C(/etc/shimops/hold), with the reason.
     type: bool
     default: false
   on_risk:
-    description: Whether to refuse when the forecast says that a task would be lost, or to go on knowingly.
+    description: Whether to refuse if the forecast says that a task would be lost, or to proceed.
     type: str
     default: refuse
     choices: [refuse, proceed]
   restart_command:
     description:
-      - The command that restarts containerd, as a list. The program has to be an absolute path and root's alone.
+      - The command that restarts containerd, as a list. The program must be an absolute path, writable by root only.
       - The default is C(systemctl restart) on the unit.
     type: list
     elements: str
   restart_timeout:
-    description: Seconds the restart may take. Past it nothing is killed; what cannot be told is V(unproven).
+    description:
+      - Seconds the restart may take. After that no process is killed; tasks that cannot be verified are V(unproven).
     type: float
     default: 120
   settle:
     description:
-      - Seconds between the first verdicts and the last. What CRI and kubelet do comes after containerd's start.
+      - Seconds between the first and the last verdicts. CRI and kubelet act after containerd has started.
     type: float
     default: 30
   on_unread:
     description:
-      - What to do when a task lives on and containerd does not read its log any more. It will stall once its log pipe
-        is full, and only a new container mends it.
-      - V(fail) fails the host, V(report) lists it in RV(unread) alone.
+      - What to do when a task runs and containerd no longer reads its log. It will block when its log pipe is full, and
+        only a new container helps.
+      - V(fail) fails the host, V(report) only lists it in RV(unread).
     type: str
     default: fail
     choices: [fail, report]
   exec_proof:
     description:
-      - Tasks, as C(namespace/id), to run O(exec_command) in through containerd once the verdicts are there.
-      - Nothing is run in any other container, and nothing in check mode.
+      - Tasks, as C(namespace/id), in which O(exec_command) is run through containerd after the verdicts.
+      - It is not run in any other container, and not in check mode.
     type: list
     elements: str
   exec_command:
@@ -106,7 +105,7 @@ options:
     elements: str
     default: ["true"]
   witnesses:
-    description: The witnesses that must all say yes before a task counts as reattached.
+    description: The witnesses that must all confirm a task before it counts as reattached.
     type: list
     elements: str
     default: [shim, containerd, kernel]
@@ -114,18 +113,18 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Restart containerd and prove that nothing was lost
+- name: Restart containerd and verify every container
   shimops.containerd.shim_reconnect:
     state: restarted
     run_id: monday-1
 
-- name: Say what that restart would do
+- name: Forecast that restart
   shimops.containerd.shim_reconnect:
     state: restarted
     run_id: monday-1
   check_mode: true
 
-- name: Record, so that a restart by other means can be verified
+- name: Record the tasks before a restart made by other means
   shimops.containerd.shim_reconnect:
     state: recorded
     run_id: by-hand-7
@@ -134,8 +133,8 @@ EXAMPLES = r"""
 RETURN = r"""
 verdicts:
   description:
-    - One row per task of the ledger, and one per task that is new. With O(detail=summary) and O(detail=problems)
-      those that are lost.
+    - One row per task of the ledger, and one per new task. With O(detail=summary) and O(detail=problems) only
+      lost tasks.
   returned: always
   type: list
   elements: dict
@@ -151,7 +150,7 @@ verdicts:
       log_reason: ""
       witnesses: {"containerd": "yes", "kernel": "yes", "shim": "yes"}
 summary:
-  description: Exact counts by verdict, of tasks and of lost ones, and how many rows were left out.
+  description: Exact counts by verdict, of all tasks and of lost tasks, and the number of omitted rows.
   returned: always
   type: dict
   sample:
@@ -167,12 +166,12 @@ summary:
     truncated: 0
     unproven: 0
 at_risk:
-  description: The tasks that the restart would lose, or may.
+  description: The tasks that the restart would or might lose.
   returned: always
   type: list
   elements: dict
 refused:
-  description: Whether the host was left alone because a task was at risk.
+  description: Whether the host was not changed because a task was at risk.
   returned: always
   type: bool
 gap:
@@ -180,16 +179,16 @@ gap:
   returned: always
   type: float
 forecast:
-  description: Counts of the forecast, and the release it was made for.
+  description: Counts of the forecast, and its target release.
   returned: always
   type: dict
 log:
-  description: How many tasks have their log read, not read, none that containerd has to read, or one that is not known.
+  description: How many tasks have a log that is read, not read, not read by containerd at all (none), or unknown.
   returned: always
   type: dict
   sample: {"likely_to_stall": 0, "none": 4, "not_read": 0, "read": 4, "stalled": 1, "unknown": 0}
 unread:
-  description: The tasks that live on and whose log containerd does not read, with the reason.
+  description: The running tasks whose log containerd does not read, with the reason.
   returned: always
   type: list
   elements: dict
@@ -203,20 +202,20 @@ stalled:
   sample: [{"id": "4f1c", "namespace": "k8s.io", "pod": {"name": "web1"}, "stream": "stdout", "waited": true}]
 likely_to_stall:
   description:
-    - The tasks whose log pipe will be full before containerd is back, by what they write now. C(rate) is in bytes per
-      second, C(full_after) in seconds.
+    - The tasks whose log pipe would be full before containerd is back, at their present output rate. C(rate) is in
+      bytes per second, C(full_after) in seconds.
   returned: always
   type: list
   elements: dict
 exec_proof:
-  description: What came of O(exec_proof), with C(result) V(works), V(no_command), V(failed) or V(timed_out).
+  description: The results of O(exec_proof), with C(result) V(works), V(no_command), V(failed) or V(timed_out).
   returned: always
   type: list
   elements: dict
 package:
   description:
-    - What was installed. C(seconds) it took, the programs it C(replaced), and for how many seconds memory and disk
-      disagreed until the new containerd answered (C(disagree)).
+    - What was installed, the time it took (C(seconds)), the C(replaced) programs, and the seconds from the installation
+      to the first answer of the new containerd (C(disagree)).
   returned: always
   type: dict
   sample:
@@ -230,16 +229,16 @@ package:
     since: 1764054325.1
     version: 2.1.9+ds1-5
 rollback:
-  description: The way back after it, as M(shimops.containerd.shim_probe) tells it.
+  description: The possible rollback after the upgrade, as returned by M(shimops.containerd.shim_probe).
   returned: always
   type: dict
   sample: {"class": "closing", "containers": [], "to": "1.7.24"}
 commands:
-  description: On a host that was frozen, what a person may want to run on it, one command a line.
+  description: Commands to inspect a frozen host, one per line.
   returned: always
   type: str
 msg:
-  description: What was done, or what became of the tasks, in a few words.
+  description: What was done, or the counts of the verdicts.
   returned: always
   type: str
   sample: 8 reattached
@@ -257,7 +256,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdi
 
 
 def reconnect(options, check_mode):
-    """Bring one host to the wanted state, and shape what came of it."""
+    """Bring one host to the requested state, and return the result."""
     host = Upgrade(options, check_mode)
     done = getattr(host, options["state"])()
     result = {

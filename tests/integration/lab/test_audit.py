@@ -161,8 +161,7 @@ def test_rules_are_judged_where_the_host_answered(fleet, hosts, looked, tmp_path
     kill = told["refusal"]
     assert kill.startswith("rule restart-kills: A restart would kill this container: default/kill1 (there is neither ")
     assert kill.endswith(
-        "; If the forecast says rescuable, repair it with shim_migrate and rescue; else move the "
-        "workload away first."
+        "; If the forecast says rescuable, repair it with shim_migrate and rescue; else move the workload away first."
     )
     # What would be mended is no reason; what is waived is none either.
     waivers = [{"rule": "restart-drops", "id": "drop*", "reason": "r", "owner": "o", "expires": "2999-01-01"}]

@@ -215,7 +215,7 @@ def test_without_rich_there_are_lines_and_a_sentence(plugin, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("AWX_ISOLATED_DATA_DIR", raising=False)
     plugin.v2_playbook_on_play_start(play(["a", "b"], ["a"], [1]))
-    assert plugin.said[0] == "progress: rich is not there, so lines are written; install rich beside ansible-core."
+    assert plugin.said[0] == "progress: rich is not installed, so lines are written; install the Python library rich."
     assert plugin.said[1].startswith("progress: Roll: 0 of 2 hosts")
 
 
