@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from dev import checkout, origins, place, role_rules
+from dev import checkout, origins, place, role_rules, words
 
 HEADER = (
     "# Copyright (c) 2026 the shimops.containerd authors",
@@ -149,6 +149,11 @@ def explained() -> Iterator[str]:
     return role_rules.explained(texts())
 
 
+def worded() -> Iterator[str]:
+    """Plain English: see words.py."""
+    return words.plain(texts())
+
+
 CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
     action_group,
     tested,
@@ -159,6 +164,7 @@ CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
     homeless,
     of_roles,
     explained,
+    worded,
 )
 
 
