@@ -53,7 +53,7 @@ _REMEDIES = tuple(_WORDS.values())
 
 # Parts of prose that cite: inline code, and what Ansible's markup and double quotes enclose.
 _INLINE = re.compile(r"``?[^`\n]+``?|\b(?:C|V|O|RV|E)\([^)]*\)")
-_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”", re.DOTALL)
+_QUOTED = re.compile(r"\"[^\"]*\"", re.DOTALL)
 _KEY = re.compile(r"^\s*(?:- )?[\w-]+:(?=\s|$)", re.MULTILINE)
 # Output and data are quoted as they are; a play is ours.
 _FENCED = re.compile(r"^ *```(?P<kind>[^\n]*)\n.*?^ *```", re.MULTILINE | re.DOTALL)
