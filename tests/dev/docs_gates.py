@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gate of the documentation site: it builds without a warning, no link is dead, its search works, pictures are new."""
+"""The gate of the documentation site: no warning, no dead link, a search that works, pictures as drawn now."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def site(desk: Desk) -> str:
 def _stale(pictures: Path) -> list[str]:
     """Return the names of drawings that differ from the committed ones, and of pictures that are only in one place.
 
-    The report is a photograph whose pixels depend on the fonts of the machine; that it can be made is all that is checked.
+    The pixels of the report's screenshot depend on the fonts of the machine: only that it can be made is checked.
     """
     made, kept = ({path.name: path for path in folder.iterdir()} for folder in (pictures, docs_site.PICTURES))
     for name, path in made.items():

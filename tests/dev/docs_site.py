@@ -26,7 +26,12 @@ def build(run: Run, dest: Path) -> None:
         reference = copy / "reference"
         # antsibull-docs refuses a directory that others may write.
         reference.mkdir(mode=0o700)
-        env = {**machine.clean_env(bin_dir), "ANSIBLE_HOME": str(folder / "home"), "TMPDIR": str(folder), "NO_COLOR": "1"}
+        env = {
+            **machine.clean_env(bin_dir),
+            "ANSIBLE_HOME": str(folder / "home"),
+            "TMPDIR": str(folder),
+            "NO_COLOR": "1",
+        }
         env["ANSIBLE_COLLECTIONS_PATH"] = str(copy.parents[2])
         words = ["--use-current", "--squash-hierarchy", "--fail-on-error", "--no-add-antsibull-docs-version"]
         argv = [bin_dir / "antsibull-docs", "collection", *words, "--dest-dir", reference, place.FQCN]

@@ -23,7 +23,12 @@ SIDES = (
     ("audit", 0, 3, "the host document: leftovers, open modes, old code in memory"),
     ("logs", 4, 5, "are they read, what will stall"),
 )
-LEGEND = (("read", "only reads"), ("compute", "only computes"), ("change", "changes the host"), ("side", "only reads, at the side"))
+LEGEND = (
+    ("read", "only reads"),
+    ("compute", "only computes"),
+    ("change", "changes the host"),
+    ("side", "only reads, at the side"),
+)
 
 
 def left(stage: int) -> float:

@@ -58,7 +58,7 @@ suppress_warnings = ["misc.highlighting_failure"]
 pygments_style = "ansible"
 highlight_language = "text"
 html_theme = "sphinx_ansible_theme"
-html_theme_options = {"topbar_links": {"Repository": REPOSITORY}, "documentation_home_url": "index.html"}
+html_theme_options = {"topbar_links": {"Repository": REPOSITORY}}
 html_show_sphinx = False
 html_use_index = False
 html_copy_source = False
@@ -66,3 +66,12 @@ smartquotes = False
 
 nitpicky = True
 default_role = "any"
+
+
+def setup(app: object) -> None:
+    """Let the theme's logo lead to the first page, from whichever page it is on."""
+
+    def home(_app: object, _page: str, _template: str, context: dict, _tree: object) -> None:
+        context["theme_documentation_home_url"] = context["pathto"](context["root_doc"])
+
+    app.connect("html-page-context", home)
