@@ -3,15 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report's page in a real browser: a page of an audit and one of a roll, full of hostile names."""
 
-import base64
 import datetime
-import os
 import sys
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
+from chromium import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "support"))
@@ -27,7 +24,6 @@ HOSTILE = (
     "\u202egnp.exe\u0007",
     "n" * 300,
 )
-SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
 
 
 @pytest.fixture(scope="session")
@@ -74,54 +70,6 @@ def _page(path, before=None):
         build.build(run, wanted, output)
         (page,) = output.commit()
     return "file://" + page
-
-
-class Browser:
-    """A Chromium and what is asked of it here."""
-
-    def __init__(self, script=True):
-        options = webdriver.ChromeOptions()
-        # Root needs the first; a container's /dev/shm is too small for the second.
-        for word in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run"):
-            options.add_argument(word)
-        options.binary_location = os.environ["SHIMOPS_CHROMIUM"]
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        if not script:
-            options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-        self.driver = webdriver.Chrome(options=options, service=Service(os.environ["SHIMOPS_CHROMEDRIVER"]))
-
-    def open(self, page, size="desktop", dark=False):
-        """Load a page as somebody with that screen and that taste sees it."""
-        width, height = SIZES[size]
-        self.command("Emulation.setEmulatedMedia", features=[_feature("prefers-color-scheme", dark and "dark")])
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"}
-        self.command("Emulation.setDeviceMetricsOverride", **metrics)
-        self.driver.get("about:blank")
-        self.driver.get(page)
-
-    def command(self, name, **words):
-        """Say something to the browser itself."""
-        return self.driver.execute_cdp_cmd(name, words)
-
-    def run(self, script, *words):
-        """Run a function's body in the page."""
-        return self.driver.execute_script(script, *words)
-
-    def complaints(self):
-        """What the browser wrote to its console since the last time."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
-
-    def picture(self, name):
-        """Leave a picture for people, where one is wanted."""
-        folder = os.environ.get("SHIMOPS_SCREENSHOTS")
-        if folder:
-            clip = {"x": 0, "y": 0, "scale": 1, **self.run("return {width: innerWidth, height: 2600}")}
-            shot = self.command("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
-            (Path(folder) / (name + ".png")).write_bytes(base64.b64decode(shot["data"]))
-
-
-def _feature(name, value):
-    return {"name": name, "value": value or "light"}
 
 
 @pytest.fixture(scope="session")

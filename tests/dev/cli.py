@@ -66,6 +66,12 @@ def _bench(words: list[str]) -> int:
     return bench.bench(words)
 
 
+def _docs(words: list[str]) -> int:
+    from dev import docs_command
+
+    return docs_command.docs(words)
+
+
 def _lab(words: list[str]) -> int:
     from dev import lab_command
 
@@ -88,6 +94,7 @@ COMMANDS = {
         "[N] [--release R] [--seed S]", "N generated bundles per release, forecast against restart", _fuzz, root=True
     ),
     "bench": Command("[NAME...]", "the benchmarks, or those of these names", _bench, root=True),
+    "docs": Command("[--dest DIR | --pictures]", "the documentation site, or the pictures that it shows", _docs),
     "lab": Command("up|down|ls|shell|fault ...", "a fleet of real containerd hosts on this machine", _lab, root=True),
     "play": Command("ARGS", "ansible-playbook with this checkout as shimops.containerd", _play),
 }

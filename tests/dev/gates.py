@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 
-from dev import ansible_test_gates, artifact_gates, browser_gates, lab_gates, static_gates
+from dev import ansible_test_gates, artifact_gates, browser_gates, docs_gates, lab_gates, static_gates
 from dev.errors import DevError
 from dev.gate import Gate
 
@@ -34,7 +34,7 @@ def _lane(core: str) -> list[Gate]:
     return [*of_cores("sanity", cores=[core]), *of_cores("units", cores=[core])]
 
 
-BROWSER = [Gate("browser", browser_gates.page)]
+BROWSER = [Gate("browser", browser_gates.page), Gate("docs site", docs_gates.site)]
 LINT = [[STATIC], [of_cores("sanity", cores=[core]) for core in ansible_test_gates.CORES]]
 # The lab comes last, without the gates that only compute: real daemons under load tell of the load.
 LAB = [

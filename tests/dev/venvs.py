@@ -75,6 +75,20 @@ BROWSER = Venv(
     "browser",
     ("ansible-core>=2.19,<2.20", "jmespath>=1.0", "pytest>=8", "selenium>=4.20,<5", "axe-core-python", "pypdf>=5"),
 )
+# The site and its drawings; a drawing is compared with the committed one, so what draws it is pinned closely.
+DOCS = Venv(
+    "docs",
+    (
+        "ansible-core>=2.19,<2.20",
+        "ansible-pygments>=0.1.2,<0.2",
+        "antsibull-docs>=2.28,<3",
+        "jmespath>=1.0",
+        "myst-parser>=5.2,<5.3",
+        "rich>=15.0,<15.1",
+        "sphinx>=9.0,<9.1",
+        "sphinx-ansible-theme>=0.10.4,<0.11",
+    ),
+)
 
 
 def core219() -> Path:
@@ -100,6 +114,11 @@ def importer() -> Path:
 def browser() -> Path:
     """Return the bin directory of the environment that drives a browser."""
     return _ready(BROWSER, pythons.oldest((3, 11), (3, 14)))
+
+
+def docs() -> Path:
+    """Return the bin directory of the environment that builds the documentation site."""
+    return _ready(DOCS, pythons.oldest((3, 11), (3, 14)))
 
 
 def core221() -> Path:
