@@ -70,6 +70,14 @@ def is_sound(host):
 CLAIM = "/var/lib/shimops/claim.json"
 
 
+def is_verified(host):
+    """Whether a run ended well on this host, its module included.
+
+    The module writes the phase first, then does dpkg's triggers under a policy-rc.d of its own; its claim goes last.
+    """
+    return (world.ledger(host) or {}).get("phase") == "verified" and not host.path(CLAIM).exists()
+
+
 def mend(lab, hosts):
     """Put back the hosts that a test left in another state than it found them in."""
 
