@@ -13,10 +13,10 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.plugin_utils._plain import plain
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import build, files, rules
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import SEVERITIES, STATES
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.builtin_types import plain
 
 NEVER, LAST = "never", "last"
 SPEC = {

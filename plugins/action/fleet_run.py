@@ -13,18 +13,18 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.shimops.containerd.plugins.module_utils._argspec import shared
 from ansible_collections.shimops.containerd.plugins.module_utils._run_spec import SPEC
-from ansible_collections.shimops.containerd.plugins.plugin_utils import (
-    _audited,
-    _begin,
-    _budgets,
-    _files,
-    _holder,
-    _moment,
-    _report,
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import (
+    audit_coverage,
+    begin,
+    budgets,
+    files,
+    owner,
+    summary,
+    timestamps,
 )
-from ansible_collections.shimops.containerd.plugins.plugin_utils._action import watch
-from ansible_collections.shimops.containerd.plugins.plugin_utils._attempt import Attempt
-from ansible_collections.shimops.containerd.plugins.plugin_utils._claims import Claims
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.admission import Admission
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_action import watch
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
 
 #: Seconds after which a forecast is taken again before a host begins.
 STALE = 600
@@ -56,13 +56,13 @@ class ActionModule(ActionBase):
     def _begun(self, options, task_vars):
         hosts, here = list(task_vars["ansible_play_hosts_all"]), Path(str(task_vars["playbook_dir"]))
         ready = Path(__file__).parents[2] / "roles" / "fleet_gate" / "tasks"
-        run = _begin.checked(options, hosts, task_vars["groups"], [here, Path.cwd(), ready])
+        run = begin.checked(options, hosts, task_vars["groups"], [here, Path.cwd(), ready])
         # A check leaves nothing behind: ansible-playbook removes this folder when it ends.
         # ansible.constants sets its settings as attributes when it is imported, which no type checker sees.
         temporary = constants.DEFAULT_LOCAL_TMP  # type: ignore[attr-defined]
         base = Path(temporary) if self._task.check_mode else Path.cwd()
         folder = (base / options["run_dir"] if not self._task.check_mode else base / "shimops-runs") / run["run_id"]
-        run = _begin.begin(folder, run, options["join"])
+        run = begin.begin(folder, run, options["join"])
         resumed = run["attempt"] > 1
         return {
             "run_id": run["run_id"],
@@ -86,7 +86,7 @@ class ActionModule(ActionBase):
         done, middle = state in ("verified", "lost", "current"), state == "begun"
         told = {"go": True, "before": not (done or middle), "after": not done or not document.get("let_go"), "msg": ""}
         if not self._task.check_mode:
-            told["stale"] = _moment.now() - (document["forecast"].get("at") or 0) > STALE
+            told["stale"] = timestamps.now() - (document["forecast"].get("at") or 0) > STALE
         if options["reason"] and not (done or middle):
             attempt.tell("refused", options["reason"], counts=options["counts"])
             told.update(go=False, msg=options["reason"])
@@ -127,34 +127,34 @@ class ActionModule(ActionBase):
             if options["reason"]:
                 attempt.claims.stop(None, options["reason"])
             denial = attempt.claims.denial("")
-        between = bool(_files.load(attempt.claims.folder / "batches.json"))
+        between = bool(files.load(attempt.claims.folder / "batches.json"))
         return {"stop": bool(denial), "between": between and not denial, "msg": denial}
 
     def _reported(self, options, task_vars):
-        claims = Claims(Path(options["run_folder"]))
+        claims = Admission(Path(options["run_folder"]))
         run, mark = claims.run(), claims.stopped()
         if run["operation"] == "audit":
             return self._audited(run, claims.folder)
-        found = _report.rows(options["run_folder"], run["hosts"])
-        count = _report.counts(found)
+        found = summary.rows(options["run_folder"], run["hosts"])
+        count = summary.counts(found)
         if self._task.check_mode:
-            for line in _report.forecasts(options["run_folder"], run["hosts"]):
+            for line in summary.forecasts(options["run_folder"], run["hosts"]):
                 self._display.display(line)
             return {"counts": count, "failure": "", "fail": [], "msg": "the forecast; nothing was changed"}
-        failure = _report.verdict(run, mark, count, _budgets.exceeded(run["budgets"], claims.counted()))
-        for line in _report.lines(run, mark, found, claims.folder):
+        failure = summary.verdict(run, mark, count, budgets.exceeded(run["budgets"], claims.counted()))
+        for line in summary.lines(run, mark, found, claims.folder):
             self._display.display(line)
-        report = {"run_id": run["run_id"], "at": _moment.now(), "failure": failure, "counts": count, "hosts": found}
-        _files.save(claims.folder / "report.json", {**report, "stop": mark})
-        _holder.give_back(claims.folder)
+        report = {"run_id": run["run_id"], "at": timestamps.now(), "failure": failure, "counts": count, "hosts": found}
+        files.save(claims.folder / "report.json", {**report, "stop": mark})
+        owner.give_back(claims.folder)
         fail = _to_fail(found, list(task_vars["ansible_play_hosts"])) if failure else []
         return {"counts": count, "failure": failure, "fail": fail, "msg": failure or "every host is well"}
 
     def _audited(self, run, folder):
-        absent = _audited.missing(folder, run["hosts"])
-        for line in _audited.lines(run, folder, absent):
+        absent = audit_coverage.missing(folder, run["hosts"])
+        for line in audit_coverage.lines(run, folder, absent):
             self._display.display(line)
-        _holder.give_back(folder)
+        owner.give_back(folder)
         looked = len(run["hosts"]) - len(absent)
         return {"counts": {"looked_at": looked, "not_looked_at": len(absent)}, "failure": "", "fail": [], "msg": ""}
 
@@ -171,16 +171,16 @@ def _enter_batch(attempt, batch):
     """Write down which batch of the run the host belongs to; a batch is known by the first of its hosts that asks."""
     path = attempt.claims.folder / "batches.json"
     with attempt.claims.lock():
-        numbers = _files.load(path) or {}
+        numbers = files.load(path) or {}
         if attempt.host not in numbers:
             number = max(numbers.values(), default=0) + 1
             numbers.update({host: number for host in [*batch, attempt.host] if host not in numbers})
-            _files.save(path, numbers)
+            files.save(path, numbers)
     attempt.learn(batch=numbers[attempt.host])
 
 
 def _attempt(options, task_vars):
-    return Attempt(options["run_folder"], str(task_vars["inventory_hostname"]))
+    return RunHost(options["run_folder"], str(task_vars["inventory_hostname"]))
 
 
 def _failed(sentence):

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._action import RunAction
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_action import RunAction
 
 
 class ActionModule(RunAction):

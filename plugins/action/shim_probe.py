@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils import _judged, _moment, _packs, _waivers
-from ansible_collections.shimops.containerd.plugins.plugin_utils._action import RunAction
-from ansible_collections.shimops.containerd.plugins.plugin_utils._plain import plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_packs, waiver_list
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.builtin_types import plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import audit_verdict, timestamps
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_action import RunAction
 
 
 class ActionModule(RunAction):
@@ -28,23 +29,26 @@ class ActionModule(RunAction):
         """Ask the host; its document is judged here, because rules and waivers never leave the controller."""
         wanted = {name: options.pop(name, None) for name in ("packs", "waivers", "rescue")}
         try:
-            packs, waivers = _packs.load(plain(wanted["packs"] or ())), _waivers.load(plain(wanted["waivers"] or ()))
+            packs, waivers = (
+                rule_packs.load(plain(wanted["packs"] or ())),
+                waiver_list.load(plain(wanted["waivers"] or ())),
+            )
             if packs and not boolean(options.get("audit", False)):
-                raise _packs.PackError("packs: judge the host document, so they need audit: true.")
-        except (_packs.PackError, _waivers.WaiverError) as error:
+                raise rule_packs.PackError("packs: judge the host document, so they need audit: true.")
+        except (rule_packs.PackError, waiver_list.WaiverError) as error:
             return {"failed": True, "changed": False, "msg": str(error)}
         result = super()._ask(options, task_vars)
         if "document" in result:
             result["document"]["host"] = str(task_vars["inventory_hostname"])
             if packs:
                 rescue = boolean(wanted["rescue"] or False)
-                result["judged"] = _judged.judged(result["document"], packs, waivers, rescue)
+                result["judged"] = audit_verdict.judged(result["document"], packs, waivers, rescue)
         return result
 
     def note(self, attempt, options, result):
         if "document" in result:
             run = attempt.claims.run()
-            _judged.keep(attempt.claims.folder, {**result.pop("document"), "run_id": run["run_id"]})
+            audit_verdict.keep(attempt.claims.folder, {**result.pop("document"), "run_id": run["run_id"]})
             if run["operation"] == "audit":
                 return
         if result.get("failed") and "summary" not in result:
@@ -56,7 +60,7 @@ class ActionModule(RunAction):
         attempt.tell(
             state,
             _told(result),
-            forecast={**result["summary"], "at": _moment.now()},
+            forecast={**result["summary"], "at": timestamps.now()},
             at_risk=[row for row in result["shims"] if row["at_risk"]],
             lost=lost,
             **facts,

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
-from ansible_collections.shimops.containerd.plugins.plugin_utils._action import RunAction
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_action import RunAction
 
 _KEYS = (
     "verdicts",

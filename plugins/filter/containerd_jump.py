@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.jumps import judge
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.upgrade_paths import judge
 
 
 def containerd_jump(release, target):

@@ -91,11 +91,11 @@ import datetime
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._judge import judge as _judge
-from ansible_collections.shimops.containerd.plugins.plugin_utils._packs import SHIPPED, PackError, load
-from ansible_collections.shimops.containerd.plugins.plugin_utils._plain import plain
-from ansible_collections.shimops.containerd.plugins.plugin_utils._waivers import WaiverError, day
-from ansible_collections.shimops.containerd.plugins.plugin_utils._waivers import load as load_waivers
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.builtin_types import plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.evaluation import judge as _judge
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.rule_packs import SHIPPED, PackError, load
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.waiver_list import WaiverError, day
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.waiver_list import load as load_waivers
 
 
 def judge(document, packs=SHIPPED, waivers=(), today=None):

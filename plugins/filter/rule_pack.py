@@ -69,7 +69,7 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._packs import PackError, content
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.rule_packs import PackError, content
 
 
 def rule_pack(source):

@@ -10,7 +10,7 @@ import re
 from typing import Any, Dict
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.layouts import LAYOUTS
+from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import LAYOUTS
 
 MOST_IDS = 256
 #: A day, in seconds: the clocks of the operating system take no number whatever.

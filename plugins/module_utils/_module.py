@@ -14,8 +14,8 @@ from ansible.module_utils.common.respawn import has_respawned, probe_interpreter
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _argspec, _changes
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import HostRefused, ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import preflight
-from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import preflight
+from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
 from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
 
 Options = Dict[str, Any]

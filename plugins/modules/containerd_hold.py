@@ -105,30 +105,31 @@ msg:
 
 import contextlib
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _result, _stop_file
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
-from ansible_collections.shimops.containerd.plugins.module_utils._interference import record, told
-from ansible_collections.shimops.containerd.plugins.module_utils._interference.keeper import Keeper
+from ansible_collections.shimops.containerd.plugins.module_utils._interference import record, settings
+from ansible_collections.shimops.containerd.plugins.module_utils._interference.hold import Hold
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import hold, preflight, report
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import host_claim
 
 
 def keep(options, check_mode):
     """Hold or release, and return the result."""
-    units = told.names(options["units"])
-    keeper = Keeper(units, told.runtime_units(options), check_mode, lambda: Deadline(options["timeout"]))
+    units = settings.names(options["units"])
+    keeper = Hold(units, settings.runtime_units(options), check_mode, lambda: Deadline(options["timeout"]))
     release, patience = options["state"] == "released", Deadline(options["wait_timeout"])
     if not (release or check_mode):
-        preflight.require_no_hold()
+        _stop_file.require_absent()
     # Without a run id it releases the holds of another run, whose claim must not block it.
     run_id = options["run_id"] or (record.load() or {}).get("run_id")
-    alone = hold.held(run_id, options["timeout"] + options["wait_timeout"], last=release)
+    alone = host_claim.held(run_id, options["timeout"] + options["wait_timeout"], last=release)
     with contextlib.nullcontext() if check_mode else alone:
         done = keeper.release(patience) if release else keeper.hold(str(run_id), patience)
     if done.failure and not (release or check_mode):
         # All holds are released; release the claim of the run on the host as well.
-        with hold.held(run_id, options["timeout"], last=True):
+        with host_claim.held(run_id, options["timeout"], last=True):
             pass
-    return report.fit(told.result(done), options["detail"])
+    return _result.fit(settings.result(done), options["detail"])
 
 
 def main():

@@ -155,9 +155,9 @@ msg:
 """
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._host import daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import order
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon
 
 
 def stage(options, check_mode):

@@ -92,9 +92,11 @@ ansible_facts:
           sample: {"bundles": 8, "endpoints": 4, "instances": 1, "leftovers": 0, "problems": 0, "truncated": 0}
 """
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _result
+from ansible_collections.shimops.containerd.plugins.module_utils._audit import facts
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._host import daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon, facts, report
 
 
 def gather(options, check_mode):
@@ -107,12 +109,12 @@ def gather(options, check_mode):
     }
     summary.update({name: sum(len(one[name]) for one in found) for name in ("bundles", "endpoints", "leftovers")})
     for one in found:
-        one["bundles"] = report.select(one["bundles"], options["detail"], lambda row: row["problems"])
+        one["bundles"] = _result.select(one["bundles"], options["detail"], lambda row: row["problems"])
         one["endpoints"] = one["endpoints"] if options["detail"] == "full" else []
         if options["detail"] == "summary":
             # The facts stay small; shim_probe reports a problem of the configuration as a hazard.
             del one["daemon"]["configuration"]
-    shims = report.fit({"instances": found, "summary": summary}, options["detail"])
+    shims = _result.fit({"instances": found, "summary": summary}, options["detail"])
     return {"ansible_facts": {"containerd_shims": shims}}
 
 

@@ -99,17 +99,14 @@ summary:
 import contextlib
 from typing import Any, Dict, List
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _result, _stop_file
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_forecast import target
+from ansible_collections.shimops.containerd.plugins.module_utils._host import daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
-    act,
-    daemon,
-    hold,
-    plan,
-    preflight,
-    report,
-)
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, target
+from ansible_collections.shimops.containerd.plugins.module_utils._rescue import plan, repair
+from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import observe
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import host_claim
 
 
 def migrate(options, check_mode):
@@ -117,17 +114,17 @@ def migrate(options, check_mode):
     deadline = Deadline(options["timeout"])
     here = daemon.only(daemon.find(options, deadline))
     release = target(here, options["target_version"])[1]
-    cases = look(here, options, deadline, release.candidates)
+    observations = observe(here, options, deadline, release.candidates)
     rescues: List[plan.Step] = []
     refused: List[plan.Refused] = []
     if options["rescue"]:
-        rescues, refused, cases = plan.rescue(cases, release, here.load_timeout, options["backup"])
-    migrations, left = plan.migrate(cases, release.name)
+        rescues, refused, observations = plan.rescue(observations, release, here.load_timeout, options["backup"])
+    migrations, left = plan.migrate(observations, release.name)
     if not check_mode:
-        preflight.require_no_hold()
-    with contextlib.nullcontext() if check_mode else hold.held(options["run_id"], options["timeout"], last=False):
-        rescued, failed, wrote = act.take_all(rescues, check_mode)
-        migrated, more, wrote_more = act.take_all(migrations, check_mode)
+        _stop_file.require_absent()
+    with contextlib.nullcontext() if check_mode else host_claim.held(options["run_id"], options["timeout"], last=False):
+        rescued, failed, wrote = repair.take_all(rescues, check_mode)
+        migrated, more, wrote_more = repair.take_all(migrations, check_mode)
     result: Dict[str, Any] = {
         "changed": wrote or wrote_more,
         "migrated": migrated,
@@ -135,7 +132,7 @@ def migrate(options, check_mode):
         "refused": [one._asdict() for one in refused + left + failed + more],
     }
     result["summary"] = {name: len(result[name]) for name in ("migrated", "rescued", "refused")}
-    return dict(report.fit(result, options["detail"]), diff=[step.diff() for step in rescues + migrations])
+    return dict(_result.fit(result, options["detail"]), diff=[step.diff() for step in rescues + migrations])
 
 
 def main():

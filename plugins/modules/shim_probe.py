@@ -227,23 +227,21 @@ elapsed:
 
 from functools import partial
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _result, _stop_file
+from ansible_collections.shimops.containerd.plugins.module_utils._audit import host_document
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast import host_conditions, results
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.forecast import OUTCOMES
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.gather import gather
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_forecast import target
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.rollback import destination, rollback
+from ansible_collections.shimops.containerd.plugins.module_utils._host import daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import candidates
+from ansible_collections.shimops.containerd.plugins.module_utils._logs.watch import foretell
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
-    audit,
-    daemon,
-    earlier,
-    ledger,
-    preflight,
-    report,
-)
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import OUTCOMES
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.log_watch import foretell
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook, target
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import candidates
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.rollback import destination, rollback
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.surroundings import observe
+from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import forecast_host, observe
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger, ledger_summary, preflight
 
 
 def probe(options, check_mode):
@@ -254,7 +252,7 @@ def probe(options, check_mode):
         unwanted = [row for row in found["shims"] if options["wanted"] and row["outcome"] not in options["wanted"]]
         if not unwanted or not patience.sleep(options["sleep"]):
             break
-    found["shims"] = report.select(
+    found["shims"] = _result.select(
         found["shims"], options["detail"], lambda row: row["at_risk"] or row["outcome"] != "reattached"
     )
     found["elapsed"] = round(patience.elapsed(), 3)
@@ -269,7 +267,7 @@ def probe(options, check_mode):
             unwanted[0]["reason"],
         )
     document = found.pop("document", None)
-    found = report.fit(found, options["detail"])
+    found = _result.fit(found, options["detail"])
     return found if document is None else dict(found, document=document)
 
 
@@ -283,36 +281,38 @@ def one_look(options):
     versions = [here.running, here.installed] + [target(here, one)[0] for one in wanted]
     classes = candidates(versions + [destination(versions)])
     pids = options["pids"] if options["pids"] is not None else not options["audit"]
-    cases = look(here, options, deadline, classes, pids)
-    around = observe(here, cases)
-    views = [outlook(here, cases, one, around) for one in wanted]
+    observations = observe(here, options, deadline, classes, pids)
+    conditions = host_conditions.observe(here, observations)
+    views = [forecast_host(here, observations, one, conditions) for one in wanted]
     first = views[0]
     found = {
-        "shims": [report.shim_row(case, one) for case, one in first.forecasts],
-        "summary": report.forecast_summary(first.forecasts),
-        "release": report.release(here, first),
+        "shims": [results.shim_row(observed, one) for observed, one in first.forecasts],
+        "summary": results.counts(first.forecasts),
+        "release": results.release(here, first),
         "start_estimate": first.start_estimate,
         "hazards": [hazard.told() for hazard in first.hazards],
-        "rollback": rollback(versions, cases, here.load_timeout).told(),
-        "likely_to_stall": foretell(here, cases, first.start_estimate, deadline),
-        "ledger": earlier.brief(ledger.PLACE),
+        "rollback": rollback(versions, observations, here.load_timeout).told(),
+        "likely_to_stall": foretell(here, observations, first.start_estimate, deadline),
+        "ledger": ledger_summary.brief(ledger.PLACE),
         "refusal": refusal(here, first),
-        "targets": [report.target(view) for view in views],
+        "targets": [results.target(view) for view in views],
     }
     if options["audit"]:
-        again = partial(look, here, options, deadline, (), asked=False)
-        found["document"] = audit.document(audit.Looked(here, cases, views, found["rollback"], pids, again), deadline)
+        again = partial(gather, here, options, deadline, (), asked=False)
+        found["document"] = host_document.document(
+            host_document.Looked(here, observations, views, found["rollback"], pids, again), deadline
+        )
     return found
 
 
 def refusal(here, view):
     """Why a restart is refused: the host is held, containerd does not run, or a task is at risk."""
     try:
-        preflight.require_no_hold()
+        _stop_file.require_absent()
         preflight.require_running(here)
     except ShimError as error:
         return str(error)
-    return report.refusal(view)
+    return results.refusal(view)
 
 
 def main():

@@ -249,23 +249,26 @@ journal_tail:
   elements: str
 """
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _result
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast import results
+from ansible_collections.shimops.containerd.plugins.module_utils._logs.watch import LogWatch
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import ledger, report
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.upgrade import Upgrade
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger, verdict_rows
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.upgrade import Upgrade
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD
 
 
 def reconnect(options, check_mode):
     """Bring one host to the requested state, and return the result."""
-    host = Upgrade(options, check_mode)
-    done = getattr(host, options["state"])()
+    logs = LogWatch(options, check_mode)
+    done = getattr(Upgrade(options, check_mode, logs), options["state"])()
     result = {
         "changed": done.changed,
-        "verdicts": report.select(done.verdicts, options["detail"], lambda row: row["verdict"] not in GOOD),
-        "summary": report.verdict_summary(done.verdicts),
-        "at_risk": report.risks(done.forecast),
+        "verdicts": _result.select(done.verdicts, options["detail"], lambda row: row["verdict"] not in GOOD),
+        "summary": verdict_rows.summary(done.verdicts),
+        "at_risk": results.risks(done.forecast),
         "gap": done.gap,
-        "forecast": report.forecast_summary(done.forecast.forecasts) if done.forecast else {},
+        "forecast": results.counts(done.forecast.forecasts) if done.forecast else {},
         "msg": done.message,
         "journal_tail": list(done.journal_tail),
         "refused": done.refused,
@@ -273,9 +276,9 @@ def reconnect(options, check_mode):
         "rollback": done.rollback or {},
         "commands": done.commands,
         "failure": done.failure,
-        **host.logs.result(),
+        **logs.result(),
     }
-    return report.fit(result, options["detail"])
+    return _result.fit(result, options["detail"])
 
 
 def main():

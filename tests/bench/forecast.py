@@ -14,13 +14,10 @@ from dev import checkout  # noqa: E402  # after the path that leads to it
 
 sys.path.insert(0, str(checkout.collections_path()))
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import look  # noqa: E402
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.forecast import (  # noqa: E402
-    forecast,
-    start_estimate,
-)
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import classify  # noqa: E402
-from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery import cases  # noqa: E402
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle import endpoint  # noqa: E402
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.forecast import forecast, start_estimate  # noqa: E402
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import classify  # noqa: E402
+from ansible_collections.shimops.containerd.tests.unit.support import observations  # noqa: E402
 
 BUNDLES, ROUNDS, AIM = 500, 5, 50
 RELEASES = ("1.6.20", "1.7.24", "2.1.9")
@@ -31,11 +28,11 @@ def a_host():
     host = []
     for number in range(BUNDLES):
         address = f"unix:///run/containerd/s/{number:064x}"
-        newer = cases.parameters(3, address=address)
-        older = cases.parameters(2, address=address)
+        newer = observations.parameters(3, address=address)
+        older = observations.parameters(2, address=address)
         files = [{"address": address}, {"bootstrap_json": older, "address": address}, {"bootstrap_json": newer}]
-        bundle = cases.a_bundle(id=f"task{number}", **files[number % 3])
-        host.append((bundle, cases.said("v3" if number % 3 == 2 else "v2")))
+        bundle = observations.a_bundle(id=f"task{number}", **files[number % 3])
+        host.append((bundle, observations.said("v3" if number % 3 == 2 else "v2")))
     return host
 
 
@@ -43,14 +40,14 @@ def pure(host, release):
     """What the pure stages do for a whole host, from bundles and answers to forecasts; what was forecast."""
     delays = []
     for bundle, said in host:
-        answers = dict.fromkeys(look.endpoints(bundle, release.candidates), said)
-        case = BLANK._replace(bundle=bundle, answers=answers)
-        delays.append(forecast(case, release, 5.0))
+        answers = dict.fromkeys(endpoint.candidates(bundle, release.candidates), said)
+        observed = BLANK._replace(bundle=bundle, answers=answers)
+        delays.append(forecast(observed, release, 5.0))
     start_estimate(tuple(one.delay for one in delays), release, 2)
     return delays
 
 
-BLANK = cases.a_case(None, {}, "V17")
+BLANK = observations.a_case(None, {}, "V17")
 
 
 def main():

@@ -20,8 +20,8 @@ INSIDE = """
 import subprocess, time
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, outlook
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import CLASSES
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.gather import look, outlook
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
 
 options = {"layout": "auto", "shim_timeout": 5}
 

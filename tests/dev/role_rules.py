@@ -61,7 +61,7 @@ def explained(texts: Mapping[Path, str]) -> Iterator[str]:
     headings = set(re.findall(r"^### ([\w, ]+):", page, re.MULTILINE))
     known = {word.strip() for heading in headings for word in heading.split(",")}
     for name, text in sorted(texts.items()):
-        if name.parent != Path("plugins/module_utils/_recovery") or name.suffix != ".py":
+        if not name.is_relative_to("plugins/module_utils") or name.suffix != ".py":
             continue
         ids = set(re.findall(r'"([A-HX]\d{1,2})"', text)) | set(re.findall(r'\bHazard\(\s*"(\w+)"', text))
         for one in sorted(ids - known - _NEVER_REFUSED):

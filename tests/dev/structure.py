@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from dev import checkout, origins, place, role_rules, words
+from dev import checkout, origins, place, role_rules, rooms, words
 
 HEADER = (
     "# Copyright (c) 2026 the shimops.containerd authors",
@@ -20,20 +20,6 @@ HEADER = (
     "# SPDX-License-Identifier: GPL-3.0-or-later",
 )
 LONGEST, LONGEST_TEST = 400, 550
-# Who alone may import what, below plugins/module_utils.
-ALONE = {
-    "google.protobuf": "_ttrpc/messages.py",
-    "grpc": "_recovery/grpc_channel.py",
-    "time": "_deadline.py",
-    "ansible.module_utils.basic": "_module.py",
-    "tempfile": "_recovery/act.py",
-}
-# The stages that only compute: they know neither files nor processes nor clocks.
-PURE = ("bootstrap", "endpoint", "forecast", "plan", "hazards", "verdict", "releases", "case", "layouts", "report")
-PURE += ("gojson", "jumps", "load", "removal", "bootstrap_result", "rescuable", "rollback", "dump", "hazard")
-PURE += ("configuration_hazards", "verdict_rows")
-PURE_ELSEWHERE = ("_interference/rules.py", "_interference/told.py")
-IMPURE = ("os", "socket", "subprocess", "shutil", "signal", "threading")
 MODULES = Path("plugins/modules")
 PACKAGE = rf"{place.NAMESPACE}\.{place.NAME}"
 
@@ -88,18 +74,10 @@ def short() -> Iterator[str]:
             yield f"{name}: {lines} lines, more than {limit}"
 
 
-def staged() -> Iterator[str]:
-    """Each dependency has one home, and the pure stages stay pure."""
-    for name, text in python_files().items():
-        if name.parts[:2] != ("plugins", "module_utils"):
-            continue
-        imported = set(re.findall(r"^\s*(?:import|from) ([\w.]+)", text, re.MULTILINE))
-        for library, home in ALONE.items():
-            if not str(name).endswith(home) and any((one + ".").startswith(library + ".") for one in imported):
-                yield f"{name}: imports {library}, which belongs to {home} alone"
-        if (name.parent.name == "_recovery" and name.stem in PURE) or str(name).endswith(PURE_ELSEWHERE):
-            for library in sorted(imported & set(IMPURE)):
-                yield f"{name}: is a pure stage and imports {library}"
+def roomed() -> Iterator[str]:
+    """The rooms and what each may touch: see rooms.py."""
+    for rule in rooms.CHECKS:
+        yield from rule(texts())
 
 
 def acyclic() -> Iterator[str]:
@@ -158,7 +136,7 @@ CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
     action_group,
     tested,
     short,
-    staged,
+    roomed,
     acyclic,
     headed,
     homeless,

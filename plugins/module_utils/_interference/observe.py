@@ -16,9 +16,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host import command, processes
 from ansible_collections.shimops.containerd.plugins.module_utils._interference import rules
 from ansible_collections.shimops.containerd.plugins.module_utils._interference.rules import Seen, UnitState
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command, processes
 
 _PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,ExecStart,WantedBy,RequiredBy,UpheldBy"
 #: Where package managers take their locks, with fcntl(2).

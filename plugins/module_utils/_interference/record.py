@@ -15,9 +15,10 @@ import os
 import stat
 from typing import Any, Dict, List, Optional
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _atomic
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host import processes
 from ansible_collections.shimops.containerd.plugins.module_utils._interference.rules import Item
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act, processes
 
 #: In the directory of the ledger: root's alone.
 PLACE = "/var/lib/shimops"
@@ -75,8 +76,8 @@ def load() -> Optional[Dict[str, Any]]:
 
 def save(book: Dict[str, Any]) -> None:
     """The record to disk, for root alone, synced before this returns."""
-    with act.private_directory(PLACE) as directory:
-        act.write_atomically(directory, NAME, json.dumps(book, indent=1, sort_keys=True).encode("utf-8"), 0o600)
+    with _atomic.private_directory(PLACE) as directory:
+        _atomic.write_atomically(directory, NAME, json.dumps(book, indent=1, sort_keys=True).encode("utf-8"), 0o600)
 
 
 def remove() -> None:

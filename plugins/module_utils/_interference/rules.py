@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.layouts import LAYOUTS
+from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import LAYOUTS
 
 #: Timers that install packages by themselves.
 UPGRADE_TIMERS = (

@@ -17,8 +17,8 @@ from urllib.parse import quote, unquote
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host import command
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import dpkg, files, version
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command
 
 _CHANGE = re.compile(r"^(Inst|Remv) (\S+) (?:\[([^]]*)\] )?\((\S+)", re.MULTILINE)
 _REMOVAL = re.compile(r"^Remv (\S+)", re.MULTILINE)

@@ -14,8 +14,8 @@ from typing import Dict, Iterator, List, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host import command
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import files
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act, command
 
 _LOCK = "/var/lib/dpkg/lock-frontend"
 # No question is asked: a changed conffile stays, one that nobody changed follows the package.
@@ -118,7 +118,7 @@ def install(paths: List[str]) -> None:
     """
     # Triggers, such as those of man-db, wait until containerd was restarted.
     argv = ["/usr/bin/env"] + _ENVIRONMENT + ["dpkg"] + _OPTIONS + ["--no-triggers", "--install"] + paths
-    run = act.restart(argv)
+    run = command.start(argv)
     clock = Deadline(_PATIENCE)
     while run.code() is None and not clock.expired():
         clock.sleep(_TICK)

@@ -13,8 +13,8 @@ import stat
 import subprocess
 from typing import IO, Dict, Iterator, List, Optional, Tuple
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _atomic
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import act
 
 #: No file of this kind is larger; a package of containerd is about 40 MB.
 LARGEST = 1024 * 1024 * 1024
@@ -86,7 +86,7 @@ def write(path: str, data: bytes, mode: int) -> None:
     try:
         handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            act.write_atomically(handle, name, data, mode)
+            _atomic.write_atomically(handle, name, data, mode)
         finally:
             os.close(handle)
     except OSError as error:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.upgrade_paths import UpgradePath, judge
+from ansible_collections.shimops.containerd.plugins.module_utils._host import processes
+from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import plain
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import policy, version
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.stage import Stage, Stager
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import preflight, processes
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.jumps import Jump, judge
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import plain
 
 
 def stage(options: Dict[str, Any], here: Daemon, check_mode: bool, deadline: Deadline) -> Dict[str, Any]:
@@ -27,7 +28,7 @@ def stage(options: Dict[str, Any], here: Daemon, check_mode: bool, deadline: Dea
         return dict(_result(here, release or wanted, jump), refused=True, failure=jump.refusal)
     if check_mode:
         return dict(_result(here, release, jump), changed=True, msg="containerd {0} would be staged".format(wanted))
-    preflight.require_no_hold()
+    _stop_file.require_absent()
     repaired = policy.put_back()
     done = Stager(options, here, wanted, deadline).run()
     result = dict(_result(here, release, jump, done), repaired=repaired)
@@ -41,7 +42,7 @@ def stage(options: Dict[str, Any], here: Daemon, check_mode: bool, deadline: Dea
 _BRING = "bring the package of the release that runs, too, or do without require_way_back"
 
 
-def _result(here: Daemon, release: str, jump: Jump, done: Optional[Stage] = None) -> Dict[str, Any]:
+def _result(here: Daemon, release: str, jump: UpgradePath, done: Optional[Stage] = None) -> Dict[str, Any]:
     result = {
         "changed": bool(done and done.changed),
         "refused": False,

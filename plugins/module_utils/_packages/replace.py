@@ -17,10 +17,10 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 from ansible_collections.shimops.containerd.plugins.module_utils import _changes
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host import command
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import plain
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import dpkg, files, policy, settings, staged
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.staged import Staged
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import plain
 from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
 
 # Who has to be of one release for a container to start.

@@ -13,9 +13,9 @@ from typing import List, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host import command, configuration
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import at_least, classify
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import files
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command, configuration
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import at_least, classify
 
 DEFAULT = configuration.DEFAULT
 _VERSION = re.compile(r"^\s*version\s*=\s*(\d+)", re.MULTILINE)

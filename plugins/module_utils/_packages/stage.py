@@ -17,6 +17,9 @@ from urllib.parse import quote
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host import command, processes
+from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import plain
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import (
     dpkg,
     files,
@@ -27,9 +30,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._packages impor
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.apt import Apt, Change, Source
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.staged import Staged
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import command, processes
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.releases import plain
 
 _TRIAL = "trial"
 _CONFIG = "config.toml"

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD, VERDICTS
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD, VERDICTS
 
 #: The result that says a host is done, in plays with batches and in plays without.
 DONE_IN_ROLL = ("shim_reconnect",)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import VERDICTS
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import VERDICTS
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import roll
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import Output, pour
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import SEVERITIES, Head, HostReport

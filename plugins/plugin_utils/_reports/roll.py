@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Dict, Iterable, List, Optional, Tuple
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.verdict import GOOD
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import Document, Unreadable
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import (
     STATES,

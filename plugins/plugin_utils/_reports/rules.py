@@ -24,15 +24,15 @@ def engine(sources: Sequence, waivers: object, today: datetime.date) -> Tuple[Di
     :raises ShimError: when a pack or a waiver cannot be used.
     """
     # Here and not above: a roll is reported without jmespath.
-    from ansible_collections.shimops.containerd.plugins.plugin_utils import _judge, _packs, _waivers
+    from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import evaluation, rule_packs, waiver_list
 
     try:
-        packs = _packs.load(sources)
-        accepted = _waivers.load(waivers)
-    except (_packs.PackError, _waivers.WaiverError) as problem:
+        packs = rule_packs.load(sources)
+        accepted = waiver_list.load(waivers)
+    except (rule_packs.PackError, waiver_list.WaiverError) as problem:
         raise ShimError(STAGE, "the rules", "cannot be used: " + str(problem).rstrip(".")) from problem
 
     def judge(document: dict) -> List[dict]:
-        return _judge.judge(document, packs, accepted, today)
+        return evaluation.judge(document, packs, accepted, today)
 
     return rules_of(packs), judge

@@ -15,7 +15,7 @@ import pytest
 import world
 from conftest import CLASSES
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils import _judge, _packs
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import evaluation, rule_packs
 
 SCHEMA = Path(__file__).resolve().parents[3] / "docs/host-document.schema.json"
 LEAKS = ("leftovers", "modes")
@@ -36,7 +36,7 @@ def audit(fleet, hosts, **options):
 
 def results(document):
     """What the shipped packs say of a document."""
-    return _judge.judge(document, _packs.load(_packs.SHIPPED), (), datetime.date(2026, 1, 1))
+    return evaluation.judge(document, rule_packs.load(rule_packs.SHIPPED), (), datetime.date(2026, 1, 1))
 
 
 def findings(document, status="failed"):
@@ -229,7 +229,9 @@ def test_the_preflight_of_an_upgrade_judges_the_release_it_goes_to(fleet, hosts,
     assert document["state"] == "refused" and "rule restart-orphans: A restart would orphan" in document["message"]
     kept = json.loads((tmp_path / f"up/documents/{host}.host.json").read_text())
     assert [one["target"] for one in kept["targets"]] == ["2.1.9"] and kept["asked"]["pids"] is True
-    by_rule = {one["rule"]: one for one in _judge.judge(kept, _packs.load([str(pack)]), (), datetime.date(2026, 1, 1))}
+    by_rule = {
+        one["rule"]: one for one in evaluation.judge(kept, rule_packs.load([str(pack)]), (), datetime.date(2026, 1, 1))
+    }
     assert by_rule["no-plain-containers"]["findings"][0]["text"] == "2.1.9"
 
 

@@ -31,7 +31,7 @@ class Defect:
 
 DEFECTS = {
     "before the restart": Defect(
-        "_recovery/reconnect.py",
+        "_restart/reconnect.py",
         "            running = self._begin_restart(argv)",
         "restarting",
         False,
@@ -39,16 +39,16 @@ DEFECTS = {
         "reconnect",
     ),
     "while it is watched": Defect(
-        "_recovery/reconnect.py", "            self._served(book)", "verified", True, True, "reconnect"
+        "_restart/reconnect.py", "            self._served(book)", "verified", True, True, "reconnect"
     ),
     "at the verdicts": Defect(
-        "_recovery/verify.py", "    shared = _tasks_by_endpoint(book, after)", "restarted", True, False, "verify"
+        "_restart/verify.py", "    shared = _tasks_by_endpoint(book, after)", "restarted", True, False, "verify"
     ),
     "when the ledger is closed": Defect(
-        "_recovery/reconnect.py", "        lost = verify.lost(found)", "verified", True, False, "reconnect"
+        "_restart/reconnect.py", "        lost = verify.lost(found)", "verified", True, False, "reconnect"
     ),
     "in the result": Defect(
-        "_recovery/report.py", '    result["summary"]["truncated"] = 0', "verified", True, False, "report"
+        "_forecast/summary.py", '    result["summary"]["truncated"] = 0', "verified", True, False, "report"
     ),
 }
 

@@ -13,7 +13,7 @@ from concurrent import futures
 
 import grpc
 
-from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
+from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
 
 SERVICE = "containerd.task.v3.Task"
 _STATUS = {one.value[0]: one for one in grpc.StatusCode}

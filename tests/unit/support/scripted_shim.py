@@ -27,7 +27,7 @@ import tempfile
 import threading
 from typing import Callable, NamedTuple
 
-from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
+from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
 
 V2 = "containerd.task.v2.Task"
 V3 = "containerd.task.v3.Task"

@@ -20,7 +20,7 @@ import threading
 import grpc_shim
 import scripted_shim
 
-from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
+from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
 
 METHODS = ("Connect", "State", "Pids", "Delete", "Shutdown")
 SERVICES = {"v2": scripted_shim.V2, "v3": scripted_shim.V3}

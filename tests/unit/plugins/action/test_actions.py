@@ -12,9 +12,9 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.shimops.containerd.plugins.action import fleet_run, shim_migrate, shim_probe, shim_reconnect
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import report
-from ansible_collections.shimops.containerd.plugins.plugin_utils import _moment
-from ansible_collections.shimops.containerd.plugins.plugin_utils._attempt import Attempt
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import verdict_rows
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import timestamps
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
 
 HOSTS = ["h1", "h2", "h3"]
 
@@ -76,12 +76,12 @@ def row(number, verdict="reattached"):
 
 def restarted(*verdicts, **more):
     found = [row(number, verdict) for number, verdict in enumerate(verdicts)]
-    summary = report.verdict_summary(found)
+    summary = verdict_rows.summary(found)
     return {"changed": True, "msg": "done", "verdicts": found, "summary": summary, "gap": 0.3, **more}
 
 
 def document(folder, host="h1"):
-    return Attempt(folder, host).document()
+    return RunHost(folder, host).document()
 
 
 def test_without_a_run_the_task_is_only_handed_on(play):
@@ -197,13 +197,13 @@ def test_the_host_s_own_ledger_says_how_far_it_came(play, folder, ledger, state)
     assert asked["before"] is (state == "forecast")
     # What is lost has spent the budget, so it is not even verified again.
     assert asked["go"] is (state != "lost")
-    assert Attempt(folder, "h1").claims.counted().get("lost", {}) == ({"h1": 2} if state == "lost" else {})
+    assert RunHost(folder, "h1").claims.counted().get("lost", {}) == ({"h1": 2} if state == "lost" else {})
 
 
 def test_a_host_in_the_middle_is_verified_although_the_run_was_stopped(play, folder):
     play.answer = a_forecast(run_id="one", phase="restarting", lost=0)
     play.call(shim_probe, run_folder=folder)
-    Attempt(folder, "h1").claims.stop(None, "enough")
+    RunHost(folder, "h1").claims.stop(None, "enough")
     play.answer = restarted("reattached")
     assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "verified"
     assert play.asked[-1][1]["state"] == "verified"
@@ -212,7 +212,7 @@ def test_a_host_in_the_middle_is_verified_although_the_run_was_stopped(play, fol
 def test_what_was_verified_stays_so_when_the_run_is_stopped(play, folder):
     play.answer = a_forecast(run_id="one", phase="verified", lost=0)
     play.call(shim_probe, run_folder=folder)
-    Attempt(folder, "h1").claims.stop(None, "enough")
+    RunHost(folder, "h1").claims.stop(None, "enough")
     assert play.call(fleet_run, state="asked", run_folder=folder)["msg"] == "verified already"
     assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "verified"
 
@@ -221,7 +221,7 @@ def test_mending_begins_a_host_and_the_restart_goes_on_whatever_happens_meanwhil
     play.answer = {"changed": True, "migrated": [], "rescued": [{"id": "a"}], "refused": [], "summary": {}}
     assert play.call(shim_migrate, run_folder=folder, run_id="one")["host_state"] == "begun"
     assert document(folder)["rescued"] == [{"id": "a"}]
-    Attempt(folder, "h1").claims.stop("h2", "enough")
+    RunHost(folder, "h1").claims.stop("h2", "enough")
     play.answer = restarted("reattached")
     assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "verified"
     assert play.call(shim_migrate, "h3", run_folder=folder)["host_state"] == "untouched"
@@ -246,8 +246,8 @@ def test_an_old_forecast_is_stale(play, folder, monkeypatch):
     play.answer = a_forecast()
     play.call(shim_probe, run_folder=folder)
     assert play.call(fleet_run, state="asked", run_folder=folder)["stale"] is False
-    later = _moment.now() + 601
-    monkeypatch.setattr(_moment, "now", lambda: later)
+    later = timestamps.now() + 601
+    monkeypatch.setattr(timestamps, "now", lambda: later)
     assert play.call(fleet_run, state="asked", run_folder=folder)["stale"] is True
 
 

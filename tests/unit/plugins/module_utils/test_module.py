@@ -11,9 +11,10 @@ import types
 import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _changes, _module
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle import gojson
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import gojson, preflight
-from ansible_collections.shimops.containerd.plugins.module_utils._ttrpc import messages
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import preflight
+from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
 from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
 
 

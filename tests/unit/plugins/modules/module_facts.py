@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.shimops.containerd.plugins.doc_fragments._shared import ModuleDocFragment
 from ansible_collections.shimops.containerd.plugins.module_utils import _module
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import TASK_DIRECTORY
+from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import TASK_DIRECTORY
 from ansible_collections.shimops.containerd.tests.unit.support.scripted_shim import V2, ScriptedShim, ok
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0 or os.getegid() != 0, reason="the modules work only for root")

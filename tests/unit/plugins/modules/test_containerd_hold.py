@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
 from ansible_collections.shimops.containerd.plugins.module_utils._interference import record
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import hold, preflight
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import host_claim
 from ansible_collections.shimops.containerd.plugins.modules import containerd_hold
 from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_facts import (
     SENTENCES,
@@ -50,7 +51,7 @@ def test_bad_options(run_module, options, sentence):
 @needs_root
 def test_nothing_to_put_back(run_module, monkeypatch, tmp_path):
     monkeypatch.setattr(record, "PLACE", str(tmp_path))
-    monkeypatch.setattr(hold, "PLACE", str(tmp_path))
+    monkeypatch.setattr(host_claim, "PLACE", str(tmp_path))
     result, status = run_module(containerd_hold, state="released")
     assert status == 0 and result["changed"] is False and result["earlier_run"] is None
     assert result["msg"] == "nothing to hold and nothing to put back"
@@ -60,8 +61,8 @@ def test_nothing_to_put_back(run_module, monkeypatch, tmp_path):
 @needs_root
 def test_a_stop_file_forbids_holding(run_module, monkeypatch, tmp_path):
     monkeypatch.setattr(record, "PLACE", str(tmp_path))
-    monkeypatch.setattr(hold, "PLACE", str(tmp_path))
-    monkeypatch.setattr(preflight, "STOP_FILE", str(tmp_path / "hold"))
+    monkeypatch.setattr(host_claim, "PLACE", str(tmp_path))
+    monkeypatch.setattr(_stop_file, "PLACE", str(tmp_path / "hold"))
     (tmp_path / "hold").write_text("")
     result, status = run_module(containerd_hold, run_id="one")
     assert status == 1 and "holds this host" in result["msg"] and result["changed"] is False
@@ -69,9 +70,9 @@ def test_a_stop_file_forbids_holding(run_module, monkeypatch, tmp_path):
 
 @needs_root
 def test_the_host_of_another_run_is_left_alone(run_module, monkeypatch, tmp_path):
-    monkeypatch.setattr(hold, "PLACE", str(tmp_path))
+    monkeypatch.setattr(host_claim, "PLACE", str(tmp_path))
     monkeypatch.setattr(record, "PLACE", str(tmp_path))
-    with hold.held("other", 0, last=False):
+    with host_claim.held("other", 0, last=False):
         pass
     for options in ({"run_id": "one"}, {"run_id": "one", "state": "released"}):
         result, status = run_module(containerd_hold, **options)

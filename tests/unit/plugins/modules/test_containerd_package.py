@@ -10,12 +10,12 @@ import os
 
 import pytest
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
+from ansible_collections.shimops.containerd.plugins.module_utils._host import daemon as daemons
+from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import apt, dpkg, policy, settings
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import stage as staging
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.apt import Change
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon as daemons
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import preflight
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.modules import containerd_package
 from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_facts import (
     SENTENCES,
@@ -95,7 +95,7 @@ def host(tmp_path, monkeypatch):
         "1.7.24",
     )
     monkeypatch.setattr(daemons, "find", lambda options, deadline: [here])
-    monkeypatch.setattr(preflight, "STOP_FILE", str(tmp_path / "hold"))
+    monkeypatch.setattr(_stop_file, "PLACE", str(tmp_path / "hold"))
     monkeypatch.setattr(policy, "PATH", str(tmp_path / "policy-rc.d"))
     monkeypatch.setattr(settings, "DEFAULT", str(config))
     monkeypatch.setattr(staging, "Apt", FakeApt)

@@ -9,9 +9,8 @@ import json
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import TASK_DIRECTORY
+from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import TASK_DIRECTORY
 from ansible_collections.shimops.containerd.plugins.modules import shim_bundle_facts
-from ansible_collections.shimops.containerd.tests.unit.plugins.module_utils._recovery import captured
 from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_facts import (
     SENTENCES,
     a_state_dir,
@@ -20,6 +19,7 @@ from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_fa
     returned,
     where,
 )
+from ansible_collections.shimops.containerd.tests.unit.support import captured
 
 
 def test_documentation(monkeypatch):

@@ -11,13 +11,11 @@ import subprocess
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
-    hold,
-    preflight,
-    processes,
-    rescue_search,
-)
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.scan import TASK_DIRECTORY
+from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
+from ansible_collections.shimops.containerd.plugins.module_utils._host import processes
+from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import TASK_DIRECTORY
+from ansible_collections.shimops.containerd.plugins.module_utils._rescue import shim_search
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import host_claim
 from ansible_collections.shimops.containerd.plugins.modules import shim_migrate, shim_probe
 from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_facts import (
     SENTENCES,
@@ -45,8 +43,8 @@ def test_bad_options(run_module, options, sentence):
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     """A state directory with a legacy bundle that proves itself, and one whose shim is gone; its options."""
-    monkeypatch.setattr(preflight, "STOP_FILE", str(tmp_path / "hold"))
-    monkeypatch.setattr(hold, "PLACE", str(tmp_path / "held"))
+    monkeypatch.setattr(_stop_file, "PLACE", str(tmp_path / "hold"))
+    monkeypatch.setattr(host_claim, "PLACE", str(tmp_path / "held"))
     with a_living_shim() as shim:
         gone = ("default", "plain2", {"address": "unix:///nowhere", "shim-binary-path": "/bin/sh"})
         root = a_state_dir(tmp_path, a_living_bundle(shim), gone)
@@ -114,10 +112,10 @@ def test_a_held_host_is_not_touched(run_module, host, tmp_path):
 @pytest.fixture
 def damaged(tmp_path, monkeypatch):
     """A state directory whose bundles lead to no shim, though one lives; its options."""
-    monkeypatch.setattr(preflight, "STOP_FILE", str(tmp_path / "hold"))
-    monkeypatch.setattr(hold, "PLACE", str(tmp_path / "held"))
+    monkeypatch.setattr(_stop_file, "PLACE", str(tmp_path / "hold"))
+    monkeypatch.setattr(host_claim, "PLACE", str(tmp_path / "held"))
     # The shim is this very process, and its task a child of it.
-    monkeypatch.setattr(rescue_search, "_SHIM", os.path.basename(processes.executable(os.getpid()))[:6])
+    monkeypatch.setattr(shim_search, "_SHIM", os.path.basename(processes.executable(os.getpid()))[:6])
     with subprocess.Popen(["/bin/sleep", "1000"]) as child, ScriptedShim() as shim:
         shim.on(V2, "Connect", ok("ConnectResponse", shim_pid=os.getpid(), task_pid=child.pid))
         shim.on(V2, "State", ok("StateResponse", pid=child.pid, status=2))

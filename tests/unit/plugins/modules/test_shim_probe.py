@@ -10,7 +10,7 @@ import json
 import pytest
 
 from ansible_collections.shimops.containerd.plugins.modules import shim_probe
-from ansible_collections.shimops.containerd.plugins.plugin_utils import _fields
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import fields
 from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_facts import (
     SENTENCES,
     a_living_bundle,
@@ -87,8 +87,8 @@ def test_an_audit_asks_connect_and_state_and_says_so(run_module, tmp_path):
     document = result["document"]
     assert document["asked"] == {"connect": True, "state": True, "pids": False}
     assert whole["document"]["asked"]["pids"] is True
-    assert set(document) == set(_fields.DOCUMENT)
-    for section, shape in _fields.DOCUMENT.items():
+    assert set(document) == set(fields.DOCUMENT)
+    for section, shape in fields.DOCUMENT.items():
         if isinstance(shape, list) and isinstance(shape[0], dict):
             assert all(set(row) == set(shape[0]) for row in document[section]), section
     assert document["counts"] == {"bundles": 2, "tasks": 1, "shims": 0, "leftovers": 1, "modes": len(document["modes"])}

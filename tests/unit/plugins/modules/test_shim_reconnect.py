@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import hold, preflight
+from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import host_claim
 from ansible_collections.shimops.containerd.plugins.modules import shim_reconnect
 from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_facts import (
     SENTENCES,
@@ -65,8 +66,8 @@ def test_the_state_has_to_be_told(run_module):
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     """The options for a host whose containerd does not run."""
-    monkeypatch.setattr(preflight, "STOP_FILE", str(tmp_path / "hold"))
-    monkeypatch.setattr(hold, "PLACE", str(tmp_path / "held"))
+    monkeypatch.setattr(_stop_file, "PLACE", str(tmp_path / "hold"))
+    monkeypatch.setattr(host_claim, "PLACE", str(tmp_path / "held"))
     with a_living_shim() as shim:
         root = a_state_dir(tmp_path, a_living_bundle(shim))
         yield dict(where(root), ledger=str(tmp_path / "kept" / "ledger.json"), run_id="run-1")

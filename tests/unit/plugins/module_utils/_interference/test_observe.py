@@ -14,8 +14,8 @@ import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host.command import Output
 from ansible_collections.shimops.containerd.plugins.module_utils._interference import observe
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery.command import Output
 
 SHOWN = """Id=apt-daily.timer
 LoadState=loaded

@@ -1,0 +1,95 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Modes: sockets and state directories that are open to more than containerd opens them to. Internal.
+
+Whoever may connect to one of the sockets, or write to one of the directories, is root on the host.
+Sources: recovery-spec 2.1 and 3; seen with containerd 1.6.20, 1.7.24 and 2.1.9.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from shlex import quote
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._audit.inventory import Inventory
+from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import TASK_DIRECTORY
+
+
+class _Expectation(NamedTuple):
+    """``refused`` are the mode bits that are too much; ``expected`` is what containerd sets."""
+
+    refused: int
+    expected: str
+    reason: str
+
+
+# Group and mode of containerd's own socket are the operator's (grpc.gid); that everybody may connect is never meant.
+_KINDS = {
+    "daemon_socket": _Expectation(0o007, "0660", "everybody may speak to containerd"),
+    "shim_socket": _Expectation(0o077, "0600", "others than root may connect to a shim"),
+    # 0600 up to 2.2, 0700 from 2.3 on.
+    "socket_directory": _Expectation(0o077, "0700", "others than root may reach the shims' sockets"),
+    "state_directory": _Expectation(0o022, "0711", "others than root may write to containerd's state"),
+    "namespace_directory": _Expectation(0o022, "0711", "others than root may add and remove bundles"),
+    # 0710 with a group where the container has a user namespace of its own.
+    "bundle": _Expectation(0o067, "0700", "others than root may look into the bundle"),
+}
+
+
+def find(inventory: Inventory) -> List[Dict[str, Any]]:
+    """Everything that is too open, in the words of the host document."""
+    found = []
+    for kind, path, namespace, identifier in _places(inventory):
+        try:
+            status = os.lstat(path)
+        except OSError:
+            continue
+        row = _judge(kind, path, status)
+        if row:
+            found.append(dict(row, namespace=namespace, id=identifier))
+    return found
+
+
+def _places(inventory: Inventory) -> Iterable[Tuple[str, str, Optional[str], Optional[str]]]:
+    daemon, tasks = inventory.daemon, os.path.join(inventory.daemon.state_dir, TASK_DIRECTORY)
+    yield "daemon_socket", daemon.address, None, None
+    yield "state_directory", daemon.state_dir, None, None
+    yield "state_directory", tasks, None, None
+    sockets = {path: shim for shim in inventory.shims for path in shim.sockets}
+    for directory in sorted({os.path.dirname(path) for path in sockets}):
+        yield "socket_directory", directory, None, None
+    for path in sorted(sockets):
+        yield "shim_socket", path, sockets[path].namespace, sockets[path].id
+    for namespace in sorted({observed.entry.namespace for observed in inventory.observations}):
+        yield "namespace_directory", os.path.join(tasks, namespace), namespace, None
+    for observed in inventory.observations:
+        if observed.bundle:
+            yield "bundle", observed.entry.path, observed.entry.namespace, observed.entry.id
+
+
+def _judge(kind: str, path: str, status: os.stat_result) -> Optional[Dict[str, Any]]:
+    if stat.S_ISLNK(status.st_mode):
+        return None
+    expectation, mode = _KINDS[kind], stat.S_IMODE(status.st_mode)
+    reasons, commands = [], []
+    if status.st_uid != 0:
+        reasons.append("it belongs to uid {0}".format(status.st_uid))
+        commands.append("chown root -- {0}".format(quote(path)))
+    if mode & expectation.refused:
+        reasons.append(expectation.reason)
+        commands.append("chmod {0:04o} -- {1}".format(mode & ~expectation.refused, quote(path)))
+    if not reasons:
+        return None
+    return {
+        "kind": kind,
+        "path": path,
+        "mode": "{0:04o}".format(mode),
+        "owner": "{0}:{1}".format(status.st_uid, status.st_gid),
+        "expected": expectation.expected,
+        "reason": " and ".join(reasons),
+        "command": "; ".join(commands),
+    }

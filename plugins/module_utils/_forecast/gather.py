@@ -1,0 +1,127 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Gather: the route from the state directory to every shim's answer, once over the whole host. Internal."""
+
+from __future__ import annotations
+
+from typing import Any, Container, Dict, Iterable, List, Optional, Set, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle import bundle as bundles
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle.bundle import Bundle
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint, candidates
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle.scan import Entry, scan
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
+from ansible_collections.shimops.containerd.plugins.module_utils._host import (
+    mounts,
+    processes,
+    releases,
+    shim_binary,
+    storage,
+)
+from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Answers, Question, ask
+
+
+def gather(
+    daemon: Daemon,
+    options: Dict[str, Any],
+    deadline: Deadline,
+    classes: Iterable[str],
+    pids: bool = True,
+    asked: bool = True,
+    known: Container[Tuple[str, str]] = (),
+) -> List[Observation]:
+    """Scan, read and ask: one Case per entry of the state directory, in containerd's order.
+
+    :param options: ``namespaces``, ``ids`` and ``shim_timeout`` of the module.
+    :param classes: the release classes a forecast will be made for: what they would dial is asked.
+    :param asked: false leaves every shim in peace.
+    :param known: namespace and id of entries to pass over.
+    Raises ShimError when the state directory cannot be read.
+    """
+    entries = scan(daemon.state_dir, options.get("namespaces"), options.get("ids"))
+    entries = [entry for entry in entries if (entry.namespace, entry.id) not in known]
+    mounted = mounts.points()
+    read = {entry: bundles.read(entry, mounted) for entry in entries if entry.kind == "bundle"}
+    cwd = processes.working_directory(daemon.process.pid) if daemon.process else None
+    questions = {}
+    for entry, bundle in read.items() if asked else ():
+        for endpoint in candidates(bundle, classes, cwd or "/"):
+            questions[(entry, endpoint)] = Question(entry.namespace, entry.id, endpoint)
+    answers = ask(questions, deadline, options["shim_timeout"], pids)
+    by_entry: Dict[Entry, Dict[Endpoint, Answers]] = {}
+    for (entry, endpoint), said in answers.items():
+        by_entry.setdefault(entry, {})[endpoint] = said
+    forgotten = daemon.process is not None and storage.metadata_problem(daemon) == "missing"
+    records = _records(daemon, read.values(), deadline)
+    if forgotten:
+        # What the running containerd still knows, the next one will not.
+        records = {name: {} for name in records}
+    suspects = {entry.namespace for (entry, _endpoint), said in answers.items() if said.service and not said.pids}
+    stores = {name: set() for name in suspects} if forgotten else _sandbox_stores(daemon, suspects, deadline)
+    place = storage.look_at(daemon, sum(1 for one in read.values() if one.bootstrap_json.kind != "file"))
+    return [
+        _with_runtime(
+            Observation(
+                entry=entry,
+                bundle=read.get(entry),
+                has_record=_has_record(read.get(entry), records),
+                in_sandbox_store=_in_store(entry.id, stores.get(entry.namespace)),
+                answers=by_entry.get(entry, {}),
+                runtime_resolves=None,
+                cwd=cwd or "/",
+                **place._asdict(),
+            ),
+            records,
+            daemon,
+        )
+        for entry in entries
+    ]
+
+
+def _records(daemon: Daemon, read: Iterable[Bundle], deadline: Deadline) -> Dict[str, Optional[Dict[str, str]]]:
+    """Container records, asked for only where a bundle depends on them (recovery-spec 1.3 step 5)."""
+    needed = {one.namespace for one in read if one.shim_binary_path.kind != "file" or not one.shim_binary_path.data}
+    if daemon.process is None:
+        return dict.fromkeys(needed)
+    return {name: daemon.ctr().containers(name, deadline.within(15)) for name in sorted(needed)}
+
+
+def _sandbox_stores(daemon: Daemon, suspects: Set[str], deadline: Deadline) -> Dict[str, Optional[Set[str]]]:
+    """The sandbox store, asked for only where a shim listed no processes (recovery-spec 6.1)."""
+    if daemon.process is None:
+        return dict.fromkeys(suspects)
+    release = releases.classify(daemon.running)
+    if release and release.name == "V16":
+        # 1.6 has no such store, so a newer release finds it empty.
+        return {name: set() for name in suspects}
+    return {name: daemon.ctr().sandboxes(name, deadline.within(15)) for name in sorted(suspects)}
+
+
+def _has_record(bundle: Optional[Bundle], records: Dict[str, Optional[Dict[str, str]]]) -> Optional[bool]:
+    known = records.get(bundle.namespace) if bundle else None
+    return None if bundle is None or known is None else bundle.id in known
+
+
+def _with_runtime(observed: Observation, records: Dict[str, Optional[Dict[str, str]]], daemon: Daemon) -> Observation:
+    """What is known of the shim binary. Nothing is trimmed: a newline at the end makes another path (row F2)."""
+    if observed.bundle is None:
+        return observed
+    recorded = (records.get(observed.bundle.namespace) or {}).get(observed.bundle.id)
+    name = observed.bundle.shim_binary_path.data or (recorded or "").encode("utf-8")
+    if not name:
+        return observed
+    running = releases.classify(daemon.running)
+    return observed._replace(
+        runtime=name.decode("utf-8", "replace"),
+        runc_found=shim_binary.finds(observed.bundle.runtime.text() or "runc", daemon),
+        stored_by=running.name if running else None,
+        **shim_binary.facts(name, daemon),
+    )
+
+
+def _in_store(identifier: str, store: Optional[Set[str]]) -> Optional[bool]:
+    return None if store is None else identifier in store

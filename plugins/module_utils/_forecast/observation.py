@@ -1,0 +1,98 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Everything the forecast may know of one entry, gathered by the stages before it. Pure. Internal to the collection."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, NamedTuple, Optional, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle.bundle import Bundle
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle.scan import Entry
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Answers
+
+
+class SearchResult(NamedTuple):
+    """What was found of a task's shim without believing the files of its bundle.
+
+    ``places`` are the sockets it may serve the task on, ``shim`` is its process, None when it is dead, and ``owned``
+    are those places that answer as that process and that it listens on by the kernel's word. ``binary`` is a shim
+    binary that is proven to be of the task's runtime, else ``binary_problem`` says why there is none.
+    """
+
+    places: Tuple[Endpoint, ...]
+    shim: Optional[Process]
+    owned: Tuple[Endpoint, ...]
+    binary: Optional[str]
+    binary_problem: Optional[str]
+    facts: Dict[str, Any] = {}
+
+
+class Observation(NamedTuple):
+    """One entry of the state directory with its answers.
+
+    ``bundle`` is None for an entry that is no bundle. ``has_record``, ``runtime_resolves`` and ``in_sandbox_store`` are
+    None when nobody could say. ``answers`` is keyed by endpoint. ``runtime`` is the path in the bundle, or the name in
+    its container record; ``runtime_path`` the file it leads to, which the package of the installed release
+    ``shipped_by`` brought, or nobody knows who; ``shim_runs`` whether it can be executed; ``packaged_path`` is where it
+    would be when there is none and a package could bring it. ``resolves_in_1_6`` says that 1.6 alone makes a file of
+    that name. ``runc_found`` is whether the OCI runtime is there that the shim's delete would call. ``stored_by`` is
+    the class of the running containerd, which keeps the sandbox store. ``writable``, ``takes_names`` and ``nodev``
+    speak of the bundle's file system, ``mounts_db`` of containerd's own file beside the bundles, ``cwd`` of containerd.
+    ``found`` is None where no shim had to be searched for.
+    """
+
+    entry: Entry
+    bundle: Optional[Bundle]
+    has_record: Optional[bool]
+    runtime_resolves: Optional[bool]
+    in_sandbox_store: Optional[bool]
+    answers: Dict[Endpoint, Answers]
+    runtime: Optional[str] = None
+    runtime_path: Optional[str] = None
+    shipped_by: Optional[str] = None
+    shim_runs: Optional[bool] = None
+    packaged_path: Optional[str] = None
+    resolves_in_1_6: bool = False
+    runc_found: Optional[bool] = None
+    stored_by: Optional[str] = None
+    writable: Optional[bool] = None
+    takes_names: Optional[bool] = None
+    nodev: Optional[bool] = None
+    mounts_db: bool = True
+    cwd: str = "/"
+    found: Optional[SearchResult] = None
+
+    def require_bundle(self) -> Bundle:
+        """The bundle, where the caller has only entries that are one; raises ShimError for another."""
+        if self.bundle is None:
+            raise ShimError("scan", self.entry.path, "is not a bundle", "report this, it is a defect")
+        return self.bundle
+
+    @property
+    def best_answers(self) -> Optional[Answers]:
+        """The answers of the endpoint that knows the task's init process, else of the one that said most."""
+        init = self.bundle.init if self.bundle else None
+
+        def worth(said: Answers) -> Tuple[bool, bool, bool]:
+            return (init is not None and said.task_pid == init.pid, said.service is not None, said.failure is None)
+
+        found = sorted(self.answers.values(), key=worth)
+        return found[-1] if found else None
+
+    @property
+    def status(self) -> Optional[str]:
+        """The task's status by its shim, else ``running`` while its init process lives, else None."""
+        said = self.best_answers
+        if said and said.status and said.status != "unknown":
+            return said.status
+        return "running" if self.bundle and self.bundle.init else None
+
+    @property
+    def live(self) -> bool:
+        """Whether there is a task that a restart could lose."""
+        return self.status in ("created", "running", "paused", "pausing")

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Programs of the host: run under a hard deadline, or started and never killed. Internal to the collection."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from typing import IO, List, NamedTuple, Optional
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+
+#: What root searches for programs.
+SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Output(NamedTuple):
+    """What a program said. ``code`` is None when it did not end in time; then nothing else counts."""
+
+    code: Optional[int]
+    stdout: str
+    stderr: str
+
+
+def run(argv: List[str], deadline: Deadline) -> Output:
+    """Run a program without a shell, in a process group of its own that ends with the deadline.
+
+    A program that cannot be started gives code 127, as a shell would.
+    """
+    environment = dict(os.environ, LC_ALL="C")
+    try:
+        # AnsibleModule.run_command knows neither a deadline nor a process group of its own.
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return Output(127, "", str(error))
+    try:
+        stdout, stderr = process.communicate(timeout=max(0.01, deadline.remaining()))
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return Output(None, "", "no answer in time")
+    return Output(process.returncode, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
+
+
+class Running(NamedTuple):
+    """A command under way that is never killed: a restart cut in two is worse than a slow one."""
+
+    process: subprocess.Popen[bytes]
+    errors: IO[bytes]
+
+    def code(self) -> Optional[int]:
+        """Its exit status, or None while it runs."""
+        return self.process.poll()
+
+    def words(self) -> str:
+        """The end of what it said on standard error, in one line."""
+        self.errors.seek(0)
+        return " ".join(self.errors.read()[-300:].decode("utf-8", "replace").split()).rstrip(".")
+
+
+def start(argv: List[str]) -> Running:
+    """Start a command that outlives the module: no shell, nothing on its input, a session of its own."""
+    # A file, not a pipe: the command must not break when we stop listening to it.
+    errors = tempfile.TemporaryFile()
+    try:
+        # AnsibleModule.run_command would wait for it, and end it with the module.
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+            env={"PATH": SAFE_PATH, "LC_ALL": "C"},
+        )
+    except OSError as error:
+        raise ShimError("act", argv[0], "cannot be started ({0})".format(error.strerror), "look at it") from error
+    return Running(process, errors)

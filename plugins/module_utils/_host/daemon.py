@@ -1,0 +1,246 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Daemon: which containerd runs here, from what, and what its restart would load with. Internal to the collection."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host import (
+    command,
+    configuration,
+    daemon_paths,
+    processes,
+    releases,
+)
+from ansible_collections.shimops.containerd.plugins.module_utils._host import unit as systemd
+from ansible_collections.shimops.containerd.plugins.module_utils._host.configuration import Configuration
+from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Ctr
+from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import (
+    LAYOUTS,
+    TASK_DIRECTORY,
+    Layout,
+    named_by,
+)
+from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
+from ansible_collections.shimops.containerd.plugins.module_utils._host.unit import Unit
+from ansible_collections.shimops.containerd.plugins.module_utils._host.unix_sockets import peer_pid
+
+# Seconds for a program that has only to say its version.
+_PATIENCE = 5.0
+
+
+class Daemon(NamedTuple):
+    """One containerd of a host, running or not.
+
+    Its directories are those it uses now; ``configured`` is what its next start would read.
+    """
+
+    layout: str
+    unit_name: str
+    unit: Optional[Unit]
+    state_dir: str
+    root_dir: str
+    address: str
+    process: Optional[Process]
+    executable: Optional[str]
+    running: Optional[str]
+    installed: Optional[str]
+    configured: Configuration = configuration.USUAL
+
+    @property
+    def load_timeout(self) -> float:
+        """containerd's time-out for one shim, in seconds; its default where the configuration is not known."""
+        return self.configured.load_timeout
+
+    def ctr(self) -> Ctr:
+        """The client that belongs to this daemon: the one next to its program, or to the one that its unit names."""
+        programs = [self.executable, self.unit.exec_start if self.unit else None, "/usr/bin/containerd"]
+        homes = [os.path.dirname(one) for one in programs if one]
+        return Ctr(next((one for one in homes if os.path.exists(os.path.join(one, "ctr"))), homes[0]), self.address)
+
+
+class _Start(NamedTuple):
+    """The program and the arguments of the next start."""
+
+    program: str
+    arguments: List[str]
+
+
+class _Place(NamedTuple):
+    """Where a containerd keeps its things."""
+
+    name: str
+    layout: Layout
+
+
+def find(options: Dict[str, Any], deadline: Deadline) -> List[Daemon]:
+    """Every containerd that the options can mean, running ones first.
+
+    :param options: ``layout``, ``state_dir``, ``root_dir``, ``address`` and ``unit`` of the module.
+    Raises ShimError when there is none.
+    """
+    explicit = {name: options[name] for name in ("state_dir", "root_dir", "address") if options.get(name)}
+    if options["layout"] != "auto":
+        places = [_Place(options["layout"], LAYOUTS[options["layout"]]._replace(**explicit))]
+    elif "state_dir" in explicit:
+        named = _Place("containerd", LAYOUTS["containerd"]._replace(**explicit))
+        places = [place for place in _on_this_host(deadline) if _fits(place.layout, explicit)] or [named]
+    else:
+        places = [place._replace(layout=place.layout._replace(**explicit)) for place in _on_this_host(deadline)]
+        places = places or _only_installed(deadline)
+    if not places:
+        raise ShimError(
+            "daemon",
+            "containerd",
+            "was not found on this host",
+            "install it, or name its layout, or its state_dir and address",
+        )
+    return [_observe(place, options.get("unit"), deadline) for place in places]
+
+
+def only(daemons: List[Daemon]) -> Daemon:
+    """The one daemon that is meant; raises ShimError when there are two or more."""
+    if len(daemons) > 1:
+        raise ShimError(
+            "daemon",
+            "layout auto",
+            "fits {0} containerd daemons (state {1})".format(
+                len(daemons), " and ".join(daemon.state_dir for daemon in daemons)
+            ),
+            "name the one you mean with state_dir and address, or with layout",
+        )
+    return daemons[0]
+
+
+def _fits(place: Layout, explicit: Dict[str, Any]) -> bool:
+    return all(os.path.realpath(getattr(place, name)) == os.path.realpath(value) for name, value in explicit.items())
+
+
+def _on_this_host(deadline: Deadline) -> List[_Place]:
+    """Every containerd process in our namespaces, then the state directories that none of them uses.
+
+    Raises ShimError when a process runs and nothing says where it keeps its things.
+    """
+    found: Dict[str, _Place] = {}
+    for pid in _processes():
+        used = daemon_paths.places(pid, partial(_asked, pid, deadline))
+        if not (used.state_dir and used.root_dir and used.address):
+            if not daemon_paths.listens_on(pid):
+                # It has only just been started.
+                continue
+            missing = [name for name, value in zip(used._fields, used) if not value]
+            raise ShimError(
+                "daemon",
+                "containerd (pid {0})".format(pid),
+                "does not show its {0}, and neither does its configuration".format(" and ".join(missing)),
+                "name them with state_dir, root_dir and address",
+            )
+        if used.state_dir not in found:
+            name = named_by(used.state_dir, used.root_dir)
+            found[used.state_dir] = _Place(name, Layout(_units(name, pid), used.state_dir, used.root_dir, used.address))
+    for name, layout in LAYOUTS.items():
+        if layout.state_dir not in found and os.path.isdir(os.path.join(layout.state_dir, TASK_DIRECTORY)):
+            found[layout.state_dir] = _Place(name, layout)
+    return list(found.values())
+
+
+def _processes() -> List[int]:
+    """The pids of the containerd daemons in our namespaces."""
+    ours = processes.namespaces("self")
+    programs = {pid: processes.executable(pid) or "" for pid in processes.named("containerd")}
+    return [
+        pid
+        for pid, path in programs.items()
+        if os.path.basename(path) == "containerd" and processes.namespaces(pid) == ours
+    ]
+
+
+def _asked(pid: int, deadline: Deadline) -> Configuration:
+    """What the very program that runs makes of its configuration now."""
+    return configuration.effective("/proc/{0}/exe".format(pid), processes.arguments(pid)[1:], deadline)
+
+
+def _units(name: str, pid: int) -> Tuple[str, ...]:
+    """The units of a layout that a process really belongs to, or all of them when it is in none."""
+    return tuple(unit for unit in LAYOUTS[name].units if processes.in_unit(pid, unit)) or LAYOUTS[name].units
+
+
+def _only_installed(deadline: Deadline) -> List[_Place]:
+    return [
+        _Place(name, layout)
+        for name, layout in LAYOUTS.items()
+        if name != "docker" and any(systemd.look_up(unit, deadline) for unit in layout.units)
+    ]
+
+
+def _observe(place: _Place, unit_name: Optional[str], deadline: Deadline) -> Daemon:
+    name, layout = place
+    names = (unit_name,) if unit_name else layout.units
+    found = [unit for unit in (systemd.look_up(one, deadline) for one in names) if unit]
+    unit = found[0] if found else None
+    process = _serving(layout.address, deadline)
+    start = _next_start(unit, process)
+    now = _version("/proc/{0}/exe".format(process.pid), deadline) if process else None
+    installed = now
+    if start and not (process and _same_file(start.program, process.pid)):
+        installed = _version(start.program, deadline)
+    return Daemon(
+        layout=name,
+        unit_name=unit.name if unit else names[0],
+        unit=unit,
+        state_dir=layout.state_dir,
+        root_dir=layout.root_dir,
+        address=layout.address,
+        process=process,
+        executable=processes.executable(process.pid) if process else start.program if start else None,
+        running=now,
+        installed=installed,
+        configured=(
+            configuration.effective(start.program, start.arguments, deadline) if start else configuration.USUAL
+        ),
+    )
+
+
+def _next_start(unit: Optional[Unit], process: Optional[Process]) -> Optional[_Start]:
+    """What would be started next: what the unit names, else what runs; None when neither is containerd.
+
+    The unit of a supervisor such as dockerd names another program, and what a shell makes of a variable is not known.
+    """
+    own = unit is not None and (process is None or unit.main_pid == process.pid)
+    if unit and own and unit.exec_start and os.path.basename(unit.exec_start) == "containerd":
+        if not any("$" in argument for argument in unit.arguments):
+            return _Start(unit.exec_start, unit.arguments)
+        if process is None:
+            return _Start(unit.exec_start, [])
+        return _Start(unit.exec_start, processes.arguments(process.pid)[1:])
+    path = processes.executable(process.pid) if process else None
+    return _Start(path, processes.arguments(process.pid)[1:]) if process and path else None
+
+
+def _same_file(path: str, pid: int) -> bool:
+    """Whether a process still runs what is on disk at that path."""
+    try:
+        return os.path.samefile(path, "/proc/{0}/exe".format(pid))
+    except OSError:
+        return False
+
+
+def _serving(address: str, deadline: Deadline) -> Optional[Process]:
+    """The process that serves containerd's socket; None when nobody does."""
+    try:
+        return processes.look_up(peer_pid(address, deadline.within(5))[0])
+    except ShimError:
+        return None
+
+
+def _version(path: str, deadline: Deadline) -> Optional[str]:
+    """The third word of ``containerd --version``."""
+    words = command.run([path, "--version"], deadline.within(_PATIENCE)).stdout.split()
+    return releases.plain(words[2]) if len(words) > 2 else None

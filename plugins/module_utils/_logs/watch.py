@@ -1,0 +1,148 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Log watch: the logs of a host over one restart: who may stall, who did, who is read again. Internal.
+
+The one thing that reconnect holds of all this; log_pipes, stall, log_words and exec_proof do the work.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
+from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._logs import pipes, stall, status
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import exec_proof
+
+#: Seconds between two looks at the pipes.
+_PAUSE = 0.1
+
+Key = Tuple[str, str]
+
+
+def foretell(
+    daemon: Daemon, observations: List[Observation], start_estimate: float, clock: Deadline
+) -> List[Dict[str, Any]]:
+    """The tasks whose log is likely to stall in a restart, with what they write and when their pipe is full.
+
+    Only those whose log containerd itself reads.
+
+
+    :param start_estimate: seconds that containerd will need to load its shims, by the forecast.
+    """
+    held = pipes.reading(daemon) or set()
+    outlets = {
+        key: [one for one in found or () if one.file in held] for key, found in pipes.outlets(observations).items()
+    }
+    found = stall.forecast(outlets, _inits(observations), start_estimate, clock)
+    return _named(found, {(observed.entry.namespace, observed.entry.id): _pod(observed) for observed in observations})
+
+
+class LogWatch:
+    """The logs of one host, for one state of the module.
+
+    :param options: ``settle``, ``on_unread``, ``exec_proof``, ``exec_command`` of the module.
+    :param check: whether nothing may be run in a container.
+    """
+
+    def __init__(self, options: Dict[str, Any], check: bool):
+        self._options = options
+        self._check = check
+        self._gauges: List[stall.Gauge] = []
+        self._pause = Deadline(0)
+        self._last: Optional[Tuple[Daemon, List[Observation]]] = None
+        self._likely: List[Dict[str, Any]] = []
+        self._proofs: List[Dict[str, Any]] = []
+        self._unread: List[Dict[str, Any]] = []
+        self._counts: Dict[str, int] = {}
+        self._stalled: Sequence[Dict[str, Any]] = ()
+        exec_proof.wanted(options["exec_proof"] or ())
+        exec_proof.require_command(options["exec_command"])
+
+    def foretell(self, daemon: Daemon, observations: List[Observation], start_estimate: float, clock: Deadline) -> None:
+        """Keep who is likely to stall."""
+        self._likely = foretell(daemon, observations, start_estimate, clock)
+
+    def enter(self, book: Dict[str, Any], observations: List[Observation], daemon: Daemon) -> None:
+        """Enter into the ledger where the logs of these tasks go, and be ready to look at their pipes."""
+        known = set(book.get("logs") or ())
+        pipes.record(book, observations, daemon)
+        fresh = [
+            observed
+            for observed in observations
+            if "/".join((observed.entry.namespace, observed.entry.id)) not in known
+        ]
+        read = pipes.reading(daemon) or set()
+        self._gauges.append(stall.Gauge(pipes.outlets(fresh), _inits(fresh)).only(read))
+
+    def sample(self) -> None:
+        """Look at the pipes, while nobody reads them; often enough, and not so often that the look itself costs."""
+        if self._pause.expired():
+            for gauge in self._gauges:
+                gauge.sample()
+            self._pause = Deadline(_PAUSE)
+
+    def saw(self, daemon: Daemon, observations: List[Observation]) -> None:
+        """Keep the last look at the host, which the words are about."""
+        self._last = daemon, observations
+
+    def conclude(
+        self, found: List[Dict[str, Any]], book: Dict[str, Any], well: bool
+    ) -> Tuple[List[Dict[str, Any]], List[str]]:
+        """The verdicts with their words on logs, and what is wrong, each in a few words.
+
+        :param well: whether there is a containerd to be waited for and to run something through.
+        """
+        if self._last is None:
+            return found, []
+        daemon, observations = self._last
+        patience = Deadline(self._options["settle"] + pipes.PATIENCE if well else 0)
+        rows = pipes.heard(found, book, daemon, observations, patience)
+        pods = {(task["namespace"], task["id"]): task["pod"] for task in book["tasks"]}
+        stalled = [row for gauge in self._gauges for row in gauge.stalled()]
+        book["stalled"] = self._stalled = _named(stalled, pods) or book.get("stalled") or []
+        self._unread = pipes.unread(rows)
+        self._counts = {word: sum(1 for row in rows if row["log"] == word) for word in status.WORDS}
+        if well and not self._check:
+            tasks = exec_proof.wanted(self._options["exec_proof"] or ())
+            self._proofs = exec_proof.prove(tasks, self._options["exec_command"], daemon)
+        return rows, [complaint for complaint in (self._complaint(), exec_proof.failure(self._proofs)) if complaint]
+
+    def _complaint(self) -> str:
+        if not self._unread or self._options["on_unread"] == "report":
+            return ""
+        first = self._unread[0]
+        told = "the log of {0}/{1} is not read: {2}".format(first["namespace"], first["id"][:16], first["reason"])
+        return told if len(self._unread) == 1 else "{0} (and {1} more)".format(told, len(self._unread) - 1)
+
+    def result(self) -> Dict[str, Any]:
+        """What the module returns of all this; every key is always there."""
+        return {
+            "unread": self._unread,
+            "stalled": list(self._stalled),
+            "likely_to_stall": self._likely,
+            "exec_proof": self._proofs,
+            "log": dict(self._counts, stalled=len(self._stalled), likely_to_stall=len(self._likely)),
+        }
+
+
+def _inits(observations: List[Observation]) -> Dict[Key, int]:
+    """The init pid of each task, by its shim's word."""
+    found = {}
+    for observed in observations:
+        said = observed.best_answers
+        if said and said.task_pid:
+            found[(observed.entry.namespace, observed.entry.id)] = said.task_pid
+    return found
+
+
+def _pod(observed: Observation) -> Optional[Dict[str, Any]]:
+    return observed.bundle.pod_names() if observed.bundle else None
+
+
+def _named(rows: List[Dict[str, Any]], pods: Dict[Key, Optional[Dict[str, Any]]]) -> List[Dict[str, Any]]:
+    """The rows with the pods' names, which people know them by."""
+    return [dict(row, pod=pods.get((row["namespace"], row["id"]))) for row in rows]

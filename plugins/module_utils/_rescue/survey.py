@@ -1,0 +1,61 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Survey: every bundle of a host observed, forecast, and judged for rescue. Where all modules start. Internal."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Container, Dict, Iterable, List, Optional, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast import host_conditions, host_forecast
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.gather import gather
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_conditions import HostConditions
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_forecast import HostForecast
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
+from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._rescue.repairable import repairable
+from ansible_collections.shimops.containerd.plugins.module_utils._rescue.shim_search import search
+
+
+def observe(
+    daemon: Daemon,
+    options: Dict[str, Any],
+    deadline: Deadline,
+    classes: Iterable[str],
+    pids: bool = True,
+    known: Container[Tuple[str, str]] = (),
+) -> List[Observation]:
+    """Gather every entry of the state directory, and search for the shims that bundles do not lead to.
+
+    The arguments are those of gather(). Raises ShimError when the state directory cannot be read.
+    """
+    observations = gather(daemon, options, deadline, classes, pids, known=known)
+    return search(daemon, observations, classes, deadline, options["shim_timeout"], pids)
+
+
+def forecast_host(
+    daemon: Daemon, observations: List[Observation], wanted: str, conditions: Optional[HostConditions] = None
+) -> HostForecast:
+    """The forecast for a host, each bundle marked that a rescue would keep.
+
+    :param wanted: ``running``, ``installed``, or a release such as ``2.1.9``.
+    :param conditions: what was observed of the host already, where several releases are forecast for.
+    Raises ShimError when ``wanted`` is not a release, or the daemon's cannot be determined.
+    """
+    conditions = conditions or host_conditions.observe(daemon, observations)
+    view = host_forecast.forecast_host(daemon, observations, wanted, conditions, os.cpu_count() or 1)
+    hazards = {hazard.id for hazard in view.hazards}
+    marked = [
+        # What a hazard of the host does to a task, no file of its bundle undoes.
+        (
+            observed,
+            one._replace(
+                rescuable=one.rule not in hazards and repairable(observed, one, view.release, daemon.load_timeout)
+            ),
+        )
+        for observed, one in view.forecasts
+    ]
+    return view._replace(forecasts=marked)

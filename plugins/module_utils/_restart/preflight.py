@@ -1,0 +1,80 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Preflight: what has to be true of a host before anything on it is restarted. Internal to the collection."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Container, Dict
+
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import HostRefused, ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host import processes, unix_sockets
+from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
+
+
+def require_root() -> None:
+    """Shims answer only their own effective user and group (recovery-spec 3)."""
+    if os.geteuid() != 0 or os.getegid() != 0:
+        raise ShimError("daemon", "this user", "is not root", "run the task with become: true")
+
+
+def require_whole_host(options: Dict[str, Any], what: str = "a restart") -> None:
+    """It concerns every task of the host, so none may be left out."""
+    for name in ("namespaces", "ids"):
+        if options.get(name):
+            raise ShimError(
+                "options", name, "cannot narrow {0}, which concerns every task".format(what), "leave it out"
+            )
+
+
+def require_running(daemon: Daemon) -> Process:
+    """There has to be a containerd that answers, or nothing can be compared; gives its process."""
+    if daemon.process is None:
+        raise HostRefused(
+            "daemon",
+            "containerd",
+            "does not answer on {0}".format(daemon.address),
+            "start it with: systemctl start {0}".format(daemon.unit_name),
+        )
+    return daemon.process
+
+
+def require_same_namespaces(daemon: Daemon) -> None:
+    """Pids, paths and connections mean the same to us and to containerd only inside the same namespaces."""
+    theirs, ours = processes.namespaces(require_running(daemon).pid), processes.namespaces("self")
+    different = [kind for kind in sorted(ours) if ours[kind] != theirs[kind]]
+    if different:
+        raise ShimError(
+            "daemon",
+            "containerd",
+            "runs in another {0} namespace than this module".format(" and ".join(different)),
+            "run the task on the host itself, not in a container",
+        )
+
+
+def require_unit(daemon: Daemon) -> None:
+    """The unit that would be restarted has to be the one containerd runs in."""
+    if daemon.unit is None:
+        raise ShimError("daemon", "unit " + daemon.unit_name, "is not known to systemd", "name containerd's with unit")
+    process = require_running(daemon)
+    if not processes.in_unit(process.pid, daemon.unit_name):
+        raise ShimError(
+            "daemon",
+            "unit " + daemon.unit_name,
+            "is not the one containerd (pid {0}) runs in".format(process.pid),
+            "name containerd's with unit",
+        )
+
+
+def require_witnesses(witnesses: Container[str]) -> None:
+    """Whether the kernel can be a witness is said before anything is restarted, not after."""
+    if "kernel" in witnesses:
+        try:
+            unix_sockets.snapshot()
+        except ShimError as error:
+            raise ShimError(
+                "kernel", "unix_diag", error.problem, "run modprobe unix_diag, or leave kernel out of witnesses"
+            ) from error

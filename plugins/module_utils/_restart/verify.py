@@ -1,0 +1,226 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Verify: the same route again, compared with the ledger. Internal to the collection."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
+from ansible_collections.shimops.containerd.plugins.module_utils._host import processes, unix_sockets
+from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
+from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD, Evidence, Exit, judge
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import (
+    BROKEN,
+    CLOSED,
+    NOT_FOUND,
+    TOO_LITTLE_TIME,
+    Answers,
+    Question,
+    ask,
+)
+
+Key = Tuple[str, str]
+
+
+class After(NamedTuple):
+    """What a host says after a restart: containerd's lists, the shims' answers, the kernel's connections."""
+
+    daemon: Daemon
+    observations: List[Observation]
+    tasks: Dict[str, Optional[Dict[str, Task]]]
+    answers: Dict[Key, Answers]
+    connections: Optional[Dict[str, int]]
+
+
+def collect(
+    book: Dict[str, Any], daemon: Daemon, observations: List[Observation], shim_timeout: float, deadline: Deadline
+) -> After:
+    """Hear every witness once. Shims are heard where the ledger found them, whatever the bundle says now."""
+    names = {task["namespace"] for task in book["tasks"]} | {observed.entry.namespace for observed in observations}
+    tasks = dict.fromkeys(names)
+    if daemon.process:
+        tasks = {name: daemon.ctr().tasks(name, deadline.within(15)) for name in sorted(names)}
+    heard = {(observed.entry.namespace, observed.entry.id): observed.answers for observed in observations}
+    answers, questions = {}, {}
+    for task in book["tasks"]:
+        key, place = (task["namespace"], task["id"]), ledger.endpoint(task["endpoint"])
+        if place in heard.get(key, {}):
+            answers[key] = heard[key][place]
+        elif place:
+            questions[key] = Question(task["namespace"], task["id"], place)
+    answers.update(ask(questions, deadline, shim_timeout))
+    return After(daemon, observations, tasks, answers, connections(daemon))
+
+
+def connections(daemon: Daemon) -> Optional[Dict[str, int]]:
+    """How many connections containerd holds to each socket path; None when the kernel does not tell.
+
+    The kernel's list is no atomic picture and can miss a connection, so the better of two counts.
+    """
+    held: Dict[str, int] = {}
+    try:
+        for process in [daemon.process, daemon.process] if daemon.process else []:
+            found = unix_sockets.snapshot().connections_of(unix_sockets.sockets_of(process.pid))
+            held.update({path: max(count, held.get(path, 0)) for path, count in found.items()})
+    except ShimError:
+        return None
+    return held
+
+
+def verdicts(book: Dict[str, Any], after: After, exits: Dict[Key, Exit], required: List[str]) -> List[Dict[str, Any]]:
+    """One verdict per task of the ledger, then one per task that is new."""
+    recorded, now = book["daemon"], ledger.identity(after.daemon)
+    same_boot = recorded["boot_id"] == now["boot_id"]
+    back_at = None
+    if after.daemon.process and not ledger.same_process(recorded, now):
+        back_at = processes.started_at(after.daemon.process)
+    shared = _tasks_by_endpoint(book, after)
+    twins = _twins(book, after)
+    found = []
+    for task in book["tasks"]:
+        key = (task["namespace"], task["id"])
+        before = ledger.process(task["init"])
+        rows = after.tasks.get(task["namespace"])
+        evidence = Evidence(
+            before=before,
+            status=task["status"],
+            alive=bool(before and same_boot and before.alive()),
+            answered=rows is not None,
+            listed=rows.get(task["id"]) if rows else None,
+            shim=_shim(task, after.answers.get(key)),
+            kernel=_kernel(task, after.connections, shared),
+            exit=exits.get(key),
+            restarted_at=back_at,
+            same_boot=same_boot,
+            twin=twins.get(key),
+        )
+        one = judge(evidence, required)
+        found.append(
+            {
+                "namespace": task["namespace"],
+                "id": task["id"],
+                "pod": task["pod"],
+                "verdict": one.verdict,
+                "witnesses": one.witnesses,
+                "reason": one.reason,
+                "before": _brief(task["init"], task["shim"]),
+                "after": _after(evidence, after.answers.get(key)),
+            }
+        )
+    return found + [_new(observed) for observed in _fresh(book, after)]
+
+
+def lost(found: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """The verdicts that are not well."""
+    return [one for one in found if one["verdict"] not in GOOD]
+
+
+def _shim(task: Dict[str, Any], said: Optional[Answers]) -> Optional[bool]:
+    """The shim's word: same shim pid and start, same task pid, and it lists that pid. None when it was not asked."""
+    if said is None or not said.asked:
+        return None
+    init, shim = ledger.process(task["init"]), ledger.process(task["shim"])
+    if not said.service or init is None or shim is None:
+        return False
+    return said.shim_pid == shim.pid and shim.alive() and said.task_pid == init.pid and _lists(said, init.pid)
+
+
+def _lists(said: Answers, pid: int) -> bool:
+    """Whether the shim lists that process.
+
+    One that cannot run ``runc ps`` lists nothing of any task (recovery-spec E4); then its State has to do.
+    """
+    if said.pids_failure and said.pids_failure[0] not in (None, NOT_FOUND, TOO_LITTLE_TIME, BROKEN, CLOSED):
+        return said.status in ("created", "running", "paused", "pausing")
+    return pid in (said.pids or [])
+
+
+def _kernel(task: Dict[str, Any], held: Optional[Dict[str, int]], shared: Dict[Endpoint, int]) -> Optional[bool]:
+    """The kernel's word: containerd holds at least one connection per task of its on that socket."""
+    place = ledger.endpoint(task["endpoint"])
+    if held is None or place is None or place.kind != "unix":
+        return None
+    return held.get(place.name, 0) >= max(1, shared.get(place, 0))
+
+
+def _tasks_by_endpoint(book: Dict[str, Any], after: After) -> Dict[Endpoint, int]:
+    """How many of containerd's tasks share each endpoint: a pod's workloads and its sandbox have one shim."""
+    places = {(task["namespace"], task["id"]): ledger.endpoint(task["endpoint"]) for task in book["tasks"]}
+    for observed in after.observations:
+        for place, said in observed.answers.items():
+            if said.service:
+                places.setdefault((observed.entry.namespace, observed.entry.id), place)
+    count: Dict[Endpoint, int] = {}
+    for (namespace, identifier), where in places.items():
+        if where and identifier in (after.tasks.get(namespace) or {}):
+            count[where] = count.get(where, 0) + 1
+    return count
+
+
+def _fresh(book: Dict[str, Any], after: After) -> List[Observation]:
+    known = ledger.keys(book)
+    return [
+        observed
+        for observed in after.observations
+        if observed.live and (observed.entry.namespace, observed.entry.id) not in known
+    ]
+
+
+def _twins(book: Dict[str, Any], after: After) -> Dict[Key, str]:
+    """New live tasks with the pod and container name of one in the ledger, which CRI names with a new id."""
+    fresh = {}
+    for observed in _fresh(book, after):
+        names = observed.require_bundle().pod_names()
+        if names and names.get("uid"):
+            fresh[(names["uid"], names.get("container"))] = observed.entry.id
+    found = {}
+    for task in book["tasks"]:
+        pod = task["pod"] or {}
+        if pod.get("uid") and (pod["uid"], pod.get("container")) in fresh:
+            found[(task["namespace"], task["id"])] = fresh[(pod["uid"], pod.get("container"))]
+    return found
+
+
+def _new(observed: Observation) -> Dict[str, Any]:
+    said = observed.best_answers
+    return {
+        "namespace": observed.entry.namespace,
+        "id": observed.entry.id,
+        "pod": observed.require_bundle().pod_names(),
+        "verdict": "new",
+        "witnesses": {"shim": "absent", "containerd": "absent", "kernel": "absent"},
+        "reason": "it was not there before",
+        "before": None,
+        "after": {"pid": said.task_pid if said else None, "shim_pid": said.shim_pid if said else None},
+    }
+
+
+def _brief(init: Optional[List[Any]], shim: Optional[List[Any]]) -> Dict[str, Any]:
+    return {
+        "pid": init[0] if init else None,
+        "start_time": init[1] if init else None,
+        "shim_pid": shim[0] if shim else None,
+    }
+
+
+def _after(evidence: Evidence, said: Optional[Answers]) -> Dict[str, Any]:
+    """The same three after the restart; the pid by containerd's own list, its start time by the kernel."""
+    pid = (
+        evidence.listed.pid
+        if evidence.listed
+        else (evidence.before.pid if evidence.before and evidence.alive else None)
+    )
+    process = processes.look_up(pid)
+    return {
+        "pid": pid,
+        "start_time": process.start_time if process else None,
+        "shim_pid": said.shim_pid if said and said.service else None,
+    }

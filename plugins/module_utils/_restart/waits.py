@@ -1,0 +1,69 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Vigil: a Wait held on each task over the restart, the only proof that a container ended by itself.
+
+containerd publishes nothing of exits while it is down; the shim does (recovery-spec 6.3). Internal to the collection.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import Exit
+from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import OK, SERVICES, TtrpcChannel
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.dial import dial
+
+Key = Tuple[str, str]
+
+
+class Waits:
+    """The open Waits of one restart, by (namespace, id)."""
+
+    def __init__(self) -> None:
+        self._channels: Dict[Key, TtrpcChannel] = {}
+        self._exits: Dict[Key, Exit] = {}
+
+    def add(self, book: Dict[str, Any], deadline: Deadline) -> None:
+        """Hold a Wait on every task of the ledger that runs and is not waited for yet; a shim that refuses is left."""
+        for task in book["tasks"]:
+            key = (task["namespace"], task["id"])
+            place = Endpoint(*task["endpoint"]) if task["endpoint"] else None
+            if key in self._channels or not task["service"] or place is None or place.protocol != "ttrpc":
+                continue
+            try:
+                channel = TtrpcChannel(dial(place, deadline.within(5)))
+                request = messages.encode("WaitRequest", id=task["id"])
+                channel.send(SERVICES[task["service"]], "Wait", request, None, task["namespace"])
+                self._channels[key] = channel
+            except ShimError:
+                continue
+
+    def exits(self) -> Dict[Tuple[str, str], Exit]:
+        """The tasks that have ended so far; does not wait."""
+        for key, channel in list(self._channels.items()):
+            ended = self._hear(channel)
+            if ended:
+                self._exits[key] = ended
+        return dict(self._exits)
+
+    def _hear(self, channel: TtrpcChannel) -> Optional[Exit]:
+        try:
+            for answer in channel.receive_ready():
+                if answer.code == OK:
+                    said = messages.decode("WaitResponse", answer.payload)
+                    return Exit(said.exit_status, said.exited_at.seconds + said.exited_at.nanos / 1e9)
+        except ShimError:
+            # The shim ended without a word: that proves nothing.
+            pass
+        return None
+
+    def close(self) -> None:
+        """Hang up on every shim."""
+        for channel in self._channels.values():
+            channel.close()

@@ -1,0 +1,42 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Dial: an endpoint becomes a connected socket, or the reason why not. Internal to the collection."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+
+_REASONS = {
+    errno.ENOENT: ("D1", "the socket file is missing"),
+    errno.ECONNREFUSED: ("D2", "nobody listens on the socket: the shim is dead"),
+    errno.EAGAIN: ("D4", "the shim accepts no more connections"),
+}
+
+
+class NotConnected(ShimError):
+    """A socket could not be reached; ``rule`` is the row of recovery-spec 10.2."""
+
+    def __init__(self, endpoint: Endpoint, rule: str, reason: str):
+        super().__init__("dial", endpoint.shown(), reason)
+        self.rule = rule
+        self.reason = reason
+
+
+def dial(endpoint: Endpoint, deadline: Deadline) -> socket.socket:
+    """A connected socket. A unix connect answers at once, whatever the shim does (recovery-spec 1.7)."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(max(0.01, deadline.remaining()))
+    try:
+        connection.connect(endpoint.raw())
+    except OSError as error:
+        connection.close()
+        rule, reason = _REASONS.get(error.errno or 0, ("D5", (error.errno and error.strerror) or "timed out"))
+        raise NotConnected(endpoint, rule, reason) from error
+    return connection

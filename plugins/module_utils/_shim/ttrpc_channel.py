@@ -1,0 +1,270 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Questions and answers over one ttrpc connection. Internal to the collection: it can change at any time.
+
+The peer is not trusted: whatever it sends or does not send ends in an Answer, a ShimError or a DeadlineExceeded,
+in bounded time and memory. Nothing blocks but a wait for an answer, and that no longer than its deadline.
+
+Source: ``PROTOCOL.md``, ``client.go`` and ``channel.go`` of github.com/containerd/ttrpc v1.2.8.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from typing import Any, Callable, NamedTuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import DeadlineExceeded, ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._shim import (
+    allowed_calls,
+    messages,
+    status,
+    ttrpc_frame,
+)
+
+#: The metadata that carries containerd's namespace: ``namespaces.TTRPCHeader`` of containerd.
+NAMESPACE_KEY = "containerd-namespace-ttrpc"
+
+#: The most bytes read at once, and so the most that is held beyond the one frame that is being read.
+_CHUNK = 1 << 16
+#: The most bytes that wait for a peer that does not read.
+_MAX_UNSENT = ttrpc_frame.HEADER_LENGTH + ttrpc_frame.MAX_DATA
+_MAX_TIMEOUT = 2**63 - 1
+_LONGEST_POLL = 1 << 30
+_RAISE_IT = "raise shim_timeout if this shim is only slow"
+
+
+class Answer(NamedTuple):
+    """What a shim answered to one question.
+
+    ``code`` is a google.rpc.Code and ``status_name`` its name, ``message`` the shim's own words. ``payload`` are
+    the bytes of the response message, empty unless ``code`` is 0; no bytes are a message with all defaults.
+    """
+
+    stream_id: int
+    code: int
+    status_name: str
+    message: str
+    payload: bytes
+
+
+class HungUp(ShimError):
+    """The peer ended the connection."""
+
+
+class Channel:
+    """One ttrpc connection over a connected unix socket. Whoever made the socket closes it.
+
+    The socket is made non-blocking. Many questions may be open at once, and their answers come in any order. Once
+    the peer has broken the protocol or the connection it is of no more use: answers that had arrived are still given
+    out, then every call raises the same ShimError. After a DeadlineExceeded it can be used on.
+
+    :param sock: the socket.
+    :param subject: what errors call the shim; default the address of the socket's other end.
+    """
+
+    def __init__(self, sock: socket.socket, subject: str | None = None) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._subject = subject or _address(sock)
+        self._next_id = 1
+        self._open: dict[int, str] = {}
+        self._abandoned: set[int] = set()
+        self._arrived: list[Answer] = []
+        self._unsent = bytearray()
+        self._data = bytearray()
+        self._header: ttrpc_frame.Header | None = None
+        self._error: ShimError | None = None
+
+    def fileno(self) -> int:
+        """The descriptor to wait on, for input, before receive_ready()."""
+        return self._sock.fileno()
+
+    def send(self, service: str, method: str, payload: bytes, timeout_seconds: float | None, namespace: str) -> int:
+        """Ask, without waiting for anything; gives the stream id the answer will have: 1, 3, 5 and so on.
+
+        :param payload: the bytes of the method's request message.
+        :param timeout_seconds: how long the shim may take, told to it; None for as long as it likes.
+        :param namespace: containerd's namespace.
+        :raises ShimError: when the question is not allowed, cannot be written, or the connection is broken.
+        :raises DeadlineExceeded: when no time is left to tell; a time-out of 0 would mean none.
+        """
+        allowed_calls.check(service, method, self._subject)
+        if self._error is not None:
+            raise self._error
+        fields: dict[str, Any] = {"service": service, "method": method, "payload": payload}
+        if timeout_seconds is not None:
+            if not timeout_seconds > 0:
+                raise DeadlineExceeded("ask", self._subject, f"was not asked {method}: no time was left")
+            fields["timeout_nano"] = int(min(max(1, timeout_seconds * 1e9), _MAX_TIMEOUT))
+        fields["metadata"] = [{"key": NAMESPACE_KEY, "value": namespace}]
+        data = ttrpc_frame.pack(
+            self._next_id, ttrpc_frame.REQUEST, messages.encode("Request", **fields), subject=self._subject
+        )
+        if len(self._unsent) + len(data) > _MAX_UNSENT:
+            raise ShimError("ask", self._subject, "does not read what it is sent")
+        stream_id, self._next_id = self._next_id, self._next_id + 2
+        self._open[stream_id] = method
+        self._unsent += data
+        self._flush()
+        return stream_id
+
+    def receive(self, deadline: Deadline) -> Answer:
+        """The next answer, of whatever stream.
+
+        :raises ShimError: when no question is open, or the peer broke the protocol or the connection.
+        :raises DeadlineExceeded: when no whole answer came in time; the question stays open.
+        """
+        self._await(lambda: self._arrived, deadline, self._asked())
+        return self._arrived.pop(0)
+
+    def receive_ready(self) -> list[Answer]:
+        """The answers that are there, without waiting: often none. For use when fileno() is ready to be read.
+
+        :raises ShimError: when there are none and the peer broke the protocol or the connection.
+        """
+        while self._error is None and self._read():
+            pass
+        if self._error is not None and not self._arrived:
+            raise self._error
+        self._flush()
+        answers, self._arrived = self._arrived, []
+        return answers
+
+    def call(self, service: str, method: str, payload: bytes, deadline: Deadline, namespace: str) -> Answer:
+        """Ask and wait for the answer to that question; other answers that come meanwhile are kept for receive().
+
+        The shim is told the time that is left. Parameters and errors are those of send() and receive(), but after
+        DeadlineExceeded the question is given up: an answer that still comes is read and dropped.
+        """
+        stream_id = self.send(service, method, payload, deadline.remaining(), namespace)
+        try:
+            self._await(lambda: stream_id not in self._open, deadline, [method])
+        except DeadlineExceeded:
+            self._abandoned.add(stream_id)
+            raise
+        mine = next(answer for answer in self._arrived if answer.stream_id == stream_id)
+        self._arrived.remove(mine)
+        return mine
+
+    def _await(self, done: Callable[[], Any], deadline: Deadline, methods: list[str]) -> None:
+        """Read until that is so. What has arrived counts even when the deadline has passed; one byte more does not."""
+        while not done():
+            if self._error is not None:
+                raise self._error
+            if not methods:
+                raise ShimError("ask", self._subject, "has no open question to answer")
+            self._flush()
+            progressed = self._read()
+            if done() or self._error is not None:
+                continue
+            if deadline.expired():
+                raise self._too_late(methods)
+            if not progressed:
+                poll = select.poll()
+                poll.register(self._sock, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+                # Rounded up: less than a millisecond left is a wait, not a busy loop.
+                poll.poll(min(int(deadline.remaining() * 1000) + 1, _LONGEST_POLL))
+
+    def _asked(self) -> list[str]:
+        """The methods somebody waits for."""
+        return sorted({method for stream, method in self._open.items() if stream not in self._abandoned})
+
+    def _too_late(self, methods: list[str]) -> DeadlineExceeded:
+        problem = "did not answer {} in time".format(" and ".join(methods))
+        if self._header is not None or self._data:
+            problem += ", but sent a part of a frame"
+        return DeadlineExceeded("ask", self._subject, problem, _RAISE_IT)
+
+    def _flush(self) -> None:
+        """Send what the peer takes now."""
+        while self._unsent and self._error is None:
+            try:
+                sent = self._sock.send(self._unsent, socket.MSG_NOSIGNAL)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                # What the peer said before it closed is still worth reading; reading finds the end as well.
+                if not self._read() and self._error is None:
+                    self._break(f"was not sent a question: {error.strerror}")
+                return
+            del self._unsent[:sent]
+
+    def _read(self) -> bool:
+        """Take in one chunk and use the frames it completes; False when there is nothing more now, or ever."""
+        try:
+            data = self._sock.recv(_CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError as error:
+            return self._break(f"broke the connection: {error.strerror}")
+        if not data:
+            within = self._header is not None or self._data
+            return self._break("closed the connection {}".format("within a frame" if within else "without an answer"))
+        self._data += data
+        try:
+            while self._take_frame():
+                pass
+        except ShimError as error:
+            self._error = error
+        return self._error is None
+
+    def _break(self, problem: str) -> bool:
+        self._error = HungUp("ask", self._subject, problem)
+        return False
+
+    def _take_frame(self) -> bool:
+        """Use one whole frame of what has been read; False when there is none. Headers are judged as soon as read."""
+        if self._header is None:
+            if len(self._data) < ttrpc_frame.HEADER_LENGTH:
+                return False
+            self._header = self._checked(
+                ttrpc_frame.unpack_header(bytes(self._data[: ttrpc_frame.HEADER_LENGTH]), self._subject)
+            )
+            del self._data[: ttrpc_frame.HEADER_LENGTH]
+        stream_id, length = self._header.stream_id, self._header.length
+        if len(self._data) < length:
+            return False
+        answer = self._answer(stream_id, bytes(self._data[:length]))
+        del self._data[:length]
+        self._header = None
+        del self._open[stream_id]
+        if stream_id in self._abandoned:
+            self._abandoned.remove(stream_id)
+        else:
+            self._arrived.append(answer)
+        return True
+
+    def _checked(self, header: ttrpc_frame.Header) -> ttrpc_frame.Header:
+        """The header, when a response to an open question follows it. containerd's client skips others with a log."""
+        if header.kind != ttrpc_frame.RESPONSE:
+            problem = f"sent a frame of type {header.kind} where only a response ({ttrpc_frame.RESPONSE}) can be"
+            raise ShimError("ask", self._subject, problem)
+        if header.stream_id not in self._open:
+            raise ShimError("ask", self._subject, f"answered stream {header.stream_id}, which nobody asked")
+        return header
+
+    def _answer(self, stream_id: int, data: bytes) -> Answer:
+        """What a Response says. Absent status and code 0 both mean OK: ``client.go`` asks for no more."""
+        try:
+            response = messages.decode("Response", data)
+        except ShimError as error:
+            raise ShimError("ask", self._subject, f"sent a response that {error.problem}") from error
+        code = response.status.code
+        payload = response.payload if code == status.OK else b""
+        return Answer(stream_id, code, status.code_name(code), response.status.message, payload)
+
+
+def _address(sock: socket.socket) -> str:
+    """The address of a socket's other end, for people: an abstract name begins with ``@``."""
+    try:
+        name = sock.getpeername()
+    except OSError:
+        return "a shim"
+    if isinstance(name, bytes):
+        name = os.fsdecode(name)
+    return name.replace("\0", "@") or "a shim"

@@ -1,0 +1,102 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action behind a module that belongs to a run: ask the run, let the host act, write its document. Internal."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.shimops.containerd.plugins.module_utils import _result
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
+
+
+class RunAction(ActionBase):
+    """An action that wraps the module of its own name.
+
+    Without ``run_folder`` it only hands the task on. With it, the host's whole result goes into its document, and the
+    play gets the summary.
+    """
+
+    #: The result's list of rows, which a summary holds only those of that are not well.
+    rows: str
+
+    def acts(self, options: dict) -> bool:
+        """Tell whether these options change the host: then the run is asked before."""
+        raise NotImplementedError
+
+    def unwell(self, row: dict) -> bool:
+        """Tell whether a row belongs into a summary."""
+        raise NotImplementedError
+
+    def note(self, attempt: RunHost, options: dict, result: dict) -> None:
+        """Write into the host's document what came of it."""
+        raise NotImplementedError
+
+    def late(self, attempt: RunHost, options: dict, reason: str) -> dict | None:
+        """Return the options for a host that may not begin any more, or None for nothing at all."""
+        return None
+
+    def run(self, tmp=None, task_vars=None):
+        super().run(tmp, task_vars)
+        options = dict(self._task.args)
+        folder = options.pop("run_folder", None)
+        if not folder:
+            return self._ask(options, task_vars)
+        attempt = RunHost(str(folder), task_vars["inventory_hostname"])
+        try:
+            return self._in_run(attempt, options, task_vars)
+        except ValueError as error:
+            return {"failed": True, "changed": False, "msg": f"run: {error}."}
+
+    def _in_run(self, attempt: RunHost, options: dict, task_vars: dict) -> dict:
+        acting = self.acts(options) and not self._task.check_mode
+        if acting:
+            watch(attempt, task_vars)
+            reason = attempt.begin()
+            if reason:
+                late = self.late(attempt, options, reason)
+                if late is None:
+                    attempt.leave(reason)
+                    state = attempt.document()["state"]
+                    return {"changed": False, "refused": False, "host_state": state, "msg": f"left alone: {reason}"}
+                options = late
+        try:
+            result = self._ask({**options, "detail": "full"}, task_vars)
+        except AnsibleConnectionFailure as error:
+            state = "failed" if acting else "refused"
+            attempt.tell(state, "it became unreachable: " + " ".join(str(error).split())[:300])
+            raise
+        self.note(attempt, options, result)
+        brief = self._brief(result, options.get("detail") or "summary")
+        return {**brief, "host_state": attempt.document()["state"]}
+
+    def _ask(self, options: dict, task_vars: dict) -> dict:
+        return self._execute_module(module_args=options, task_vars=task_vars)
+
+    def _brief(self, result: dict, detail: str) -> dict:
+        """Shape a whole result as the module itself shapes a summary."""
+        # What Ansible adds for itself: it is no part of a summary, and not always JSON.
+        added = {key: result.pop(key) for key in ("invocation", "exception") if key in result}
+        if self.rows in result and "summary" in result:
+            result[self.rows] = _result.select(result[self.rows], detail, self.unwell)
+            result = _result.fit(result, detail)
+        if "invocation" in added:
+            added["invocation"]["module_args"]["detail"] = detail
+        return {**result, **added}
+
+
+def watch(attempt: RunHost, task_vars: dict) -> list[str]:
+    """Count the hosts that this play has lost in other ways: in a hook, in a task of its own, or unreachable there.
+
+    Only those that the run had looked at. Gives the names of all that were lost.
+    """
+    gone = set(task_vars.get("ansible_play_hosts_all") or ()) - set(task_vars.get("ansible_play_hosts") or ())
+    folder = str(attempt.claims.folder)
+    for host in sorted(gone - {attempt.host}):
+        other = RunHost(folder, host)
+        if other.known() and other.document()["state"] in ("forecast", "begun"):
+            other.tell("failed", "it failed or became unreachable in another task of the play")
+    return sorted(gone)

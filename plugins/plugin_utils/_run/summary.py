@@ -1,0 +1,79 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Report: what became of all hosts of a run, and how its play is to end. Internal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import STATES, RunHost
+
+#: A run with hosts in one of these has not done what it was asked for.
+UNDONE = ("lost", "failed", "begun", "untouched")
+_TITLES = {
+    "lost": "lost a task",
+    "failed": "failed",
+    "refused": "refused, and left alone",
+    "untouched": "untouched",
+    "begun": "begun, and not known to have ended",
+}
+
+
+def rows(folder: str, hosts: list[str]) -> list[dict]:
+    """Return per host its name, state and message, in the order of the play."""
+    return [_row(RunHost(folder, host)) for host in hosts]
+
+
+def _row(attempt: RunHost) -> dict:
+    document = attempt.document()
+    state, message = document["state"], document["message"]
+    if state == "forecast":
+        state, message = "untouched", message or "its turn never came"
+    return {"host": attempt.host, "state": state, "message": message, "batch": document["batch"]}
+
+
+def counts(found: list[dict]) -> dict[str, int]:
+    """Return how many hosts are in each state, with 0 for the others."""
+    return {state: sum(1 for row in found if row["state"] == state) for state in STATES if state != "forecast"}
+
+
+def verdict(run: dict, mark: dict | None, count: dict[str, int], spent: str) -> str:
+    """Say why the run is no success, in a few words; empty when it is one.
+
+    Success: every host is verified, was current already, or was refused within the budget, and one of them at least
+    was not refused.
+    """
+    undone = [f"{count[state]} {state}" for state in UNDONE if count[state]]
+    if spent:
+        undone.append(spent)
+    if mark and not undone:
+        undone.append(mark["reason"])
+    if undone:
+        return f"run {run['run_id']}: {', '.join(undone)}"
+    if count["refused"] and not count["verified"] and not count["current"]:
+        return f"run {run['run_id']}: every host was refused"
+    return ""
+
+
+def forecasts(folder: str, hosts: list[str]) -> Iterator[str]:
+    """Yield one line per host that was only looked at, for people."""
+    for host in hosts:
+        document = RunHost(folder, host).document()
+        yield f"  {host}: {document['message'] or 'was not looked at'}"
+
+
+def lines(run: dict, mark: dict | None, found: list[dict], folder: Path) -> Iterator[str]:
+    """Yield the whole report for people, one line each."""
+    count = counts(found)
+    told = ", ".join(f"{number} {state}" for state, number in count.items() if number) or "no hosts"
+    yield f"Run {run['run_id']} ({run['operation']}): {told}. Documents: {folder}"
+    if mark:
+        yield f"Stopped: {mark['reason']}"
+    for state, title in _TITLES.items():
+        there = [row for row in found if row["state"] == state]
+        if there:
+            yield f"{len(there)} {title}:"
+            yield from (f"  {row['host']}: {row['message'] or 'no reason was told'}" for row in there)

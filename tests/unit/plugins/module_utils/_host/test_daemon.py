@@ -1,0 +1,120 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which containerd is meant, what its next start would be, and which client belongs to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host import (
+    configuration,
+    daemon,
+    daemon_paths,
+    processes,
+)
+from ansible_collections.shimops.containerd.plugins.module_utils._host import unit as systemd
+from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon_paths import Places
+from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
+from ansible_collections.shimops.containerd.plugins.module_utils._host.unit import Unit
+from ansible_collections.shimops.containerd.tests.unit.support.observations import a_daemon
+
+AUTO = {"layout": "auto"}
+RUNS, SOCKET = Process(51, 1234), "/run/containerd/containerd.sock"
+
+
+def a_unit(**fields):
+    values = {"name": "containerd.service", "active_state": "active", "main_pid": 51, "kill_mode": "process"}
+    values.update(delegate=True, need_daemon_reload=False, timeout_start=90.0, restarts=0, invocation_id="x")
+    values.update(exec_start="/usr/bin/containerd", arguments=["--log-level", "info"], drop_ins=[])
+    return Unit(**dict(values, **fields))
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path):
+    """Find the daemons of a host with these processes, by pid, and what each shows of its places."""
+    dumped = []
+
+    def give(places, unit=None, path="/usr/bin/containerd", arguments=("--log-level", "info"), listens=True):
+        monkeypatch.setattr(daemon, "_processes", lambda: list(places))
+        monkeypatch.setattr(daemon_paths, "places", lambda pid, ask: places[pid])
+        monkeypatch.setattr(daemon_paths, "listens_on", lambda pid: [SOCKET] if listens else [])
+        monkeypatch.setattr(daemon, "LAYOUTS", {"containerd": daemon.LAYOUTS["containerd"]._replace(state_dir="/none")})
+        monkeypatch.setattr(systemd, "look_up", lambda name, deadline: unit)
+        monkeypatch.setattr(daemon, "_serving", lambda address, deadline: RUNS if places else None)
+        monkeypatch.setattr(daemon, "_version", lambda program, deadline: "2.3.4")
+        monkeypatch.setattr(daemon, "_same_file", lambda path, pid: True)
+        monkeypatch.setattr(processes, "in_unit", lambda pid, name: True)
+        monkeypatch.setattr(processes, "executable", lambda pid: path)
+        monkeypatch.setattr(processes, "arguments", lambda pid: [path, *arguments])
+        monkeypatch.setattr(
+            configuration, "effective", lambda program, words, deadline: dumped.append((program, words)) or "configured"
+        )
+        return daemon.find(AUTO, Deadline(5))
+
+    give.dumped = dumped
+    return give
+
+
+def test_the_kernels_word_is_enough(host):
+    (found,) = host({51: Places("/run/containerd", "/var/lib/containerd", SOCKET)}, a_unit())
+    assert (found.state_dir, found.root_dir, found.address) == ("/run/containerd", "/var/lib/containerd", SOCKET)
+    assert (found.layout, found.running, found.configured) == ("containerd", "2.3.4", "configured")
+    assert host.dumped == [("/usr/bin/containerd", ["--log-level", "info"])]
+
+
+def test_one_that_says_nothing_is_a_sentence(host):
+    with pytest.raises(ShimError) as caught:
+        host({51: Places(None, "/var/lib/containerd", None)}, a_unit())
+    assert str(caught.value) == (
+        "daemon: containerd (pid 51) does not show its state_dir and address, and neither does its configuration; "
+        "name them with state_dir, root_dir and address."
+    )
+
+
+def test_one_that_has_only_just_been_started_is_passed_over(host):
+    with pytest.raises(ShimError, match="was not found"):
+        host({51: Places(None, None, None)}, None, listens=False)
+
+
+HERE = {51: Places("/run/containerd", "/var/lib/containerd", SOCKET)}
+
+
+@pytest.mark.parametrize(
+    "unit, path, expected",
+    [
+        # The unit has changed since, or a script stands in the place of containerd.
+        (a_unit(arguments=["--config", "/c"]), "/usr/bin/containerd", ("/usr/bin/containerd", ["--config", "/c"])),
+        (a_unit(), "/usr/lib/cd/containerd", ("/usr/bin/containerd", ["--log-level", "info"])),
+        # What a variable is made of, only the process knows.
+        (a_unit(arguments=["$OPTIONS"]), "/usr/bin/containerd", ("/usr/bin/containerd", ["-x"])),
+        # A supervisor starts it, or a shell: neither is asked for a configuration.
+        (a_unit(main_pid=7, exec_start="/usr/bin/dockerd"), "/usr/bin/containerd", ("/usr/bin/containerd", ["-x"])),
+        (a_unit(exec_start="/bin/sh"), "/opt/bin/containerd", ("/opt/bin/containerd", ["-x"])),
+        (None, "/opt/bin/containerd", ("/opt/bin/containerd", ["-x"])),
+    ],
+)
+def test_the_next_start(host, unit, path, expected):
+    host(HERE, unit, path, ["-x"])
+    assert host.dumped == [expected]
+
+
+def test_a_stopped_one_is_known_by_its_unit(host):
+    (found,) = host({}, a_unit(main_pid=None))
+    assert (found.process, found.executable, found.installed) == (None, "/usr/bin/containerd", "2.3.4")
+    assert host.dumped == [("/usr/bin/containerd", ["--log-level", "info"])]
+
+
+def test_the_client_is_looked_for_next_to_the_program_and_the_unit(tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "bin" / "ctr").write_text("")
+    unit = a_unit(exec_start=str(tmp_path / "bin" / "containerd"))
+    found = a_daemon(executable=str(tmp_path / "lib" / "containerd"), unit=unit).ctr()
+    assert found._path == str(tmp_path / "bin" / "ctr")
+    (tmp_path / "lib" / "ctr").write_text("")
+    assert a_daemon(executable=str(tmp_path / "lib" / "containerd"), unit=unit).ctr()._path == str(
+        tmp_path / "lib" / "ctr"
+    )

@@ -1,0 +1,238 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run's folder: who may begin, what is counted, what a run that goes on knows, and what is reported."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import begin, files, owner, summary, timestamps
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
+
+HOSTS = [f"h{number}" for number in range(1, 9)]
+OPTIONS = {
+    "run_id": "one",
+    "operation": "restart",
+    "deadline": None,
+    "budgets": {},
+    "batches": 1,
+    "seconds": {},
+    "seconds_above_zero": None,
+    "quarantine": None,
+    "hooks": {},
+}
+
+
+def begun(folder, join=False, hosts=HOSTS, **options):
+    run = begin.checked({**OPTIONS, **options}, hosts, {"all": hosts}, [])
+    return begin.begin(folder, run, join)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    begun(tmp_path / "one")
+    return tmp_path / "one"
+
+
+def host(folder, name="h1"):
+    return RunHost(str(folder), name)
+
+
+def states(folder):
+    return {
+        row["host"]: row["state"]
+        for row in summary.rows(str(folder), json.loads((folder / "run.json").read_text())["hosts"])
+    }
+
+
+def test_the_folder_is_its_owner_s_alone(folder):
+    host(folder).begin()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in found} == {0o600}
+    assert not [path for path in found if path.name.startswith(".")]
+
+
+def test_a_loss_stops_all_that_have_not_begun(folder):
+    one, two, three = (host(folder, name) for name in HOSTS[:3])
+    assert one.begin() == two.begin() == ""
+    one.tell("lost", "1 killed", lost=1)
+    assert three.begin() == "the run was stopped: 1 lost task, the budget is 0; h1: 1 killed"
+    # What has begun goes on to its end.
+    assert two.begin() == ""
+    assert json.loads((folder / "stop").read_text())["host"] == "h1"
+
+
+def test_past_the_budget_only_those_go_on_that_have_begun(tmp_path):
+    begun(tmp_path / "one", budgets={"failed": 3})
+
+    def act(name):
+        one = host(tmp_path / "one", name)
+        if one.begin():
+            return 0
+        one.tell("failed", "it broke")
+        return 1
+
+    assert act("h1") == 1
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(act, HOSTS[1:])) in (3, 4)
+    assert "4 failed hosts, the budget is 3" in json.loads((tmp_path / "one" / "stop").read_text())["reason"]
+
+
+def test_a_host_that_turned_out_well_no_longer_counts(tmp_path):
+    begun(tmp_path / "one", budgets={"failed": 1})
+    one = host(tmp_path / "one")
+    one.tell("failed", "a hook")
+    one.tell("verified", "8 reattached")
+    host(tmp_path / "one", "h2").tell("failed", "a hook")
+    assert host(tmp_path / "one", "h3").begin() == ""
+
+
+def test_a_lost_task_stays_lost_whatever_fails_afterwards(folder):
+    one = host(folder)
+    one.tell("lost", "1 killed", lost=2, summary={"lost": 2})
+    one.tell("failed", "the hook after it")
+    assert one.document()["state"] == "lost" and one.document()["message"] == "1 killed; the hook after it"
+    assert one.claims.counted() == {"lost": {"h1": 2}}
+
+
+def test_after_the_deadline_no_host_begins(tmp_path, monkeypatch):
+    begun(tmp_path / "one", deadline="1h")
+    assert host(tmp_path / "one").begin() == ""
+    late = timestamps.now() + 3601
+    monkeypatch.setattr(timestamps, "now", lambda: late)
+    assert "the run was stopped: the deadline " in host(tmp_path / "one", "h2").begin()
+
+
+def test_a_host_in_quarantine_is_refused_and_counts_against_no_budget(tmp_path):
+    begun(tmp_path / "one", quarantine=["h2"], budgets={"refused": 0})
+    one = host(tmp_path / "one", "h2")
+    assert one.begin() == "it is in quarantine"
+    one.leave("it is in quarantine")
+    assert states(tmp_path / "one")["h2"] == "refused" and host(tmp_path / "one", "h3").begin() == ""
+
+
+def test_a_run_goes_on_without_its_stop_mark_and_with_its_losses(folder):
+    host(folder, "h1").tell("verified", "8 reattached")
+    host(folder, "h2").begin()
+    host(folder, "h2").tell("failed", "a hook")
+    host(folder, "h3").tell("refused", "stale")
+    assert host(folder, "h4").begin()
+    run = begun(folder)
+    assert run["attempt"] == 2 and host(folder, "h4").begin() == "" and host(folder, "h2").begin() == ""
+    assert host(folder, "h2").document()["attempts"] == 2
+    host(folder, "h5").tell("lost", "1 killed", lost=1, summary={"lost": 1})
+    begun(folder)
+    assert host(folder, "h6").begin() == "the run was stopped: 1 lost task, the budget is 0; h5: 1 killed"
+    begun(folder, budgets={"lost": 1})
+    assert host(folder, "h6").begin() == ""
+
+
+def test_a_run_that_goes_on_with_fewer_hosts_still_knows_the_others(folder):
+    assert begun(folder, hosts=["h3"])["hosts"] == ["h3", *(name for name in HOSTS if name != "h3")]
+
+
+def test_a_run_is_of_one_operation(folder):
+    with pytest.raises(ValueError, match="run one is one of operation restart, not upgrade; choose another run_id"):
+        begun(folder, operation="upgrade")
+
+
+def test_a_folder_is_held_by_one_ansible_playbook(folder):
+    other = subprocess.Popen(["sleep", "600"])
+    try:
+        held = {"pid": other.pid, "started": owner._started(other.pid), "node": os.uname().nodename, "at": 0}
+        files.save(folder / "holder.json", held)
+        with pytest.raises(ValueError, match=f"run one is held by ansible-playbook with pid {other.pid} since 1970"):
+            begun(folder)
+        # The parts of one job share it.
+        assert begun(folder, join=True)["attempt"] == 1
+    finally:
+        other.kill()
+        other.wait()
+    # Whoever died holds nothing any more.
+    assert begun(folder)["attempt"] == 2
+
+
+def test_nobody_can_tell_whether_another_machine_s_controller_lives(folder):
+    files.save(folder / "holder.json", {"pid": 1, "started": "1", "node": "elsewhere", "at": 0})
+    with pytest.raises(
+        ValueError, match="held by a controller called elsewhere .*; if it is gone, remove .*holder.json"
+    ):
+        begun(folder)
+
+
+def test_a_part_of_a_job_heeds_the_stop_mark_of_another(folder):
+    host(folder, "h1").tell("lost", "1 killed", lost=1)
+    run = begun(folder, join=True, hosts=["h7", "h9"])
+    assert run["hosts"][:2] == ["h7", "h9"] and "h1" in run["hosts"]
+    assert "1 lost task" in host(folder, "h9").begin()
+
+
+def test_a_host_s_name_is_quoted_in_its_file(folder):
+    host(folder, "rack/7 [ä]").begin()
+    assert (folder / "documents" / "rack%2F7%20%5B%C3%A4%5D.json").exists()
+
+
+def test_a_damaged_file_is_said(folder):
+    (folder / "documents").mkdir(exist_ok=True)
+    (folder / "documents" / "h1.json").write_text("{")
+    with pytest.raises(ValueError):
+        host(folder).begin()
+
+
+# The report
+
+
+def lines(folder):
+    claims = host(folder).claims
+    run = claims.run()
+    return list(summary.lines(run, claims.stopped(), summary.rows(str(folder), run["hosts"]), folder))
+
+
+def verdict(folder, spent=""):
+    claims = host(folder).claims
+    run = claims.run()
+    return summary.verdict(run, claims.stopped(), summary.counts(summary.rows(str(folder), run["hosts"])), spent)
+
+
+def test_a_run_is_a_success_when_all_are_verified_current_or_refused(tmp_path):
+    begun(tmp_path / "one", hosts=["h1", "h2", "h3"])
+    for name, state in (("h1", "verified"), ("h2", "current"), ("h3", "refused")):
+        host(tmp_path / "one", name).tell(state, "said so")
+    assert verdict(tmp_path / "one") == ""
+    assert lines(tmp_path / "one")[1:] == ["1 refused, and left alone:", "  h3: said so"]
+    assert verdict(tmp_path / "one", "2 refused hosts, the budget is 1") == "run one: 2 refused hosts, the budget is 1"
+
+
+@pytest.mark.parametrize("state", ["lost", "failed", "untouched", "begun", "forecast"])
+def test_a_run_is_none_with_one_host_that_is_not_done(tmp_path, state):
+    begun(tmp_path / "one", hosts=["h1", "h2"], budgets={"lost": 9, "failed": 9})
+    host(tmp_path / "one", "h1").tell("verified")
+    host(tmp_path / "one", "h2").tell(state, "said so")
+    told = "untouched" if state == "forecast" else state
+    assert verdict(tmp_path / "one") == f"run one: 1 {told}"
+    assert lines(tmp_path / "one")[-1] == "  h2: said so"
+
+
+def test_a_run_that_refused_everything_is_none(tmp_path):
+    begun(tmp_path / "one", hosts=["h1"])
+    host(tmp_path / "one", "h1").tell("refused", "stale")
+    assert verdict(tmp_path / "one") == "run one: 1 refused host, the budget is 0; h1: stale"
+    begun(tmp_path / "two", hosts=["h1"], budgets={"refused": 1})
+    host(tmp_path / "two", "h1").tell("refused", "stale")
+    assert verdict(tmp_path / "two") == "run one: every host was refused"
+
+
+def test_hosts_whose_turn_never_came_are_untouched(folder):
+    host(folder, "h1").tell("failed", "it broke")
+    assert states(folder) == {"h1": "failed", **dict.fromkeys(HOSTS[1:], "untouched")}
+    told = lines(folder)
+    assert told[0] == f"Run one (restart): 1 failed, 7 untouched. Documents: {Path(folder)}"
+    assert "Stopped: 1 failed host, the budget is 0; h1: it broke" in told and "7 untouched:" in told
