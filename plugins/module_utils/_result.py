@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Sequence
 
 #: Bytes of JSON that a host's result may take when no more detail is asked for; Ansible adds the arguments to it.
 SMALL = 1300
@@ -15,9 +15,9 @@ SMALL = 1300
 _SENTENCE = 120
 
 
-def select(rows: List[Dict[str, Any]], detail: str, wrong: Callable[[Dict[str, Any]], Any]) -> List[Dict[str, Any]]:
+def select(rows: Sequence[Any], detail: str, wrong: Callable[[Any], Any]) -> List[Any]:
     """All rows for ``full``, else those that are wrong."""
-    return rows if detail == "full" else [row for row in rows if wrong(row)]
+    return list(rows) if detail == "full" else [row for row in rows if wrong(row)]
 
 
 def fit(result: Dict[str, Any], detail: str) -> Dict[str, Any]:

@@ -241,7 +241,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.releases 
 from ansible_collections.shimops.containerd.plugins.module_utils._logs.watch import foretell
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import forecast_host, observe
-from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger, ledger_summary, preflight
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger_file, ledger_summary, preflight
 
 
 def probe(options, check_mode):
@@ -293,7 +293,7 @@ def one_look(options):
         "hazards": [hazard.told() for hazard in first.hazards],
         "rollback": rollback(versions, observations, here.load_timeout).told(),
         "likely_to_stall": foretell(here, observations, first.start_estimate, deadline),
-        "ledger": ledger_summary.brief(ledger.PLACE),
+        "ledger": ledger_summary.brief(ledger_file.PLACE),
         "refusal": refusal(here, first),
         "targets": [results.target(view) for view in views],
     }

@@ -253,15 +253,16 @@ from ansible_collections.shimops.containerd.plugins.module_utils import _result
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast import results
 from ansible_collections.shimops.containerd.plugins.module_utils._logs.watch import LogWatch
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger, verdict_rows
-from ansible_collections.shimops.containerd.plugins.module_utils._restart.upgrade import Upgrade
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger_file, verdict_rows
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.host import Host
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.states import STATES
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD
 
 
 def reconnect(options, check_mode):
     """Bring one host to the requested state, and return the result."""
     logs = LogWatch(options, check_mode)
-    done = getattr(Upgrade(options, check_mode, logs), options["state"])()
+    done = STATES[options["state"]](Host(options, check_mode, logs))
     result = {
         "changed": done.changed,
         "verdicts": _result.select(done.verdicts, options["detail"], lambda row: row["verdict"] not in GOOD),
@@ -289,7 +290,7 @@ def main():
             "state": {"type": "str", "required": True, "choices": ["recorded", "restarted", "verified", "rolled_back"]},
             "run_id": {"type": "str"},
             "run_folder": {"type": "path"},
-            "ledger": {"type": "path", "default": ledger.PLACE},
+            "ledger": {"type": "path", "default": ledger_file.PLACE},
             "target_version": {"type": "str", "default": "installed"},
             "package_dir": {"type": "path"},
             "freeze": {"type": "bool", "default": False},

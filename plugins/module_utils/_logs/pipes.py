@@ -19,6 +19,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.obser
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._logs import stall, status
 from ansible_collections.shimops.containerd.plugins.module_utils._logs.status import Inode, Pipe
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import Ledger
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict_rows import VerdictRow
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Answers
 
 _O_PATH = 0o10000000
@@ -130,7 +132,7 @@ def _outlet(shim_pid: int, stream: str, path: str, held: List[End]) -> Optional[
     return Outlet(stream, mine[0].file, shim_pid, writing[0] if writing else None)
 
 
-def record(book: Dict[str, Any], observations: List[Observation], daemon: Daemon) -> None:
+def record(book: Ledger, observations: List[Observation], daemon: Daemon) -> None:
     """Enter into the ledger where each task's log goes, and whether containerd reads it now."""
     held = reading(daemon)
     logs = book.setdefault("logs", {})
@@ -143,19 +145,19 @@ def record(book: Dict[str, Any], observations: List[Observation], daemon: Daemon
         )
 
 
-def pipes(book: Dict[str, Any], namespace: str, identifier: str) -> Optional[List[Pipe]]:
+def pipes(book: Ledger, namespace: str, identifier: str) -> Optional[List[Pipe]]:
     """A task's FIFOs by the ledger; None when they were not told."""
     rows = (book.get("logs") or {}).get("/".join((namespace, identifier)))
     return None if rows is None else [Pipe(*row) for row in rows]
 
 
 def heard(
-    found: List[Dict[str, Any]],
-    book: Dict[str, Any],
+    found: List[VerdictRow],
+    book: Ledger,
     daemon: Daemon,
     observations: List[Observation],
     patience: Deadline,
-) -> List[Dict[str, Any]]:
+) -> List[VerdictRow]:
     """The verdicts, each with its word in ``log`` and the reason in ``log_reason``; waits for logs not read yet.
 
     A FIFO counts as not emptied when it was full each time it was looked at.
@@ -171,17 +173,16 @@ def heard(
             return rows
 
 
-def _with_word(
-    one: Dict[str, Any], book: Dict[str, Any], held: Optional[Set[Inode]], full: Set[Inode]
-) -> Dict[str, Any]:
-    if one["verdict"] in ("exited", "killed"):
-        return dict(one, log="none", log_reason="")
-    known = pipes(book, one["namespace"], one["id"])
-    said, reason = status.word(known, bool(one["pod"]), held, full)
-    return dict(one, log=said, log_reason=reason)
+def _with_word(one: VerdictRow, book: Ledger, held: Optional[Set[Inode]], full: Set[Inode]) -> VerdictRow:
+    row, said, reason = one.copy(), "none", ""
+    if one["verdict"] not in ("exited", "killed"):
+        known = pipes(book, one["namespace"], one["id"])
+        said, reason = status.word(known, bool(one["pod"]), held, full)
+    row["log"], row["log_reason"] = said, reason
+    return row
 
 
-def unread(found: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+def unread(found: List[VerdictRow]) -> List[Dict[str, Any]]:
     """The tasks that are well and whose log is not read."""
     return [
         {"namespace": one["namespace"], "id": one["id"], "pod": one["pod"], "reason": one["log_reason"]}

@@ -16,6 +16,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.obser
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._logs import pipes, stall, status
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import exec_proof
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import Ledger
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict_rows import VerdictRow
 
 #: Seconds between two looks at the pipes.
 _PAUSE = 0.1
@@ -66,7 +68,7 @@ class LogWatch:
         """Keep who is likely to stall."""
         self._likely = foretell(daemon, observations, start_estimate, clock)
 
-    def enter(self, book: Dict[str, Any], observations: List[Observation], daemon: Daemon) -> None:
+    def enter(self, book: Ledger, observations: List[Observation], daemon: Daemon) -> None:
         """Enter into the ledger where the logs of these tasks go, and be ready to look at their pipes."""
         known = set(book.get("logs") or ())
         pipes.record(book, observations, daemon)
@@ -89,9 +91,7 @@ class LogWatch:
         """Keep the last look at the host, which the words are about."""
         self._last = daemon, observations
 
-    def conclude(
-        self, found: List[Dict[str, Any]], book: Dict[str, Any], well: bool
-    ) -> Tuple[List[Dict[str, Any]], List[str]]:
+    def conclude(self, found: List[VerdictRow], book: Ledger, well: bool) -> Tuple[List[VerdictRow], List[str]]:
         """The verdicts with their words on logs, and what is wrong, each in a few words.
 
         :param well: whether there is a containerd to be waited for and to run something through.

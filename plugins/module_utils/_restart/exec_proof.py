@@ -57,7 +57,7 @@ def prove(tasks: Sequence[Tuple[str, str]], command: Sequence[str], daemon: Daem
 
 
 def judge(said: Output, command: Sequence[str]) -> Tuple[str, str]:
-    """What an exec came to. Pure."""
+    """What an exec resulted in."""
     words = " ".join((said.stderr or said.stdout).split())
     if said.code is None:
         return "timed_out", "it did not end in {0:g} s".format(PATIENCE)

@@ -4,38 +4,88 @@
 
 """The ledger: what ran on a host before, and how far the restart came. Internal to the collection.
 
-A file on the host, root only. It is the truth; what the controller keeps is a copy.
+Its types are what stands in the file, see ledger_file.py.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import stat
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple, TypedDict
 
-from ansible_collections.shimops.containerd.plugins.module_utils import _atomic
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
-from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
 from ansible_collections.shimops.containerd.plugins.module_utils._host import processes
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict_rows import VerdictRow
 
 SCHEMA = 1
-#: Where it is, unless a task says otherwise.
-PLACE = "/var/lib/shimops/ledger.json"
 PHASES = ("recorded", "restarting", "restarted", "verified")
-_KEYS = ("run_id", "times", "gap", "verdicts")
-_DAEMON_KEYS = ("pid", "start_time", "boot_id", "unit")
-_TASK_KEYS = ("namespace", "id", "pod", "status", "service")
-_LARGEST = 64 * 1024 * 1024
-_REMEDY = "look at the file; move it away once you know what became of its tasks"
+
+Key = Tuple[str, str]
 
 
-def new(run_id: str, daemon: Daemon, observations: List[Observation], now: float) -> Dict[str, Any]:
+class DaemonIdentity(TypedDict):
+    """One run of containerd: its process, systemd's invocation and count of restarts, the kernel's boot.
+
+    ``pid`` and ``start_time`` (in clock ticks since boot) are None when containerd does not run, ``invocation_id`` and
+    ``restarts`` without systemd. ``version`` is the running release.
+    """
+
+    pid: Optional[int]
+    start_time: Optional[int]
+    invocation_id: Optional[str]
+    restarts: Optional[int]
+    boot_id: str
+    version: Optional[str]
+    unit: str
+    state_dir: str
+
+
+class TaskRow(TypedDict):
+    """One task as it was before the restart.
+
+    ``pod`` has the Kubernetes names, or is None. ``status`` is the shim's word. ``init`` and ``shim`` are pid and start
+    time of the processes. ``endpoint`` is kind, name and protocol of the shim's socket, ``service`` the version of the
+    task service that it serves there. What is not known is None.
+    """
+
+    namespace: str
+    id: str
+    pod: Optional[Dict[str, str]]
+    status: Optional[str]
+    init: Optional[List[Any]]
+    shim: Optional[List[Any]]
+    endpoint: Optional[List[Any]]
+    service: Optional[str]
+
+
+class _LedgerAlways(TypedDict):
+    schema: int
+    run_id: str
+    phase: str
+    times: Dict[str, float]
+    daemon: DaemonIdentity
+    tasks: List[TaskRow]
+    gap: Optional[float]
+    verdicts: List[VerdictRow]
+
+
+class Ledger(_LedgerAlways, total=False):
+    """What ran on the host when the run began, and what is known since.
+
+    ``phase`` is one of PHASES, ``times`` when each was entered, in seconds since the epoch. ``gap`` is how long nothing
+    served containerd's socket, in seconds. ``logs`` has the log pipes of each task, ``stalled`` the logs that stalled,
+    ``package`` what an upgrade installed.
+    """
+
+    logs: Dict[str, Any]
+    stalled: List[Dict[str, Any]]
+    package: Dict[str, Any]
+
+
+def new(run_id: str, daemon: Daemon, observations: List[Observation], now: float) -> Ledger:
     """A ledger in phase ``recorded``. ``now`` is in seconds since the epoch."""
-    book = {
+    book: Ledger = {
         "schema": SCHEMA,
         "run_id": run_id,
         "phase": "recorded",
@@ -49,7 +99,7 @@ def new(run_id: str, daemon: Daemon, observations: List[Observation], now: float
     return book
 
 
-def identity(daemon: Daemon) -> Dict[str, Any]:
+def identity(daemon: Daemon) -> DaemonIdentity:
     """What tells one run of containerd from another: pid, start time, systemd's invocation, the kernel's boot."""
     return {
         "pid": daemon.process.pid if daemon.process else None,
@@ -63,18 +113,18 @@ def identity(daemon: Daemon) -> Dict[str, Any]:
     }
 
 
-def same_daemon(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
+def same_daemon(one: DaemonIdentity, other: DaemonIdentity) -> bool:
     """Whether two identities are the same run of containerd."""
     keys = ("pid", "start_time", "invocation_id", "restarts", "boot_id")
     return all(one.get(key) == other.get(key) for key in keys)
 
 
-def same_process(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
+def same_process(one: DaemonIdentity, other: DaemonIdentity) -> bool:
     """Whether two identities are the same process, whatever systemd says of it."""
     return all(one.get(key) == other.get(key) for key in ("pid", "start_time", "boot_id"))
 
 
-def add(book: Dict[str, Any], observations: List[Observation]) -> List[str]:
+def add(book: Ledger, observations: List[Observation]) -> List[str]:
     """Enter the tasks that are not in the book yet; gives their ids."""
     known = keys(book)
     fresh = [_task(observed) for observed in observations if observed.bundle and observed.status]
@@ -83,12 +133,12 @@ def add(book: Dict[str, Any], observations: List[Observation]) -> List[str]:
     return [task["id"] for task in fresh]
 
 
-def keys(book: Dict[str, Any]) -> Set[Tuple[str, str]]:
+def keys(book: Ledger) -> Set[Key]:
     """Namespace and id of every task in the book."""
     return {(task["namespace"], task["id"]) for task in book["tasks"]}
 
 
-def _task(observed: Observation) -> Dict[str, Any]:
+def _task(observed: Observation) -> TaskRow:
     """One task. The shim's own word for the init pid comes before the file in the bundle."""
     said, bundle = observed.best_answers, observed.require_bundle()
     init = processes.look_up(said.task_pid) if said and said.task_pid else bundle.init
@@ -114,74 +164,3 @@ def process(pair: Optional[List[Any]]) -> Optional[Process]:
 def endpoint(triple: Optional[List[Any]]) -> Optional[Endpoint]:
     """An endpoint from the ledger."""
     return Endpoint(*triple) if triple else None
-
-
-def load(path: str) -> Optional[Dict[str, Any]]:
-    """The ledger at that path, or None when there is none. Raises ShimError for one that cannot be trusted or read."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ShimError("ledger", path, "cannot be read ({0})".format(error.strerror), _REMEDY) from error
-    try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != 0 or status.st_mode & 0o022:
-            raise ShimError("ledger", path, "is not a file that only root can write", _REMEDY)
-        if status.st_size > _LARGEST:
-            raise ShimError("ledger", path, "is too large to be a ledger", _REMEDY)
-        with os.fdopen(os.dup(handle), "rb") as stream:
-            data = stream.read()
-    finally:
-        os.close(handle)
-    try:
-        book: Dict[str, Any] = json.loads(data.decode("utf-8"))
-        if book["schema"] != SCHEMA or book["phase"] not in PHASES:
-            raise ValueError("another schema")
-        _require(book, _KEYS)
-        _require(book["daemon"], _DAEMON_KEYS)
-        for task in book["tasks"]:
-            _require(task, _TASK_KEYS)
-            process(task["init"]), process(task["shim"]), endpoint(task["endpoint"])
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ShimError("ledger", path, "is damaged", _REMEDY) from error
-    return book
-
-
-def save(path: str, book: Dict[str, Any]) -> None:
-    """The ledger to disk, readable by root alone, synced before this returns."""
-    place, name = os.path.split(path)
-    try:
-        os.makedirs(place, mode=0o700, exist_ok=True)
-        with _atomic.open_directory(place) as directory:
-            status = os.fstat(directory)
-            if status.st_uid != 0 or status.st_mode & 0o022:
-                raise ShimError("ledger", place, "can be written by others than root", "name another place with ledger")
-            _atomic.write_atomically(directory, name, json.dumps(book, indent=1, sort_keys=True).encode("utf-8"), 0o600)
-    except OSError as error:
-        raise ShimError(
-            "ledger", path, "cannot be written ({0})".format(error.strerror), "name another place with ledger"
-        ) from error
-
-
-def keep(path: str, run_id: str) -> None:
-    """Move a verified ledger aside, to a name that is free, before a new run writes its own."""
-    kept, number = "{0}.{1}".format(path, run_id), 1
-    while os.path.lexists(kept):
-        kept, number = "{0}.{1}.{2}".format(path, run_id, number), number + 1
-    try:
-        os.rename(path, kept)
-    except OSError as error:
-        raise ShimError(
-            "ledger", path, "cannot be kept ({0})".format(error.strerror), "look at its directory"
-        ) from error
-
-
-def remove(path: str) -> None:
-    """Take a ledger back of a run that refused before it did anything."""
-    os.unlink(path)
-
-
-def _require(part: Dict[str, Any], keys: Tuple[str, ...]) -> None:
-    if not set(keys).issubset(part):
-        raise ValueError("something is missing")

@@ -31,7 +31,7 @@ class Evidence(NamedTuple):
     """
 
     before: Optional[Process]
-    status: str
+    status: Optional[str]
     alive: bool
     answered: bool
     listed: Optional[Task]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
@@ -16,7 +16,9 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host import pr
 from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import Key, Ledger, TaskRow
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD, Evidence, Exit, judge
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict_rows import ProcessRow, VerdictRow
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import (
     BROKEN,
     CLOSED,
@@ -26,8 +28,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask impor
     Question,
     ask,
 )
-
-Key = Tuple[str, str]
 
 
 class After(NamedTuple):
@@ -41,7 +41,7 @@ class After(NamedTuple):
 
 
 def collect(
-    book: Dict[str, Any], daemon: Daemon, observations: List[Observation], shim_timeout: float, deadline: Deadline
+    book: Ledger, daemon: Daemon, observations: List[Observation], shim_timeout: float, deadline: Deadline
 ) -> After:
     """Hear every witness once. Shims are heard where the ledger found them, whatever the bundle says now."""
     names = {task["namespace"] for task in book["tasks"]} | {observed.entry.namespace for observed in observations}
@@ -75,7 +75,7 @@ def connections(daemon: Daemon) -> Optional[Dict[str, int]]:
     return held
 
 
-def verdicts(book: Dict[str, Any], after: After, exits: Dict[Key, Exit], required: List[str]) -> List[Dict[str, Any]]:
+def verdicts(book: Ledger, after: After, exits: Dict[Key, Exit], required: List[str]) -> List[VerdictRow]:
     """One verdict per task of the ledger, then one per task that is new."""
     recorded, now = book["daemon"], ledger.identity(after.daemon)
     same_boot = recorded["boot_id"] == now["boot_id"]
@@ -84,7 +84,7 @@ def verdicts(book: Dict[str, Any], after: After, exits: Dict[Key, Exit], require
         back_at = processes.started_at(after.daemon.process)
     shared = _tasks_by_endpoint(book, after)
     twins = _twins(book, after)
-    found = []
+    found: List[VerdictRow] = []
     for task in book["tasks"]:
         key = (task["namespace"], task["id"])
         before = ledger.process(task["init"])
@@ -118,12 +118,12 @@ def verdicts(book: Dict[str, Any], after: After, exits: Dict[Key, Exit], require
     return found + [_new(observed) for observed in _fresh(book, after)]
 
 
-def lost(found: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+def lost(found: List[VerdictRow]) -> List[VerdictRow]:
     """The verdicts that are not well."""
     return [one for one in found if one["verdict"] not in GOOD]
 
 
-def _shim(task: Dict[str, Any], said: Optional[Answers]) -> Optional[bool]:
+def _shim(task: TaskRow, said: Optional[Answers]) -> Optional[bool]:
     """The shim's word: same shim pid and start, same task pid, and it lists that pid. None when it was not asked."""
     if said is None or not said.asked:
         return None
@@ -143,7 +143,7 @@ def _lists(said: Answers, pid: int) -> bool:
     return pid in (said.pids or [])
 
 
-def _kernel(task: Dict[str, Any], held: Optional[Dict[str, int]], shared: Dict[Endpoint, int]) -> Optional[bool]:
+def _kernel(task: TaskRow, held: Optional[Dict[str, int]], shared: Dict[Endpoint, int]) -> Optional[bool]:
     """The kernel's word: containerd holds at least one connection per task of its on that socket."""
     place = ledger.endpoint(task["endpoint"])
     if held is None or place is None or place.kind != "unix":
@@ -151,7 +151,7 @@ def _kernel(task: Dict[str, Any], held: Optional[Dict[str, int]], shared: Dict[E
     return held.get(place.name, 0) >= max(1, shared.get(place, 0))
 
 
-def _tasks_by_endpoint(book: Dict[str, Any], after: After) -> Dict[Endpoint, int]:
+def _tasks_by_endpoint(book: Ledger, after: After) -> Dict[Endpoint, int]:
     """How many of containerd's tasks share each endpoint: a pod's workloads and its sandbox have one shim."""
     places = {(task["namespace"], task["id"]): ledger.endpoint(task["endpoint"]) for task in book["tasks"]}
     for observed in after.observations:
@@ -165,7 +165,7 @@ def _tasks_by_endpoint(book: Dict[str, Any], after: After) -> Dict[Endpoint, int
     return count
 
 
-def _fresh(book: Dict[str, Any], after: After) -> List[Observation]:
+def _fresh(book: Ledger, after: After) -> List[Observation]:
     known = ledger.keys(book)
     return [
         observed
@@ -174,7 +174,7 @@ def _fresh(book: Dict[str, Any], after: After) -> List[Observation]:
     ]
 
 
-def _twins(book: Dict[str, Any], after: After) -> Dict[Key, str]:
+def _twins(book: Ledger, after: After) -> Dict[Key, str]:
     """New live tasks with the pod and container name of one in the ledger, which CRI names with a new id."""
     fresh = {}
     for observed in _fresh(book, after):
@@ -189,7 +189,7 @@ def _twins(book: Dict[str, Any], after: After) -> Dict[Key, str]:
     return found
 
 
-def _new(observed: Observation) -> Dict[str, Any]:
+def _new(observed: Observation) -> VerdictRow:
     said = observed.best_answers
     return {
         "namespace": observed.entry.namespace,
@@ -203,7 +203,7 @@ def _new(observed: Observation) -> Dict[str, Any]:
     }
 
 
-def _brief(init: Optional[List[Any]], shim: Optional[List[Any]]) -> Dict[str, Any]:
+def _brief(init: Optional[List[Any]], shim: Optional[List[Any]]) -> ProcessRow:
     return {
         "pid": init[0] if init else None,
         "start_time": init[1] if init else None,
@@ -211,7 +211,7 @@ def _brief(init: Optional[List[Any]], shim: Optional[List[Any]]) -> Dict[str, An
     }
 
 
-def _after(evidence: Evidence, said: Optional[Answers]) -> Dict[str, Any]:
+def _after(evidence: Evidence, said: Optional[Answers]) -> ProcessRow:
     """The same three after the restart; the pid by containerd's own list, its start time by the kernel."""
     pid = (
         evidence.listed.pid

@@ -2,24 +2,23 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Vigil: a Wait held on each task over the restart, the only proof that a container ended by itself.
+"""Waits: a Wait held on each task over the restart, the only proof that a container ended by itself.
 
 containerd publishes nothing of exits while it is down; the shim does (recovery-spec 6.3). Internal to the collection.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Dict, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import Key, Ledger
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import Exit
 from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import OK, SERVICES, TtrpcChannel
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.dial import dial
-
-Key = Tuple[str, str]
 
 
 class Waits:
@@ -29,7 +28,7 @@ class Waits:
         self._channels: Dict[Key, TtrpcChannel] = {}
         self._exits: Dict[Key, Exit] = {}
 
-    def add(self, book: Dict[str, Any], deadline: Deadline) -> None:
+    def add(self, book: Ledger, deadline: Deadline) -> None:
         """Hold a Wait on every task of the ledger that runs and is not waited for yet; a shim that refuses is left."""
         for task in book["tasks"]:
             key = (task["namespace"], task["id"])
@@ -44,7 +43,7 @@ class Waits:
             except ShimError:
                 continue
 
-    def exits(self) -> Dict[Tuple[str, str], Exit]:
+    def exits(self) -> Dict[Key, Exit]:
         """The tasks that have ended so far; does not wait."""
         for key, channel in list(self._channels.items()):
             ended = self._hear(channel)

@@ -31,25 +31,23 @@ class Defect:
 
 DEFECTS = {
     "before the restart": Defect(
-        "_restart/reconnect.py",
-        "            running = self._begin_restart(argv)",
+        "_restart/restart.py",
+        "            running = self._begin()",
         "restarting",
         False,
         False,
-        "reconnect",
+        "restart",
     ),
     "while it is watched": Defect(
-        "_restart/reconnect.py", "            self._served(book)", "verified", True, True, "reconnect"
+        "_restart/restart.py", "            self._host.upgrade.served(book)", "verified", True, True, "restart"
     ),
     "at the verdicts": Defect(
         "_restart/verify.py", "    shared = _tasks_by_endpoint(book, after)", "restarted", True, False, "verify"
     ),
     "when the ledger is closed": Defect(
-        "_restart/reconnect.py", "        lost = verify.lost(found)", "verified", True, False, "reconnect"
+        "_restart/host.py", "        lost = verify.lost(found)", "verified", True, False, "host"
     ),
-    "in the result": Defect(
-        "_forecast/summary.py", '    result["summary"]["truncated"] = 0', "verified", True, False, "report"
-    ),
+    "in the result": Defect("_result.py", '    result["summary"]["truncated"] = 0', "verified", True, False, "_result"),
 }
 
 

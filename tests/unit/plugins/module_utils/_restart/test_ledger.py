@@ -14,7 +14,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoin
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import processes
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
-from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger, ledger_file
 from ansible_collections.shimops.containerd.tests.unit.support.observations import (
     ADDRESS,
     HERE,
@@ -136,21 +136,21 @@ def path(tmp_path):
 
 def refused(path):
     with pytest.raises(ShimError) as caught:
-        ledger.load(str(path))
+        ledger_file.load(str(path))
     assert (caught.value.stage, caught.value.subject) == ("ledger", str(path)) and caught.value.remedy
     return caught.value.problem
 
 
 def test_no_ledger_is_none(path):
-    assert ledger.load(str(path)) is None
-    assert ledger.load(str(path.parent / "gone" / "ledger.json")) is None
+    assert ledger_file.load(str(path)) is None
+    assert ledger_file.load(str(path.parent / "gone" / "ledger.json")) is None
 
 
 @needs_root
 def test_what_was_saved_is_loaded(path):
     book = a_book(a_live_case())
-    ledger.save(str(path), book)
-    assert ledger.load(str(path)) == book
+    ledger_file.save(str(path), book)
+    assert ledger_file.load(str(path)) == book
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -259,7 +259,7 @@ def test_a_ledger_that_others_can_write_is_refused(path, mode, trusted):
     path.write_text(broken())
     path.chmod(mode)
     if trusted:
-        assert ledger.load(str(path))["phase"] == "recorded"
+        assert ledger_file.load(str(path))["phase"] == "recorded"
     else:
         assert refused(path) == "is not a file that only root can write"
 

@@ -1,0 +1,231 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Restart: one restart from the ledger to the verdicts, which are taken whatever goes wrong. Internal."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import List, NamedTuple, Optional, Tuple
+
+from ansible_collections.shimops.containerd.plugins.module_utils import _changes
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_forecast import HostForecast
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
+from ansible_collections.shimops.containerd.plugins.module_utils._host import command
+from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
+from ansible_collections.shimops.containerd.plugins.module_utils._host.unix_sockets import peer_pid
+from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import observe
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import (
+    ledger,
+    ledger_file,
+    restart_command,
+    verdict_rows,
+)
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.host import Host, Outcome
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import Ledger
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.waits import Waits
+from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
+
+# A bundle younger than this many seconds may still be on its way up.
+_YOUNG = 5.0
+_TICK = 0.02
+
+
+class Watched(NamedTuple):
+    """How a restart went.
+
+    ``problem`` is what went wrong, or empty. ``unfinished`` says that the restart is still to come, so that a
+    verdict that is good now may not stay so.
+    """
+
+    problem: str
+    unfinished: bool = False
+
+
+def forecast_at_rest(host: Host, daemon: Daemon) -> Tuple[List[Observation], HostForecast]:
+    """Observe until nothing at risk is in flight, at most as long as ``timeout``."""
+    clock = host.clock()
+    while True:
+        observations = host.observe(daemon)
+        view = host.forecast(daemon, observations)
+        if not _in_flight(view) or not clock.sleep(1.0):
+            return observations, view
+
+
+class Restart:
+    """One restart of one containerd.
+
+    :param argv: the command that restarts it.
+    """
+
+    def __init__(self, host: Host, daemon: Daemon, argv: List[str]):
+        self._host = host
+        self._daemon = daemon
+        self._argv = argv
+        self._waits = Waits()
+
+    def run(self, observations: List[Observation], earlier: Optional[Ledger]) -> Outcome:
+        """Record, forecast again, install, restart, verify.
+
+        :param observations: what the forecast was made from.
+        :param earlier: the ledger that is there already.
+        """
+        host = self._host
+        restart_command.detach()
+        host.make_room(earlier)
+        book = ledger.new(host.run_id, self._daemon, observations, wall_clock())
+        host.logs.enter(book, observations, self._daemon)
+        host.save(book)
+        try:
+            self._waits.add(book, host.clock())
+            late, view = forecast_at_rest(host, self._daemon)
+            ledger.add(book, late)
+            host.logs.enter(book, late, self._daemon)
+            self._waits.add(book, host.clock())
+            if view.at_risk and host.options["on_risk"] == "refuse":
+                ledger_file.remove(host.ledger_path)
+                return host.refusal(view)
+            host.enter_phase(book, "restarting")
+            self._install(book)
+            running = self._begin()
+            try:
+                return self._conclude(book, view, self._watch(running, book))
+            except Exception as error:
+                # A restart that was begun is verified, whatever went wrong while it was watched.
+                return self._verify_anyway(explained(error), running, view)
+        finally:
+            self._waits.close()
+
+    def _install(self, book: Ledger) -> None:
+        """Put the staged release in place, if there is one."""
+        if self._host.upgrade.staged is None:
+            return
+        try:
+            self._host.upgrade.install(book)
+        except Exception:
+            # containerd was not touched, so the same run may begin again.
+            self._host.enter_phase(book, "recorded")
+            raise
+        self._host.save(book)
+
+    def _begin(self) -> command.Running:
+        try:
+            running = command.start(self._argv)
+        except ShimError:
+            # Nothing was begun, so there is nothing that a later run would have to settle.
+            ledger_file.remove(self._host.ledger_path)
+            raise
+        _changes.note()
+        return running
+
+    def _watch(self, running: command.Running, book: Ledger) -> Watched:
+        """See the old containerd go and the new one serve."""
+        clock = Deadline(self._host.options["restart_timeout"])
+        # There is none left to go where it crashed before.
+        gone_at, served_at = None if self._daemon.process else 0.0, None
+        patience = None
+        while not clock.expired():
+            if gone_at is None and not (self._daemon.process and self._daemon.process.alive()):
+                gone_at = clock.elapsed()
+                self._add_latecomers(book)
+            if gone_at is not None:
+                self._host.logs.sample()
+            if gone_at is not None and self._serves_anew():
+                served_at = clock.elapsed()
+                break
+            code = running.code()
+            if code is not None and patience is None:
+                # A unit that failed to start may be tried again by systemd.
+                patience = clock.within(5.0 if code == 0 else self._host.options["settle"])
+            if patience and patience.expired():
+                break
+            clock.sleep(_TICK)
+        if served_at is not None and gone_at is not None:
+            book["gap"] = round(served_at - gone_at, 3)
+            self._host.upgrade.served(book)
+            self._host.enter_phase(book, "restarted")
+            return Watched("")
+        return self._failed(running, gone_at is None)
+
+    def _failed(self, running: command.Running, old_runs: bool) -> Watched:
+        """Why there is no new containerd."""
+        said = running.words()
+        why = " ({0})".format(said) if said else ""
+        if old_runs and running.code() is not None:
+            pid = self._daemon.process.pid if self._daemon.process else None
+            return Watched("containerd was not restarted: pid {0} still runs{1}".format(pid, why))
+        if running.code() is None:
+            timeout = self._host.options["restart_timeout"]
+            return Watched("the restart did not end in {0:g} s and is left alone".format(timeout), unfinished=True)
+        return Watched("containerd did not come back" + why)
+
+    def _add_latecomers(self, book: Ledger) -> None:
+        """Enter the tasks that came in the last moment. Only they are asked: the new containerd is awaited."""
+        host, gone = self._host, self._daemon._replace(process=None)
+        observations = observe(gone, host.options, host.clock(), CLASSES, known=ledger.keys(book))
+        if ledger.add(book, observations):
+            host.logs.enter(book, observations, gone)
+            host.save(book)
+            self._waits.add(book, host.clock())
+
+    def _conclude(self, book: Ledger, view: HostForecast, watched: Watched) -> Outcome:
+        """Verdicts, settle, verdicts again: what CRI and kubelet do comes after the start."""
+        host = self._host
+        problem, unproven = watched.problem, watched.unfinished
+        daemon = host.daemon()
+        changed = not ledger.same_process(book["daemon"], ledger.identity(daemon))
+        found = host.verdicts(book, daemon, self._waits)
+        if not problem:
+            Deadline(host.options["settle"]).sleep(host.options["settle"])
+            now = host.daemon()
+            found = host.verdicts(book, now, self._waits)
+            if not ledger.same_daemon(ledger.identity(daemon), ledger.identity(now)):
+                problem, unproven = "containerd was restarted again while it settled", True
+            problem = problem or host.upgrade.wrong_release(now)
+        if unproven:
+            found = [verdict_rows.unproven(one, problem) for one in found]
+        return host.close(book, found, view, problem, changed)
+
+    def _verify_anyway(self, error: ShimError, running: command.Running, view: HostForecast) -> Outcome:
+        """The verdicts of a restart whose watching broke off, from the ledger on disk; the host has failed anyway."""
+        host, problem = self._host, str(error).rstrip(".")
+        try:
+            clock = Deadline(host.options["restart_timeout"])
+            while not self._serves_anew() and running.code() is None and not clock.expired():
+                clock.sleep(_TICK)
+            if not self._serves_anew():
+                raise ShimError("verify", "containerd", "was not seen to come back")
+            Deadline(host.options["settle"]).sleep(host.options["settle"])
+            book = host.load_ledger()
+            if book is None:
+                raise ShimError("ledger", host.ledger_path, "is gone")
+            found = host.verify(book)
+        except Exception as second:
+            again = str(explained(second)).rstrip(".")
+            more = "" if again == problem else " (verifying at once failed: {0})".format(again)
+            failure = "{0}; the restart was begun, so run state: verified to see the verdicts{1}.".format(problem, more)
+            return Outcome(True, failure=failure, forecast=view)
+        failure = "{0}; verified after that all the same: {1}.".format(problem, found.message)
+        if found.failure:
+            failure = "{0}; verified after that: {1}".format(problem, found.failure)
+        return found._replace(changed=True, failure=failure, forecast=view)
+
+    def _serves_anew(self) -> bool:
+        """Whether another process serves containerd's socket now, also where the configuration moved it."""
+        daemon = self._daemon
+        old = daemon.process.pid if daemon.process else None
+        for address in dict.fromkeys((daemon.address, daemon.configured.address or daemon.address)):
+            with contextlib.suppress(ShimError):
+                if peer_pid(address, Deadline(1.0))[0] != old:
+                    return True
+        return False
+
+
+def _in_flight(view: HostForecast) -> bool:
+    """Whether a bundle is so young, and its task so unfinished, that a second observation may find more."""
+    now = wall_clock()
+    return any(now - observed.entry.changed < _YOUNG for observed, _one in view.at_risk)
