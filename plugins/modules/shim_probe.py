@@ -300,7 +300,7 @@ def one_look(options):
     if options["audit"]:
         again = partial(gather, here, options, deadline, (), asked=False)
         found["document"] = host_document.document(
-            host_document.Looked(here, observations, views, found["rollback"], pids, again), deadline
+            host_document.HostObserved(here, observations, views, found["rollback"], pids, again), deadline
         )
     return found
 

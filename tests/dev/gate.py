@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from dev import process, report
@@ -47,7 +47,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a gate."""
+    """How a gate ended."""
 
     gate: str
     result: str
@@ -123,8 +123,9 @@ def _together(lanes: list[list[tuple[Gate, Path]]]) -> list[Result]:
         raise
 
 
-def _plain(result: Result) -> tuple[str, str, str, float]:
-    return (result.gate, result.result, result.note, result.seconds)
+def _plain(result: Result) -> tuple:
+    """Return the result as what can be sent to another process."""
+    return astuple(result)
 
 
 def _collected(lane: list[tuple[Gate, Path]], child: multiprocessing.Process, ours: object) -> list[Result]:

@@ -38,7 +38,7 @@ ROUTE: dict[Path, dict[str, Room]] = {
         "_packages": Room("fcntl glob os shutil subprocess", "version"),
         "_restart": Room("fcntl os shutil signal", "verdict verdict_rows"),
         "_logs": Room("os select", "status"),
-        "_audit": Room("os", "document_rows"),
+        "_audit": Room("os", "document_rows row_types"),
         "_interference": Room("fcntl os", "rules settings"),
     },
     PLUGIN_UTILS: {

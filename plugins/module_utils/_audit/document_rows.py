@@ -9,8 +9,15 @@ None means: not looked at, or nobody could tell; it never means: well.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any, List, Mapping, Optional
 
+from ansible_collections.shimops.containerd.plugins.module_utils._audit.row_types import (
+    BootstrapRow,
+    BundleRow,
+    DaemonRow,
+    ShimRow,
+    UnitRow,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.bootstrap import Params, best
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.bundle import Bundle
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.forecast import Forecast
@@ -29,7 +36,7 @@ _ANSWERS = {"D1": "unreachable", "D2": "unreachable", "D3": "silent", "D4": "sil
 
 def daemon_part(
     daemon: Daemon, code: Optional[str], behind_disk: Optional[bool], started: Optional[float]
-) -> Dict[str, Any]:
+) -> DaemonRow:
     """``daemon``. ``started`` is in seconds since the epoch."""
     return {
         "running": daemon.running,
@@ -48,7 +55,7 @@ def daemon_part(
     }
 
 
-def unit_part(unit: Optional[Unit]) -> Optional[Dict[str, Any]]:
+def unit_part(unit: Optional[Unit]) -> Optional[UnitRow]:
     """``unit``; None without systemd."""
     if unit is None:
         return None
@@ -71,7 +78,7 @@ def bundle_row(
     daemon: Daemon,
     shim: Optional[ShimProcess],
     listed: Optional[bool],
-) -> Dict[str, Any]:
+) -> BundleRow:
     """One row of ``bundles``. ``by_host`` says that a hazard of the host decided."""
     said, bundle = observed.best_answers, observed.require_bundle()
     return {
@@ -111,7 +118,7 @@ def shim_row(
     started: float,
     connections: Optional[int],
     listed: Optional[int],
-) -> Dict[str, Any]:
+) -> ShimRow:
     """One row of ``shims``. ``children`` are known of a shim without bundles."""
     first = next(
         (observed for observed in observations if observed.entry.id == shim.id),
@@ -166,7 +173,7 @@ def pids_word(said: Optional[Answers]) -> str:
     )
 
 
-def cut(lists: Dict[str, Optional[List[Dict[str, Any]]]], longest: int) -> int:
+def cut(lists: Mapping[str, Optional[List[Any]]], longest: int) -> int:
     """Shorten the lists in place to that many rows; gives how many were left out."""
     left_out = 0
     for rows in lists.values():
@@ -176,7 +183,7 @@ def cut(lists: Dict[str, Optional[List[Dict[str, Any]]]], longest: int) -> int:
     return left_out
 
 
-def _bootstrap(bundle: Bundle, daemon: Daemon) -> Dict[str, Any]:
+def _bootstrap(bundle: Bundle, daemon: Daemon) -> BootstrapRow:
     """Which form the parameters have. Legacy is one that the release on disk no longer writes itself."""
     newer, older = bundle.bootstrap_json.kind != "absent", bundle.address.kind != "absent"
     params, release = best(bundle), releases.classify(daemon.installed or daemon.running)

@@ -10,7 +10,7 @@ Nothing is changed. Shims are asked Connect and State, and Pids only when that w
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._audit import (
     document_rows,
@@ -19,6 +19,13 @@ from ansible_collections.shimops.containerd.plugins.module_utils._audit import (
     permissions,
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._audit.inventory import Inventory
+from ansible_collections.shimops.containerd.plugins.module_utils._audit.row_types import (
+    BundleRow,
+    DaemonRow,
+    HostDocument,
+    LeftoverRow,
+    ShimRow,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast import results
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_forecast import HostForecast
@@ -32,7 +39,7 @@ LONGEST = 5000
 _PAUSE = 1.0
 
 
-class Looked(NamedTuple):
+class HostObserved(NamedTuple):
     """What shim_probe found before: ``views`` has the forecast for each target, ``rollback`` as it returns it.
 
     ``again`` looks a second time and asks no shim.
@@ -46,41 +53,41 @@ class Looked(NamedTuple):
     again: Callable[[], List[Observation]]
 
 
-def document(looked: Looked, deadline: Deadline) -> Dict[str, Any]:
+def document(observed: HostObserved, deadline: Deadline) -> HostDocument:
     """The host document, as docs/host-document.schema.json describes it; the controller adds the host's name."""
-    here = inventory.observe(looked.daemon, looked.observations, deadline)
-    targets = [results.target(view) for view in looked.views]
-    lists: Dict[str, Optional[List[Dict[str, Any]]]] = {
-        "bundles": _bundles(here, looked.views[0]),
-        "shims": _shims(here, deadline),
-        "leftovers": _leftovers(here, looked, deadline),
-        "modes": permissions.find(here),
-    }
-    counts = {name: len(rows or ()) for name, rows in lists.items()}
-    counts["tasks"] = sum(1 for observed in looked.observations if observed.live)
+    here = inventory.observe(observed.daemon, observed.observations, deadline)
+    targets = [results.target(view) for view in observed.views]
+    bundles, shims = _bundles(here, observed.views[0]), _shims(here, deadline)
+    left, modes = _leftovers(here, observed, deadline), permissions.find(here)
+    lists: Dict[str, List[Any]] = {"bundles": bundles, "shims": shims, "leftovers": left, "modes": modes}
+    counts = {name: len(rows) for name, rows in lists.items()}
+    counts["tasks"] = sum(1 for one in observed.observations if one.live)
     left_out = document_rows.cut(lists, LONGEST)
-    return dict(
-        lists,
+    return HostDocument(
+        bundles=bundles,
+        shims=shims,
+        leftovers=left,
+        modes=modes,
         schema=document_rows.SCHEMA,
         kind="host",
         host=None,
         run_id=None,
         at=round(wall_clock(), 3),
-        layout=looked.daemon.layout,
-        asked={"connect": True, "state": True, "pids": looked.pids},
-        daemon=_daemon(looked.daemon),
-        unit=document_rows.unit_part(looked.daemon.unit),
+        layout=observed.daemon.layout,
+        asked={"connect": True, "state": True, "pids": observed.pids},
+        daemon=_daemon(observed.daemon),
+        unit=document_rows.unit_part(observed.daemon.unit),
         forecast=targets[0],
         targets=targets,
-        hazards=[hazard.told() for hazard in looked.views[0].hazards],
-        rollback=dict(looked.rollback, containers=list(looked.rollback["containers"])),
+        hazards=[hazard.told() for hazard in observed.views[0].hazards],
+        rollback=dict(observed.rollback, containers=list(observed.rollback["containers"])),
         counts=counts,
         truncated=left_out,
         elapsed=round(deadline.elapsed(), 3),
     )
 
 
-def _daemon(daemon: Daemon) -> Dict[str, Any]:
+def _daemon(daemon: Daemon) -> DaemonRow:
     process = daemon.process
     code = shim_processes.code_of(process.pid) if process else None
     behind = None if code is None else code != "current" or _starts_another(daemon)
@@ -99,7 +106,7 @@ def _starts_another(daemon: Daemon) -> bool:
         return True
 
 
-def _bundles(here: Inventory, view: HostForecast) -> List[Dict[str, Any]]:
+def _bundles(here: Inventory, view: HostForecast) -> List[BundleRow]:
     of_host, rows = {hazard.id for hazard in view.hazards}, []
     for observed, one in view.forecasts:
         if observed.bundle:
@@ -108,7 +115,7 @@ def _bundles(here: Inventory, view: HostForecast) -> List[Dict[str, Any]]:
     return rows
 
 
-def _shims(here: Inventory, deadline: Deadline) -> List[Dict[str, Any]]:
+def _shims(here: Inventory, deadline: Deadline) -> List[ShimRow]:
     told, served, rows = shim_processes.versions(here.shims, deadline), here.served(), []
     for shim in here.shims:
         observations = served[shim.process.pid]
@@ -121,9 +128,9 @@ def _shims(here: Inventory, deadline: Deadline) -> List[Dict[str, Any]]:
     return rows
 
 
-def _leftovers(here: Inventory, looked: Looked, deadline: Deadline) -> List[Dict[str, Any]]:
+def _leftovers(here: Inventory, observed: HostObserved, deadline: Deadline) -> List[LeftoverRow]:
     """What is still there after a moment: bundles and shims on their way come and go."""
     found = leftovers.find(here)
     if not found or not deadline.sleep(_PAUSE):
         return found
-    return leftovers.in_both(found, leftovers.find(inventory.observe(looked.daemon, looked.again(), deadline)))
+    return leftovers.in_both(found, leftovers.find(inventory.observe(observed.daemon, observed.again(), deadline)))

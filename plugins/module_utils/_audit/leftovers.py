@@ -16,6 +16,7 @@ from shlex import quote
 from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._audit.inventory import Inventory, endpoint_of
+from ansible_collections.shimops.containerd.plugins.module_utils._audit.row_types import LeftoverRow
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
 from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import TASK_DIRECTORY
 from ansible_collections.shimops.containerd.plugins.module_utils._host.shim_processes import ShimProcess
@@ -26,7 +27,7 @@ SOCKET_DIRECTORY = "/run/containerd/s"
 _IDENTITY = ("kind", "namespace", "id", "pid", "path")
 
 
-def find(inventory: Inventory) -> List[Dict[str, Any]]:
+def find(inventory: Inventory) -> List[LeftoverRow]:
     """Every leftover of one moment, in the words of the host document."""
     served, stale = inventory.served(), _stale_sockets(inventory)
     found = list(_entries(inventory))
@@ -41,17 +42,17 @@ def find(inventory: Inventory) -> List[Dict[str, Any]]:
     return found
 
 
-def in_both(first: List[Dict[str, Any]], second: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+def in_both(first: List[LeftoverRow], second: List[LeftoverRow]) -> List[LeftoverRow]:
     """Those of the first look that the second one found too."""
     there = {_identity(one) for one in second}
     return [one for one in first if _identity(one) in there]
 
 
-def _identity(one: Dict[str, Any]) -> Tuple[Any, ...]:
-    return tuple(one[name] for name in _IDENTITY)
+def _identity(one: LeftoverRow) -> Tuple[Any, ...]:
+    return tuple(one.get(name) for name in _IDENTITY)
 
 
-def _entries(inventory: Inventory) -> Iterable[Dict[str, Any]]:
+def _entries(inventory: Inventory) -> Iterable[LeftoverRow]:
     """What stands among the bundles and is none (rows H1, H2, H3, H8)."""
     bundles = {(observed.entry.namespace, observed.entry.id) for observed in inventory.observations if observed.bundle}
     for observed in inventory.observations:
@@ -72,7 +73,7 @@ def _entries(inventory: Inventory) -> Iterable[Dict[str, Any]]:
             yield _row("not_a_bundle", reason, None, observed, path=entry.path)
 
 
-def _bundles(inventory: Inventory, stale: Set[str]) -> Iterable[Dict[str, Any]]:
+def _bundles(inventory: Inventory, stale: Set[str]) -> Iterable[LeftoverRow]:
     mounted = _mount_points()
     for observed in inventory.observations:
         if observed.bundle is None or observed.bundle.problem:
@@ -96,7 +97,7 @@ def _bundles(inventory: Inventory, stale: Set[str]) -> Iterable[Dict[str, Any]]:
             )
 
 
-def _shims(inventory: Inventory, served: Dict[int, List[Observation]]) -> Iterable[Dict[str, Any]]:
+def _shims(inventory: Inventory, served: Dict[int, List[Observation]]) -> Iterable[LeftoverRow]:
     for shim in inventory.shims:
         pid = shim.process.pid
         if served[pid]:
@@ -108,10 +109,10 @@ def _shims(inventory: Inventory, served: Dict[int, List[Observation]]) -> Iterab
             kind = "shim_left_behind"
             reason = "it has neither a bundle nor a living task: a load that killed its container left it behind"
         command = _end_shim(inventory, shim, with_children=kind == "shim_without_bundle")
-        yield dict(_row(kind, reason, command), namespace=shim.namespace, id=shim.id, pid=pid)
+        yield _of_shim(_row(kind, reason, command), shim)
 
 
-def _connections(inventory: Inventory, served: Dict[int, List[Observation]]) -> Iterable[Dict[str, Any]]:
+def _connections(inventory: Inventory, served: Dict[int, List[Observation]]) -> Iterable[LeftoverRow]:
     """A failed load leaves its connection open (recovery-spec 1.4); counted where every other one is accounted for."""
     for shim in inventory.shims:
         observations = served[shim.process.pid]
@@ -127,8 +128,9 @@ def _connections(inventory: Inventory, served: Dict[int, List[Observation]]) -> 
                 surplus, "" if surplus == 1 else "s"
             )
             unit = "systemctl restart {0}".format(quote(inventory.daemon.unit_name))
-            row = _row("connection_without_task", reason + "; only its restart closes them", unit, observations[0])
-            yield dict(row, namespace=shim.namespace, id=shim.id, pid=shim.process.pid, path=shim.sockets[0])
+            reason += "; only its restart closes them"
+            row = _row("connection_without_task", reason, unit, observations[0], shim.sockets[0])
+            yield _of_shim(row, shim)
 
 
 def _unplaced(inventory: Inventory, namespace: Optional[str]) -> bool:
@@ -203,7 +205,7 @@ def _runc_state(shim: ShimProcess) -> List[str]:
 
 def _row(
     kind: str, reason: str, command: Optional[str], observed: Optional[Observation] = None, path: Optional[str] = None
-) -> Dict[str, Any]:
+) -> LeftoverRow:
     return {
         "kind": kind,
         "namespace": observed.entry.namespace if observed else None,
@@ -214,6 +216,11 @@ def _row(
         "reason": reason,
         "command": command,
     }
+
+
+def _of_shim(row: LeftoverRow, shim: ShimProcess) -> LeftoverRow:
+    row["namespace"], row["id"], row["pid"] = shim.namespace, shim.id, shim.process.pid
+    return row
 
 
 def _mount_points() -> Set[str]:

@@ -13,9 +13,10 @@ from __future__ import annotations
 import os
 import stat
 from shlex import quote
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Iterable, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._audit.inventory import Inventory
+from ansible_collections.shimops.containerd.plugins.module_utils._audit.row_types import ModeRow
 from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import TASK_DIRECTORY
 
 
@@ -40,7 +41,7 @@ _KINDS = {
 }
 
 
-def find(inventory: Inventory) -> List[Dict[str, Any]]:
+def find(inventory: Inventory) -> List[ModeRow]:
     """Everything that is too open, in the words of the host document."""
     found = []
     for kind, path, namespace, identifier in _places(inventory):
@@ -50,7 +51,8 @@ def find(inventory: Inventory) -> List[Dict[str, Any]]:
             continue
         row = _judge(kind, path, status)
         if row:
-            found.append(dict(row, namespace=namespace, id=identifier))
+            row["namespace"], row["id"] = namespace, identifier
+            found.append(row)
     return found
 
 
@@ -71,7 +73,7 @@ def _places(inventory: Inventory) -> Iterable[Tuple[str, str, Optional[str], Opt
             yield "bundle", observed.entry.path, observed.entry.namespace, observed.entry.id
 
 
-def _judge(kind: str, path: str, status: os.stat_result) -> Optional[Dict[str, Any]]:
+def _judge(kind: str, path: str, status: os.stat_result) -> Optional[ModeRow]:
     if stat.S_ISLNK(status.st_mode):
         return None
     expectation, mode = _KINDS[kind], stat.S_IMODE(status.st_mode)
@@ -87,6 +89,8 @@ def _judge(kind: str, path: str, status: os.stat_result) -> Optional[Dict[str, A
     return {
         "kind": kind,
         "path": path,
+        "namespace": None,
+        "id": None,
         "mode": "{0:04o}".format(mode),
         "owner": "{0}:{1}".format(status.st_uid, status.st_gid),
         "expected": expectation.expected,

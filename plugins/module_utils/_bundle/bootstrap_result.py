@@ -63,7 +63,15 @@ def _packed(data: bytes) -> None:
         _number, place = _varint(data, place)
 
 
-def _fields(data: bytes) -> Iterator[Tuple[int, int, Union[int, bytes]]]:
+class _Field(NamedTuple):
+    """One field as it is on the wire."""
+
+    number: int
+    wire: int
+    value: Union[int, bytes]
+
+
+def _fields(data: bytes) -> Iterator[_Field]:
     """Number, wire type and value of each field; groups, which the message does not have, are passed over."""
     place = 0
     while place < len(data):
@@ -72,7 +80,7 @@ def _fields(data: bytes) -> Iterator[Tuple[int, int, Union[int, bytes]]]:
             place = _group(data, place, field)
             continue
         value, place = _value(data, place, wire)
-        yield field, wire, value
+        yield _Field(field, wire, value)
 
 
 def _group(data: bytes, place: int, field: int) -> int:
@@ -92,11 +100,19 @@ def _group(data: bytes, place: int, field: int) -> int:
     return place
 
 
-def _tag(data: bytes, place: int) -> Tuple[int, int, int]:
+class _Tag(NamedTuple):
+    """The head of a field, and where its value begins."""
+
+    number: int
+    wire: int
+    place: int
+
+
+def _tag(data: bytes, place: int) -> _Tag:
     number, place = _varint(data, place)
     if not 1 <= number >> 3 <= _LAST_FIELD:
         raise _Broken
-    return number >> 3, number & 7, place
+    return _Tag(number >> 3, number & 7, place)
 
 
 def _value(data: bytes, place: int, wire: int) -> Tuple[Union[int, bytes], int]:

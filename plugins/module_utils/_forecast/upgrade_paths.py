@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import List, NamedTuple, Optional, Tuple
 
-from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import number, plain
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import Number, number, plain
 
 Line = Tuple[int, int]
 
@@ -193,7 +193,7 @@ def _go(version: str) -> str:
     return "go to {0}".format(version)
 
 
-def _parse(version: Optional[str]) -> Optional[Tuple[int, int, int]]:
+def _parse(version: Optional[str]) -> Optional[Number]:
     match = _RELEASE.match(plain(version or ""))
     return number(match.group()) if match else None
 

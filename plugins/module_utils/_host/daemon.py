@@ -30,7 +30,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts i
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._host.unit import Unit
-from ansible_collections.shimops.containerd.plugins.module_utils._host.unix_sockets import peer_pid
+from ansible_collections.shimops.containerd.plugins.module_utils._host.unix_sockets import peer
 
 # Seconds for a program that has only to say its version.
 _PATIENCE = 5.0
@@ -235,7 +235,7 @@ def _same_file(path: str, pid: int) -> bool:
 def _serving(address: str, deadline: Deadline) -> Optional[Process]:
     """The process that serves containerd's socket; None when nobody does."""
     try:
-        return processes.look_up(peer_pid(address, deadline.within(5))[0])
+        return processes.look_up(peer(address, deadline.within(5)).pid)
     except ShimError:
         return None
 

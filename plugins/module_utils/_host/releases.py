@@ -81,10 +81,18 @@ def plain(version: str) -> str:
     return _DEBIAN.sub("", version).lstrip("v")
 
 
-def number(version: str) -> Tuple[int, int, int]:
+class Number(NamedTuple):
+    """A release as numbers, which compare in the order of releases."""
+
+    major: int
+    minor: int
+    patch: int
+
+
+def number(version: str) -> Number:
     """Major, minor and patch of a version, for putting releases in order; zeros for what is not a version."""
     match = _VERSION.match(plain(version))
-    return (int(match.group(1)), int(match.group(2)), int(match.group(3))) if match else (0, 0, 0)
+    return Number(*map(int, match.groups()[:3])) if match else Number(0, 0, 0)
 
 
 def line_before(version: str) -> Optional[str]:
@@ -95,8 +103,8 @@ def line_before(version: str) -> Optional[str]:
     return "{0}.{1}.{2}".format(*_newest("V16" if found.name == "V17" else "V17"))
 
 
-def _newest(name: str) -> Tuple[int, int, int]:
-    return max(line + (last,) for line, _first, last, known in _TABLE if known == name)
+def _newest(name: str) -> Number:
+    return max(Number(*line, last) for line, _first, last, known in _TABLE if known == name)
 
 
 def at_least(name: str, other: str) -> bool:

@@ -76,6 +76,14 @@ class UnixSocket(NamedTuple):
     file_inode: int | None
 
 
+class Peer(NamedTuple):
+    """The process at the other end of a connection: pid, effective uid and gid (``struct ucred`` of unix(7))."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
 class UnixSockets(NamedTuple):
     """The unix sockets of this network namespace at one time, by inode."""
 
@@ -164,8 +172,8 @@ def connections(sockets: UnixSockets, pid: int, path: str, proc: str = "/proc") 
     return sockets.connections_of(sockets_of(pid, proc)).get(path, 0)
 
 
-def peer_pid(path: str, deadline: Deadline) -> tuple[int, int, int]:
-    """Pid, effective uid and gid of the process that made the socket on that path listen, from a fresh connection.
+def peer(path: str, deadline: Deadline) -> Peer:
+    """The process that made the socket on that path listen, from a fresh connection.
 
     The connection is closed at once, nothing is sent. The pid is 0 when that process is in no pid namespace seen from
     here. It is the process that called listen(2): for a socket that was handed down it need not be the one that
@@ -179,7 +187,9 @@ def peer_pid(path: str, deadline: Deadline) -> tuple[int, int, int]:
         while True:
             try:
                 sock.connect(path)
-                return _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+                return Peer(
+                    *_CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+                )
             except BlockingIOError:  # unlike TCP, a unix socket says so only when the queue is full
                 if not deadline.sleep(_RETRY_CONNECT):
                     raise DeadlineExceeded("kernel", path, "did not take a connection in time") from None

@@ -92,14 +92,19 @@ def migrate(observations: List[Observation], release_class: str) -> Tuple[List[S
     return steps, refused
 
 
-def rescue(
-    observations: List[Observation], release: ReleaseClass, load_timeout: float, keep: bool = True
-) -> Tuple[List[Step], List[Refused], List[Observation]]:
+class Rescue(NamedTuple):
+    """The steps of a rescue, the bundles at risk that stay so with the reason, and what is not at risk."""
+
+    steps: List[Step]
+    refused: List[Refused]
+    not_at_risk: List[Observation]
+
+
+def rescue(observations: List[Observation], release: ReleaseClass, load_timeout: float, keep: bool = True) -> Rescue:
     """What restores the bundle of each task that a restart into that release would lose.
 
     :param load_timeout: containerd's time-out for one shim, in seconds.
     :param keep: whether the damaged file stays in the bundle under another name.
-    :returns: steps, the bundles at risk that stay so with the reason, and the cases that are not at risk.
     """
     steps, refused, well = [], [], []
     for observed in observations:
@@ -116,7 +121,7 @@ def rescue(
         for name, data in found.files.items():
             why = "{0} restored ({1}: {2})".format(name, told.rule, told.reason)
             steps.append(_step(bundle, name, data, alive, keep, why))
-    return steps, refused, well
+    return Rescue(steps, refused, well)
 
 
 def _step(bundle: Bundle, name: str, data: bytes, alive: Tuple[Process, ...], keep: bool, why: str) -> Step:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _atomic, _changes
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle import bundle as bundles
@@ -19,11 +19,18 @@ from ansible_collections.shimops.containerd.plugins.module_utils._rescue.plan im
 KEPT = "shimops-kept-"
 
 
-def take_all(steps: List[Step], check_mode: bool) -> Tuple[List[Dict[str, str]], List[Refused], bool]:
+class Repaired(NamedTuple):
+    """A row for each bundle that has all its files, the bundles that have not, and whether anything was written."""
+
+    rows: List[Dict[str, str]]
+    refused: List[Refused]
+    wrote: bool
+
+
+def take_all(steps: List[Step], check_mode: bool) -> Repaired:
     """Take the steps of each bundle, all or up to the one that fails, which does not hinder other bundles.
 
-    :returns: a row for each bundle that has all its files, the bundles that have not, and whether anything was written.
-        In check mode nothing is, and every bundle has its row.
+    In check mode nothing is written, and every bundle has its row.
     """
     rows: List[Dict[str, str]] = []
     refused: List[Refused] = []
@@ -39,7 +46,7 @@ def take_all(steps: List[Step], check_mode: bool) -> Tuple[List[Dict[str, str]],
             refused.append(Refused(namespace, identifier, str(error)))
             continue
         rows.append({"namespace": namespace, "id": identifier, "reason": "; ".join(words)})
-    return rows, refused, wrote
+    return Repaired(rows, refused, wrote)
 
 
 def take(step: Step) -> Optional[str]:

@@ -17,7 +17,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.obser
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
-from ansible_collections.shimops.containerd.plugins.module_utils._host.unix_sockets import peer_pid
+from ansible_collections.shimops.containerd.plugins.module_utils._host.unix_sockets import peer
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import observe
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import (
     ledger,
@@ -220,7 +220,7 @@ class Restart:
         old = daemon.process.pid if daemon.process else None
         for address in dict.fromkeys((daemon.address, daemon.configured.address or daemon.address)):
             with contextlib.suppress(ShimError):
-                if peer_pid(address, Deadline(1.0))[0] != old:
+                if peer(address, Deadline(1.0)).pid != old:
                     return True
         return False
 

@@ -489,13 +489,13 @@ def test_not_being_allowed_to_look_is_no_proof_of_absence(tmp_path, monkeypatch,
 def test_the_peer_of_a_path_is_the_process_that_listens(directory):
     path = os.path.join(directory, "s")
     with process(SERVER, path) as pid:
-        assert unix_sockets.peer_pid(path, Deadline(20)) == (pid, os.geteuid(), os.getegid())
+        assert unix_sockets.peer(path, Deadline(20)) == (pid, os.geteuid(), os.getegid())
 
 
 def test_the_connection_to_learn_the_peer_is_closed_again(stack, directory):
     path = os.path.join(directory, "s")
     sock = listener(stack, path)
-    assert unix_sockets.peer_pid(path, Deadline(20))[0] == os.getpid()
+    assert unix_sockets.peer(path, Deadline(20)).pid == os.getpid()
     (seen,) = accepted(stack, sock)
     seen.settimeout(20)
     assert seen.recv(1) == b""
@@ -510,7 +510,7 @@ def test_nobody_listens(stack, directory):
         pass
     for name in (path, plain, path + "-missing", path + "x" * 200, path + "\0x", "\0" + path, path + "\ud800"):
         with pytest.raises(ShimError, match="cannot be connected to: ") as caught:
-            unix_sockets.peer_pid(name, Deadline(20))
+            unix_sockets.peer(name, Deadline(20))
         assert caught.value.stage == "kernel"
         assert not isinstance(caught.value, DeadlineExceeded)
 
@@ -520,9 +520,9 @@ def test_a_full_queue_is_waited_for_but_not_for_ever(stack, directory):
     sock = listener(stack, path, backlog=0)
     client(stack, path)
     with pytest.raises(DeadlineExceeded, match="did not take a connection in time"):
-        unix_sockets.peer_pid(path, Deadline(0.1))
+        unix_sockets.peer(path, Deadline(0.1))
     # The one who accepts is slow, but there.
     accepting = threading.Timer(0.1, accepted, (stack, sock))
     accepting.start()
-    assert unix_sockets.peer_pid(path, Deadline(20))[0] == os.getpid()
+    assert unix_sockets.peer(path, Deadline(20)).pid == os.getpid()
     accepting.join()
