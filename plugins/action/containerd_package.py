@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_action import RunAction
 
-_KEYS = ("jump", "package", "config", "way_back", "repaired")
+_KEYS = ("upgrade_path", "package", "config", "rollback", "repaired")
 
 
 class ActionModule(RunAction):
@@ -22,5 +22,5 @@ class ActionModule(RunAction):
     def unwell(self, row):
         return True
 
-    def note(self, attempt, options, result):
-        attempt.learn(staged={key: result[key] for key in (*_KEYS, "msg") if key in result})
+    def note(self, run_host, options, result):
+        run_host.record(staged={key: result[key] for key in (*_KEYS, "msg") if key in result})

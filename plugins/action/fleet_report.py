@@ -69,7 +69,7 @@ def report(options: dict, write: bool) -> dict:
         if write:
             result["files"] = output.commit()
     result.update(run_id=folder.run_id, summary=totals.document(), rules=_rules(totals), msg=_message(totals))
-    result["told"] = _told(result, totals, dest if write else "")
+    result["lines"] = _lines(result, totals, dest if write else "")
     limit = options["fail_on"]
     failing = [] if limit == NEVER else totals.failing(limit)
     if failing:
@@ -85,7 +85,7 @@ def _earlier(options: dict, folder: files.RunFolder):
     return files.named(options["run_dir"], options["previous"]) if options["previous"] else None
 
 
-def _told(result: dict, totals, dest: str) -> list:
+def _lines(result: dict, totals, dest: str) -> list:
     """The report in a few lines, for the job's own output."""
     lines = ["run {0}: {1}".format(result["run_id"], result["msg"])]
     lines += ["{0}: {1}".format(STATES[state][0], number) for state, number in totals.ordered_states()]
@@ -109,8 +109,8 @@ def _rules(totals) -> list:
 
 
 def _message(totals) -> str:
-    told = ["{0} {1}".format(totals.severities[one], one) for one in SEVERITIES if totals.severities[one]]
-    words = ["{0}, findings: {1}".format(count(totals.hosts, "host"), ", ".join(told) or "none")]
+    sentence = ["{0} {1}".format(totals.severities[one], one) for one in SEVERITIES if totals.severities[one]]
+    words = ["{0}, findings: {1}".format(count(totals.hosts, "host"), ", ".join(sentence) or "none")]
     words += ["{0} waived".format(totals.waived)] if totals.waived else []
     if totals.head.previous:
         words.append("{0} new and {1} gone since {2}".format(totals.new, totals.gone, totals.head.previous))

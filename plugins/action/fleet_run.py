@@ -75,78 +75,83 @@ class ActionModule(ActionBase):
             "msg": f"run {run['run_id']} {'goes on' if resumed else 'begins'} in {folder}",
         }
 
-    def _asked(self, options, task_vars):
-        attempt = _attempt(options, task_vars)
-        watch(attempt, task_vars)
-        _enter_batch(attempt, list(task_vars["ansible_play_batch"]))
-        with attempt.claims.lock():
-            run, document = attempt.claims.run(), attempt.document()
-            denial = attempt.claims.denial(attempt.host)
+    def _host_checked(self, options, task_vars):
+        run_host = _attempt(options, task_vars)
+        watch(run_host, task_vars)
+        _enter_batch(run_host, list(task_vars["ansible_play_batch"]))
+        with run_host.admission.lock():
+            run, document = run_host.admission.run(), run_host.document()
+            denial = run_host.admission.denial(run_host.host)
         state = document["state"]
         done, middle = state in ("verified", "lost", "current"), state == "begun"
-        told = {"go": True, "before": not (done or middle), "after": not done or not document.get("let_go"), "msg": ""}
+        message = {
+            "may_begin": True,
+            "before": not (done or middle),
+            "after": not done or not document.get("completed"),
+            "msg": "",
+        }
         if not self._task.check_mode:
-            told["stale"] = timestamps.now() - (document["forecast"].get("at") or 0) > STALE
+            message["stale"] = timestamps.now() - (document["forecast"].get("at") or 0) > STALE
         if options["reason"] and not (done or middle):
-            attempt.tell("refused", options["reason"], counts=options["counts"])
-            told.update(go=False, msg=options["reason"])
+            run_host.enter_state("refused", options["reason"], counts=options["counts"])
+            message.update(may_begin=False, msg=options["reason"])
         elif denial and not middle:
-            attempt.leave(denial)
-            told.update(go=False, msg=f"{state} already" if done else f"left untouched: {denial}")
+            run_host.leave_untouched(denial)
+            message.update(may_begin=False, msg=f"{state} already" if done else f"left untouched: {denial}")
         elif done or middle:
-            told["msg"] = f"{state} already in run {run['run_id']}: verified again"
-        return {"stale": False, **told, "host_state": attempt.document()["state"]}
+            message["msg"] = f"{state} already in run {run['run_id']}: verified again"
+        return {"stale": False, **message, "host_state": run_host.document()["state"]}
 
     def _refused(self, options, task_vars):
-        return self._tell("refused", options, task_vars)
+        return self._enter_state("refused", options, task_vars)
 
     def _failed(self, options, task_vars):
-        return self._tell("failed", options, task_vars)
+        return self._enter_state("failed", options, task_vars)
 
     def _current(self, options, task_vars):
-        return self._tell("current", options, task_vars)
+        return self._enter_state("current", options, task_vars)
 
-    def _tell(self, state, options, task_vars):
-        attempt = _attempt(options, task_vars)
-        document = attempt.document()
+    def _enter_state(self, state, options, task_vars):
+        run_host = _attempt(options, task_vars)
+        document = run_host.document()
         # What is well already, or in the middle, is no host to be left alone.
         if state != "refused" or document["state"] in ("forecast", "refused", "untouched", "failed"):
-            attempt.tell(state, options["reason"], counts=options["counts"])
-        return {"host_state": attempt.document()["state"], "msg": options["reason"]}
+            run_host.enter_state(state, options["reason"], counts=options["counts"])
+        return {"host_state": run_host.document()["state"], "msg": options["reason"]}
 
-    def _let_go(self, options, task_vars):
-        attempt = _attempt(options, task_vars)
-        attempt.learn(let_go=True)
+    def _host_completed(self, options, task_vars):
+        run_host = _attempt(options, task_vars)
+        run_host.record(completed=True)
         return {"msg": ""}
 
-    def _judged(self, options, task_vars):
+    def _batch_checked(self, options, task_vars):
         """At the start of a batch: whether it may begin, and whether one was before it."""
-        attempt = _attempt(options, task_vars)
-        watch(attempt, task_vars)
-        with attempt.claims.lock():
+        run_host = _attempt(options, task_vars)
+        watch(run_host, task_vars)
+        with run_host.admission.lock():
             if options["reason"]:
-                attempt.claims.stop(None, options["reason"])
-            denial = attempt.claims.denial("")
-        between = bool(files.load(attempt.claims.folder / "batches.json"))
+                run_host.admission.stop(None, options["reason"])
+            denial = run_host.admission.denial("")
+        between = bool(files.load(run_host.admission.folder / "batches.json"))
         return {"stop": bool(denial), "between": between and not denial, "msg": denial}
 
     def _reported(self, options, task_vars):
-        claims = Admission(Path(options["run_folder"]))
-        run, mark = claims.run(), claims.stopped()
+        admission = Admission(Path(options["run_folder"]))
+        run, mark = admission.run(), admission.stopped()
         if run["operation"] == "audit":
-            return self._audited(run, claims.folder)
+            return self._audited(run, admission.folder)
         found = summary.rows(options["run_folder"], run["hosts"])
         count = summary.counts(found)
         if self._task.check_mode:
             for line in summary.forecasts(options["run_folder"], run["hosts"]):
                 self._display.display(line)
             return {"counts": count, "failure": "", "fail": [], "msg": "the forecast; nothing was changed"}
-        failure = summary.verdict(run, mark, count, budgets.exceeded(run["budgets"], claims.counted()))
-        for line in summary.lines(run, mark, found, claims.folder):
+        failure = summary.verdict(run, mark, count, budgets.exceeded(run["budgets"], admission.counted()))
+        for line in summary.lines(run, mark, found, admission.folder):
             self._display.display(line)
         report = {"run_id": run["run_id"], "at": timestamps.now(), "failure": failure, "counts": count, "hosts": found}
-        files.save(claims.folder / "report.json", {**report, "stop": mark})
-        owner.give_back(claims.folder)
+        files.save(admission.folder / "report.json", {**report, "stop": mark})
+        owner.give_back(admission.folder)
         fail = _to_fail(found, list(task_vars["ansible_play_hosts"])) if failure else []
         return {"counts": count, "failure": failure, "fail": fail, "msg": failure or "every host is well"}
 
@@ -155,8 +160,8 @@ class ActionModule(ActionBase):
         for line in audit_coverage.lines(run, folder, absent):
             self._display.display(line)
         owner.give_back(folder)
-        looked = len(run["hosts"]) - len(absent)
-        return {"counts": {"looked_at": looked, "not_looked_at": len(absent)}, "failure": "", "fail": [], "msg": ""}
+        audited = len(run["hosts"]) - len(absent)
+        return {"counts": {"audited": audited, "not_audited": len(absent)}, "failure": "", "fail": [], "msg": ""}
 
 
 def _to_fail(found, alive):
@@ -167,16 +172,16 @@ def _to_fail(found, alive):
     return bad[:_MOST] or undone[:1] or there[:1]
 
 
-def _enter_batch(attempt, batch):
+def _enter_batch(run_host, batch):
     """Write down which batch of the run the host belongs to; a batch is known by the first of its hosts that asks."""
-    path = attempt.claims.folder / "batches.json"
-    with attempt.claims.lock():
+    path = run_host.admission.folder / "batches.json"
+    with run_host.admission.lock():
         numbers = files.load(path) or {}
-        if attempt.host not in numbers:
+        if run_host.host not in numbers:
             number = max(numbers.values(), default=0) + 1
-            numbers.update({host: number for host in [*batch, attempt.host] if host not in numbers})
+            numbers.update({host: number for host in [*batch, run_host.host] if host not in numbers})
             files.save(path, numbers)
-    attempt.learn(batch=numbers[attempt.host])
+    run_host.record(batch=numbers[run_host.host])
 
 
 def _attempt(options, task_vars):

@@ -20,10 +20,10 @@ class ActionModule(RunAction):
     def unwell(self, row):
         return True
 
-    def note(self, attempt, options, result):
+    def note(self, run_host, options, result):
         if result.get("failed") and "summary" not in result:
             refused = result.get("refused") is True
-            attempt.tell("refused" if refused else "failed", str(result.get("msg") or ""))
+            run_host.enter_state("refused" if refused else "failed", str(result.get("msg") or ""))
             return
         facts = {key: result[key] for key in ("migrated", "rescued") if key in result}
-        attempt.learn(**facts, left=result.get("refused") or [])
+        run_host.record(**facts, left=result.get("refused") or [])

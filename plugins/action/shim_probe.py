@@ -45,21 +45,21 @@ class ActionModule(RunAction):
                 result["judged"] = audit_verdict.judged(result["document"], packs, waivers, rescue)
         return result
 
-    def note(self, attempt, options, result):
+    def note(self, run_host, options, result):
         if "document" in result:
-            run = attempt.claims.run()
-            audit_verdict.keep(attempt.claims.folder, {**result.pop("document"), "run_id": run["run_id"]})
+            run = run_host.admission.run()
+            audit_verdict.keep(run_host.admission.folder, {**result.pop("document"), "run_id": run["run_id"]})
             if run["operation"] == "audit":
                 return
         if result.get("failed") and "summary" not in result:
-            attempt.tell("refused", str(result.get("msg") or "it could not be looked at"))
+            run_host.enter_state("refused", str(result.get("msg") or "it could not be looked at"))
             return
         keys = ("release", "hazards", "rollback", "targets", "start_estimate")
         facts = {key: result[key] for key in keys if key in result}
-        state, lost = _known(result.get("ledger") or {}, attempt.document())
-        attempt.tell(
+        state, lost = _known(result.get("ledger") or {}, run_host.document())
+        run_host.enter_state(
             state,
-            _told(result),
+            _sentence(result),
             forecast={**result["summary"], "at": timestamps.now()},
             at_risk=[row for row in result["shims"] if row["at_risk"]],
             lost=lost,
@@ -78,7 +78,7 @@ def _known(ledger: dict, document: dict) -> tuple[str, int | None]:
     return ("lost", ledger["lost"]) if ledger.get("lost") else ("verified", None)
 
 
-def _told(result: dict) -> str:
+def _sentence(result: dict) -> str:
     summary, release = result["summary"], result["release"]
     return "{} tasks, {} at risk, containerd {} into {}{}".format(
         summary["tasks"],

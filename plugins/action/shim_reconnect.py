@@ -32,23 +32,23 @@ class ActionModule(RunAction):
     def acts(self, options):
         return options.get("state") == "restarted"
 
-    def note_way_back(self, attempt, result):
+    def note_rollback(self, run_host, result):
         """What a rollback came to is no verdict of the upgrade: the host stays what that made it."""
         facts = {key: result[key] for key in (*_KEYS, "changed", "refused") if key in result}
-        attempt.learn(rolled_back={**facts, "message": str(result.get("msg") or "")})
+        run_host.record(rolled_back={**facts, "message": str(result.get("msg") or "")})
 
     def unwell(self, row):
         return row["verdict"] not in GOOD
 
-    def late(self, attempt, options, reason):
+    def late(self, run_host, options, reason):
         # A host that is in the middle since an earlier attempt is looked at all the same: that changes nothing.
-        if attempt.document()["state"] != "begun":
+        if run_host.document()["state"] != "begun":
             return None
         return {**options, "state": "verified"}
 
-    def note(self, attempt, options, result):
+    def note(self, run_host, options, result):
         if options.get("state") == "rolled_back":
-            self.note_way_back(attempt, result)
+            self.note_rollback(run_host, result)
             return
         message = str(result.get("msg") or "")
         facts = {key: result[key] for key in _KEYS if key in result}
@@ -58,15 +58,15 @@ class ActionModule(RunAction):
             facts["at_risk"] = result["at_risk"]
         lost = (result.get("summary") or {}).get("lost", 0)
         if self._task.check_mode:
-            attempt.tell("refused" if result.get("failed") else "forecast", message)
+            run_host.enter_state("refused" if result.get("failed") else "forecast", message)
         elif options.get("state") == "recorded" and not result.get("failed"):
-            attempt.learn(**facts)
+            run_host.record(**facts)
         elif result.get("refused"):
             # The verdicts are those of an earlier run, if any: they are no loss of this one.
-            attempt.tell("refused", message, **facts)
+            run_host.enter_state("refused", message, **facts)
         elif lost:
-            attempt.tell("lost", message, lost=lost, **facts)
+            run_host.enter_state("lost", message, lost=lost, **facts)
         elif result.get("failed"):
-            attempt.tell("failed", message or str(result.get("module_stderr", ""))[-300:], **facts)
+            run_host.enter_state("failed", message or str(result.get("module_stderr", ""))[-300:], **facts)
         else:
-            attempt.tell("verified", message, **facts)
+            run_host.enter_state("verified", message, **facts)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-STATES = ("begun", "asked", "refused", "failed", "current", "let_go", "judged", "reported")
+STATES = ("begun", "host_checked", "refused", "failed", "current", "host_completed", "batch_checked", "reported")
 SPEC = {
     "state": {"type": "str", "required": True, "choices": list(STATES)},
     "run_folder": {"type": "path"},

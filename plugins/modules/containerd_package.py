@@ -69,7 +69,7 @@ options:
     type: str
     default: keep
     choices: [keep, migrate]
-  require_way_back:
+  require_rollback:
     description: Whether to fail if the running release cannot be staged as well.
     type: bool
     default: false
@@ -112,7 +112,7 @@ refused:
   description: Whether the upgrade is not allowed; the host is unchanged.
   returned: always
   type: bool
-jump:
+upgrade_path:
   description: The id of the hazard that refuses the upgrade, whether it is a rollback, and notes.
   returned: always
   type: dict
@@ -138,7 +138,7 @@ config:
   returned: always
   type: dict
   sample: {"applied": false, "differs": true, "path": /etc/containerd/config.toml}
-way_back:
+rollback:
   description: Where the running release was staged, or why it was not.
   returned: always
   type: dict
@@ -182,7 +182,7 @@ def main():
             "checksum": {"type": "str"},
             "dependencies": {"type": "list", "elements": "str"},
             "config": {"type": "str", "default": "keep", "choices": ["keep", "migrate"]},
-            "require_way_back": {"type": "bool", "default": False},
+            "require_rollback": {"type": "bool", "default": False},
             "staging": {"type": "path", "default": "/var/lib/shimops/packages"},
             "stage_timeout": {"type": "float", "default": 600},
         },

@@ -118,7 +118,7 @@ rules:
   type: list
   elements: dict
   sample: [{"rule": "hung-shim", "severity": "blocker", "hosts": 1, "findings": 1}]
-told:
+lines:
   description: The same as a few lines of text.
   returned: always
   type: list

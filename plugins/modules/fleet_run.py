@@ -18,14 +18,14 @@ options:
   state:
     description:
       - V(begun) begins or resumes the run O(run_id). Call it once, with C(run_once).
-      - V(asked) returns whether the host may begin, and what is left to do there.
+      - V(host_checked) returns whether the host may begin, and what is left to do there.
       - V(refused), V(failed) and V(current) record this state of the host, with O(reason).
-      - V(let_go) records that the tasks after the host are done.
-      - V(judged) returns whether the next batch may begin. With O(reason) it sets the stop mark first.
+      - V(host_completed) records that the tasks after the host are done.
+      - V(batch_checked) returns whether the next batch may begin. With O(reason) it sets the stop mark first.
       - V(reported) lists the states of all hosts, and why the run was not successful.
     type: str
     required: true
-    choices: [begun, asked, refused, failed, current, let_go, judged, reported]
+    choices: [begun, host_checked, refused, failed, current, host_completed, batch_checked, reported]
   run_folder:
     description: The folder of the run, as O(state=begun) returned it. Required by all other states.
     type: path
@@ -81,7 +81,7 @@ options:
     type: dict
     default: {}
   reason:
-    description: The reason, in one sentence. With O(state=asked) a reason refuses the host.
+    description: The reason, in one sentence. With O(state=host_checked) a reason refuses the host.
     type: str
     default: ""
   counts:
@@ -113,16 +113,16 @@ EXAMPLES = r"""
 
 - name: Check whether this host may begin
   shimops.containerd.fleet_run:
-    state: asked
+    state: host_checked
     run_folder: "{{ run.folder }}"
-  register: asked
+  register: admission
 
 - name: Restart containerd
   shimops.containerd.shim_reconnect:
     state: restarted
     run_id: "{{ run.run_id }}"
     run_folder: "{{ run.folder }}"
-  when: asked.go
+  when: admission.may_begin
 """
 
 RETURN = r"""
@@ -159,33 +159,33 @@ quarantine:
   returned: O(state=begun)
   type: list
   elements: str
-go:
+may_begin:
   description: Whether there is something to do on the host.
-  returned: O(state=asked)
+  returned: O(state=host_checked)
   type: bool
 before:
   description: Whether to run the tasks before the host.
-  returned: O(state=asked)
+  returned: O(state=host_checked)
   type: bool
 after:
   description: Whether to run the tasks after the host.
-  returned: O(state=asked)
+  returned: O(state=host_checked)
   type: bool
 stale:
   description: Whether the forecast is older than ten minutes.
-  returned: O(state=asked)
+  returned: O(state=host_checked)
   type: bool
 host_state:
   description: The state in the host's document.
-  returned: O(state=asked), O(state=refused), O(state=failed) and O(state=current)
+  returned: O(state=host_checked), O(state=refused), O(state=failed) and O(state=current)
   type: str
 stop:
   description: Whether no further batch may begin.
-  returned: O(state=judged)
+  returned: O(state=batch_checked)
   type: bool
 between:
   description: Whether there was an earlier batch.
-  returned: O(state=judged)
+  returned: O(state=batch_checked)
   type: bool
 counts:
   description: How many hosts are in each state.

@@ -60,7 +60,7 @@ options:
       - The directory on the host where M(shimops.containerd.containerd_package) staged a release. It is installed right
         before the restart, after the last forecast, without the package's own restart.
     type: path
-  freeze:
+  stop_file_on_failure:
     description: Whether a failed verification writes the hold file C(/etc/shimops/hold), with the reason.
     type: bool
     default: false
@@ -293,7 +293,7 @@ def main():
             "ledger": {"type": "path", "default": ledger_file.PLACE},
             "target_version": {"type": "str", "default": "installed"},
             "package_dir": {"type": "path"},
-            "freeze": {"type": "bool", "default": False},
+            "stop_file_on_failure": {"type": "bool", "default": False},
             "on_risk": {"type": "str", "default": "refuse", "choices": ["refuse", "proceed"]},
             "restart_command": {"type": "list", "elements": "str"},
             "restart_timeout": {"type": "float", "default": 120},

@@ -78,8 +78,8 @@ def main():
             show(hosts, results[hosts])
     few, many = (results[hosts] for hosts in SIZES)
     growth, page = many["peak"] - few["peak"], many["sizes"]["report.html"]
-    told = f"from {SIZES[0]} to {SIZES[1]} hosts; the page is {page / MIB:.1f} MiB"
-    print(f"peak memory grew by {growth / MIB:.1f} MiB {told}")
+    reported = f"from {SIZES[0]} to {SIZES[1]} hosts; the page is {page / MIB:.1f} MiB"
+    print(f"peak memory grew by {growth / MIB:.1f} MiB {reported}")
     if growth > page:
         print("memory grows with the number of hosts, beyond the page")
         return 1

@@ -25,8 +25,8 @@ def variables(texts: Mapping[Path, str]) -> Iterator[str]:
             yield f"{home}: {name} has a default and is not in the argument specs"
         for name, option in sorted(options.items()):
             if option.get("default") != defaults.get(name):
-                told, real = option.get("default"), defaults.get(name)
-                yield f"{home}: {name} is {told!r} in the argument specs and {real!r} in the defaults"
+                reported, real = option.get("default"), defaults.get(name)
+                yield f"{home}: {name} is {reported!r} in the argument specs and {real!r} in the defaults"
         readme = texts.get(home / "README.md", "")
         listed = set(re.findall(rf"^\| `({role}_\w+)`", readme, re.MULTILINE))
         # Other entry points may take more: what one role of the collection hands to another.

@@ -108,7 +108,7 @@ def _no_drop_in(name):
     return undo
 
 
-def _mend(host):
+def _repair(host):
     _no_drop_in("broken")(host)
     host.script("systemctl reset-failed containerd; systemctl restart containerd")
 
@@ -186,7 +186,7 @@ FAULTS = {
     "killmode_not_loaded": Fault(
         "the same, written and not loaded yet", _drop_in("killmode", KILL_MODE, load=False), _no_drop_in("killmode")
     ),
-    "containerd_broken": Fault("make the next start of containerd fail", _drop_in("broken", BROKEN), _mend),
+    "containerd_broken": Fault("make the next start of containerd fail", _drop_in("broken", BROKEN), _repair),
     "containerd_stopped": Fault("stop containerd", _systemctl("stop"), _systemctl("start")),
     "protobuf_missing": Fault("hide python3-protobuf", _hide(PROTOBUF), _show(PROTOBUF)),
     "second_daemon": Fault("run a second containerd with a container of its own", _start_second, _stop_second),

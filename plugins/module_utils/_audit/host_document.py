@@ -79,7 +79,7 @@ def document(observed: HostObserved, deadline: Deadline) -> HostDocument:
         unit=document_rows.unit_part(observed.daemon.unit),
         forecast=targets[0],
         targets=targets,
-        hazards=[hazard.told() for hazard in observed.views[0].hazards],
+        hazards=[hazard.row() for hazard in observed.views[0].hazards],
         rollback=dict(observed.rollback, containers=list(observed.rollback["containers"])),
         counts=counts,
         truncated=left_out,
@@ -116,7 +116,7 @@ def _bundles(here: Inventory, view: HostForecast) -> List[BundleRow]:
 
 
 def _shims(here: Inventory, deadline: Deadline) -> List[ShimRow]:
-    told, served, rows = shim_processes.versions(here.shims, deadline), here.served(), []
+    sentence, served, rows = shim_processes.versions(here.shims, deadline), here.served(), []
     for shim in here.shims:
         observations = served[shim.process.pid]
         held = None if here.held is None else sum(here.held.get(path, 0) for path in shim.sockets)
@@ -124,7 +124,9 @@ def _shims(here: Inventory, deadline: Deadline) -> List[ShimRow]:
         listed = None if None in known else known.count(True)
         started = round(processes.started_at(shim.process), 3)
         children = here.children.get(shim.process.pid)
-        rows.append(document_rows.shim_row(shim, observations, children, told[shim.process.pid], started, held, listed))
+        rows.append(
+            document_rows.shim_row(shim, observations, children, sentence[shim.process.pid], started, held, listed)
+        )
     return rows
 
 

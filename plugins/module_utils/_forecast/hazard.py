@@ -21,6 +21,6 @@ class Hazard(NamedTuple):
     remedy: str
     namespaces: Optional[Tuple[str, ...]] = None
 
-    def told(self) -> Dict[str, Optional[str]]:
+    def row(self) -> Dict[str, Optional[str]]:
         """As the modules return it."""
         return {"id": self.id, "outcome": self.outcome, "reason": self.reason, "remedy": self.remedy}

@@ -90,7 +90,7 @@ def refusal(view: HostForecast) -> str:
         return ""
     observed, first = view.at_risk[0]
     names = (observed.bundle.pod_names() if observed.bundle else None) or {}
-    told = "forecast: {0} of {1} tasks at risk in a restart into {2}: {3}/{4}{5} {6}, {7} (row {8})".format(
+    sentence = "forecast: {0} of {1} tasks at risk in a restart into {2}: {3}/{4}{5} {6}, {7} (row {8})".format(
         len(view.at_risk),
         sum(1 for one, _forecast in view.forecasts if one.live),
         view.version,
@@ -103,4 +103,4 @@ def refusal(view: HostForecast) -> str:
         first.rule,
     )
     remedy = next((hazard.remedy for hazard in view.hazards if hazard.id == first.rule), "mend it or drain the host")
-    return "{0}; {1}.".format(told, remedy)
+    return "{0}; {1}.".format(sentence, remedy)

@@ -32,7 +32,7 @@ class Rollback(NamedTuple):
     to: Optional[str]
     containers: List[str]
 
-    def told(self) -> Dict[str, Any]:
+    def row(self) -> Dict[str, Any]:
         """As the modules return it."""
         return {"class": self.state, "to": self.to, "containers": self.containers}
 

@@ -156,14 +156,14 @@ def judge(running: Optional[str], installed: Optional[str], target: str) -> Upgr
     wanted = _parse(target)
     if wanted is None:
         return _refuse(
-            "unsupported_jump", "{0} is no released version of containerd".format(target), _go(NEWEST[-1][1])
+            "unsupported_upgrade", "{0} is no released version of containerd".format(target), _go(NEWEST[-1][1])
         )
     line = wanted[:2]
     if line not in _LINES:
-        told = "{0}.{1} is not among the lines this collection knows ({2} to {3})"
+        sentence = "{0}.{1} is not among the lines this collection knows ({2} to {3})"
         return _refuse(
-            "unsupported_jump",
-            told.format(line[0], line[1], _name(_LINES[0]), _name(_LINES[-1])),
+            "unsupported_upgrade",
+            sentence.format(line[0], line[1], _name(_LINES[0]), _name(_LINES[-1])),
             _go(_nearest(running)),
         )
     for bad in BAD:
@@ -172,16 +172,18 @@ def judge(running: Optional[str], installed: Optional[str], target: str) -> Upgr
     starts = [start for start in (_parse(running), _parse(installed)) if start]
     if not starts:
         return _refuse(
-            "unsupported_jump",
+            "unsupported_upgrade",
             "neither the running nor the installed release of containerd is known",
             "start containerd",
         )
     for start in dict.fromkeys(starts):
         if not _connected(start[:2], line):
-            told = "from {0}.{1}.{2} to {3} is no jump that is supported or was run (RELEASES.md)".format(
-                *(start + (target,))
+            sentence = (
+                "from {0}.{1}.{2} to {3} is not a supported upgrade path and was not tested (RELEASES.md)".format(
+                    *(start + (target,))
+                )
             )
-            return _refuse("unsupported_jump", told, _step(start[:2], line))
+            return _refuse("unsupported_upgrade", sentence, _step(start[:2], line))
     return UpgradePath(True, "", tuple(_notes(wanted, target)), backward=any(wanted < start for start in starts))
 
 
@@ -203,12 +205,12 @@ def _name(line: Line) -> str:
 
 
 def _connected(start: Line, end: Line) -> bool:
-    """Whether there is a jump between two lines, in either direction."""
+    """Whether an upgrade between two lines is supported, in either direction."""
     if start not in _LINES:
         return False
     first, last = sorted((start, end))
     near = _LINES.index(last) - _LINES.index(first) <= 1
-    return near or any((first, last) == jump[:2] for jump in OVER)
+    return near or any((first, last) == path[:2] for path in OVER)
 
 
 def _step(start: Line, end: Line) -> str:

@@ -113,11 +113,11 @@ def versions(found: List[ShimProcess], deadline: Deadline) -> Dict[int, Optional
     Each program runs once with -v, from the process itself, so that a replaced one speaks too.
     """
     by_file: Dict[Tuple[int, int], Optional[str]] = {}
-    told: Dict[int, Optional[str]] = {}
+    sentence: Dict[int, Optional[str]] = {}
     for shim in found:
         pid = shim.process.pid
         path = "/proc/{0}/exe".format(pid)
-        told[pid] = None
+        sentence[pid] = None
         if os.path.basename(shim.executable or "") not in _TELL_THEIR_VERSION:
             continue
         try:
@@ -128,8 +128,8 @@ def versions(found: List[ShimProcess], deadline: Deadline) -> Dict[int, Optional
         if key not in by_file:
             match = _VERSION.search(command.run([path, "-v"], deadline.within(3)).stdout)
             by_file[key] = releases.plain(match.group(1)) if match else None
-        told[pid] = by_file[key]
-    return told
+        sentence[pid] = by_file[key]
+    return sentence
 
 
 def _option(words: List[str], name: str) -> Optional[str]:

@@ -59,11 +59,11 @@ class Hold:
         if book and book["boot_id"] != processes.boot_id():
             # The boot put the units back.
             old = [one for one in old if one.how != "stop"]
-        items, told = rules.plan(observe.see(self._custom, self._clock()), self._custom, self._runtime_units)
+        items, sentence = rules.plan(observe.see(self._custom, self._clock()), self._custom, self._runtime_units)
         items = _merged(old, items)
         if self._check:
             would = [_row(one, one in old, "is held" if one in old else "would be held") for one in items]
-            return back._replace(changed=back.changed or items != old, found=would + told)
+            return back._replace(changed=back.changed or items != old, found=would + sentence)
         if not book or items != record.items(book) or old != record.items(book):
             record.save(record.new(run_id, items, wall_clock()))
         try:
@@ -75,7 +75,7 @@ class Hold:
             undone = self.release(patience)
             return HoldResult(False, failure=" ".join([str(error), undone.failure or ""]).strip())
         done = any(did for did, _row in rows)
-        return back._replace(changed=back.changed or done, found=[row for _did, row in rows] + told)
+        return back._replace(changed=back.changed or done, found=[row for _did, row in rows] + sentence)
 
     def release(self, patience: Deadline) -> HoldResult:
         """Put everything back that the record names, whoever held it; what cannot be put back stays in the record.
@@ -155,12 +155,12 @@ class Hold:
         """Wait until no package manager is at work."""
         while True:
             units = observe.units(rules.UPGRADE_SERVICES, self._clock())
-            told = rules.busy(units, observe.locks())
-            if not told:
+            sentence = rules.busy(units, observe.locks())
+            if not sentence:
                 return
             if not patience.sleep(_TICK):
                 raise ShimError(
-                    "act", "the package manager", "is at work: " + told, "wait for it to end, or raise wait_timeout"
+                    "act", "the package manager", "is at work: " + sentence, "wait for it to end, or raise wait_timeout"
                 )
 
     # -- put back
@@ -215,8 +215,8 @@ class Hold:
         done = command.run(argv, self._clock())
         if done.code != 0:
             words = " ".join((done.stderr or done.stdout).split())[:160].rstrip(".")
-            told = "{0} ({1})".format(problem, words) if words else problem
-            raise ShimError("act", subject, told, "do it by hand: {0}".format(" ".join(argv)))
+            sentence = "{0} ({1})".format(problem, words) if words else problem
+            raise ShimError("act", subject, sentence, "do it by hand: {0}".format(" ".join(argv)))
 
 
 def _merged(old: List[Item], fresh: List[Item]) -> List[Item]:

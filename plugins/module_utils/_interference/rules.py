@@ -117,17 +117,17 @@ def plan(seen: Seen, custom: Sequence[str], runtime_units: Sequence[str]) -> Tup
     :param custom: units that the operator names.
     :param runtime_units: the units of this host's containerd: what they pull in cannot be held by stopping it.
     """
-    items, told = [], []
+    items, sentence = [], []
     for kind, name in _candidates(seen, custom):
         state = seen.units.get(name)
         if state is None or state.loaded in ("not-found", "masked") or not state.on:
             if name in custom:
-                told.append(Finding(kind, name, True, "none", _quiet(state)))
+                sentence.append(Finding(kind, name, True, "none", _quiet(state)))
             continue
         pulled = sorted(set(state.pulled_by) & set(runtime_units))
         if pulled:
             reason = "{0} starts it again; disable it for the time of the roll".format(pulled[0])
-            told.append(Finding(kind, name, False, "none", reason))
+            sentence.append(Finding(kind, name, False, "none", reason))
             continue
         items.append(Item(kind, name, "stop", {"file_state": state.file_state}))
     for name, selection in sorted(seen.packages.items()):
@@ -139,13 +139,13 @@ def plan(seen: Seen, custom: Sequence[str], runtime_units: Sequence[str]) -> Tup
     elif seen.needrestart:
         same = seen.snippet == SNIPPET_TEXT
         reason = "such a snippet is there already" if same else "a file of another content is there; look at it"
-        told.append(Finding("needrestart", SNIPPET, same, "none", reason))
+        sentence.append(Finding("needrestart", SNIPPET, same, "none", reason))
     for name, held in sorted(seen.snaps.items()):
         if held:
-            told.append(Finding("snap", name, True, "none", "its refresh was held already"))
+            sentence.append(Finding("snap", name, True, "none", "its refresh was held already"))
         else:
             items.append(Item("snap", name, "refresh_hold", {}))
-    return items, told + _only_told(seen)
+    return items, sentence + _not_holdable(seen)
 
 
 def _candidates(seen: Seen, custom: Sequence[str]) -> List[Tuple[str, str]]:
@@ -168,16 +168,16 @@ def _quiet(state: Optional[UnitState]) -> str:
     return "it is masked" if state.loaded == "masked" else "it does not run"
 
 
-def _only_told(seen: Seen) -> List[Finding]:
+def _not_holdable(seen: Seen) -> List[Finding]:
     """What cannot be held from here."""
-    told = []
+    sentence = []
     if seen.live_restore is False:
         reason = 'dockerd runs without live-restore; set "live-restore": true in daemon.json and reload it'
-        told.append(Finding("docker", "dockerd", False, "none", reason))
+        sentence.append(Finding("docker", "dockerd", False, "none", reason))
     for command, pid in seen.foreign_checkers:
         reason = "pid {0} is of no unit of this host, a pod perhaps; hold it in the cluster".format(pid)
-        told.append(Finding("health_checker", command, False, "none", reason))
-    return told
+        sentence.append(Finding("health_checker", command, False, "none", reason))
+    return sentence
 
 
 def busy(units: Dict[str, UnitState], locks: Sequence[Tuple[str, int, str]]) -> str:

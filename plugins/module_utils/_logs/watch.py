@@ -115,8 +115,8 @@ class LogWatch:
         if not self._unread or self._options["on_unread"] == "report":
             return ""
         first = self._unread[0]
-        told = "the log of {0}/{1} is not read: {2}".format(first["namespace"], first["id"][:16], first["reason"])
-        return told if len(self._unread) == 1 else "{0} (and {1} more)".format(told, len(self._unread) - 1)
+        sentence = "the log of {0}/{1} is not read: {2}".format(first["namespace"], first["id"][:16], first["reason"])
+        return sentence if len(self._unread) == 1 else "{0} (and {1} more)".format(sentence, len(self._unread) - 1)
 
     def result(self) -> Dict[str, Any]:
         """What the module returns of all this; every key is always there."""

@@ -140,8 +140,8 @@ class Apt:
             # Other names could not be told apart from what surrounds them in an index.
             if _FILE.fullmatch(name) and os.path.isfile(path) and not os.path.islink(path):
                 size, digest = _sum(path)
-                told = "Filename: ./{0}\nSize: {1}\nSHA256: {2}\n".format(name, size, digest)
-                entries.append("{0}\n{1}".format(dpkg.control(path, self._deadline), told))
+                sentence = "Filename: ./{0}\nSize: {1}\nSHA256: {2}\n".format(name, size, digest)
+                entries.append("{0}\n{1}".format(dpkg.control(path, self._deadline), sentence))
                 os.symlink(path, os.path.join(place, name))
         if not entries:
             raise ShimError("package", "directory " + directory, "has no package files in it", "copy them there first")
@@ -160,5 +160,5 @@ def _sum(path: str) -> Tuple[int, str]:
 def _complaint(said: command.Output) -> str:
     """The lines of apt that tell what is wrong, in one."""
     lines = (said.stderr + "\n" + said.stdout).splitlines()
-    told = [line for line in lines if line.startswith(("E:", "dpkg:")) or " : Depends: " in line]
-    return " ".join(" ".join(told or lines[-2:]).split())[:300].rstrip(".")
+    sentence = [line for line in lines if line.startswith(("E:", "dpkg:")) or " : Depends: " in line]
+    return " ".join(" ".join(sentence or lines[-2:]).split())[:300].rstrip(".")

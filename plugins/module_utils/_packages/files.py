@@ -187,8 +187,8 @@ def require_space(needs: List[Tuple[str, int]]) -> None:
         free = there.f_bavail * there.f_frsize
         # Some room is left for whoever else writes, containerd's own state first of all.
         if free < size + _SPARE:
-            told = "has {0} MB free, and {1} MB are needed".format(free // _MB, (size + _SPARE) // _MB + 1)
-            raise ShimError("package", "the file system of " + path, told, "make room, then run this again")
+            sentence = "has {0} MB free, and {1} MB are needed".format(free // _MB, (size + _SPARE) // _MB + 1)
+            raise ShimError("package", "the file system of " + path, sentence, "make room, then run this again")
 
 
 _MB = 1000 * 1000

@@ -23,36 +23,36 @@ def stage(options: Dict[str, Any], here: Daemon, check_mode: bool, deadline: Dea
     """Judge the path, then stage. Gives the module's result; raises ShimError."""
     wanted = version.pinned(options["version"])
     release = version.release_of(wanted)
-    jump = judge(here.running, here.installed, release or wanted)
-    if not jump.allowed:
-        return dict(_result(here, release or wanted, jump), refused=True, failure=jump.refusal)
+    path = judge(here.running, here.installed, release or wanted)
+    if not path.allowed:
+        return dict(_result(here, release or wanted, path), refused=True, failure=path.refusal)
     if check_mode:
-        return dict(_result(here, release, jump), changed=True, msg="containerd {0} would be staged".format(wanted))
+        return dict(_result(here, release, path), changed=True, msg="containerd {0} would be staged".format(wanted))
     _stop_file.require_absent()
     repaired = policy.put_back()
     done = Stager(options, here, wanted, deadline).run()
-    result = dict(_result(here, release, jump, done), repaired=repaired)
-    if options["require_way_back"] and not done.back and not result["current"]:
+    result = dict(_result(here, release, path, done), repaired=repaired)
+    if options["require_rollback"] and not done.back and not result["current"]:
         raise ShimError(
             "package", "the way back", "cannot be staged ({0})".format(done.back_reason.rstrip(".")), _BRING
         )
     return result
 
 
-_BRING = "bring the package of the release that runs, too, or do without require_way_back"
+_BRING = "bring the package of the release that runs, too, or do without require_rollback"
 
 
-def _result(here: Daemon, release: str, jump: UpgradePath, done: Optional[Stage] = None) -> Dict[str, Any]:
+def _result(here: Daemon, release: str, path: UpgradePath, done: Optional[Stage] = None) -> Dict[str, Any]:
     result = {
         "changed": bool(done and done.changed),
         "refused": False,
         "current": False,
         "staged": "",
-        "jump": {"id": jump.id, "backward": jump.backward, "notes": list(jump.notes)},
+        "upgrade_path": {"id": path.id, "backward": path.backward, "notes": list(path.notes)},
         "release": {"running": here.running, "installed": here.installed, "target": release},
         "package": {},
         "config": {},
-        "way_back": {"path": "", "version": "", "reason": ""},
+        "rollback": {"path": "", "version": "", "reason": ""},
         "repaired": [],
         "msg": "",
     }
@@ -74,7 +74,7 @@ def _result(here: Daemon, release: str, jump: UpgradePath, done: Optional[Stage]
             "differs": done.configuration.after is not None,
             "applied": plan.config is not None,
         },
-        way_back={
+        rollback={
             "path": back.directory if back else "",
             "version": back.version if back else "",
             "reason": done.back_reason,

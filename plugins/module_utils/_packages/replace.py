@@ -73,14 +73,14 @@ def install(plan: Staged, back: Optional[Staged]) -> Dict[str, Any]:
             os.rename(backup, os.path.realpath(plan.config_path or settings.DEFAULT))
         raise _undone(explained(error), plan, back, before) from error
     _changes.note()
-    changed = {path: told for path, told in after.items() if told != before.get(path)}
+    changed = {path: sentence for path, sentence in after.items() if sentence != before.get(path)}
     return {
         "release": plan.release,
         "version": plan.version,
         "kind": plan.kind,
         "seconds": round(clock.elapsed(), 3),
         "replaced": sorted(changed),
-        "since": min(told[2] for told in changed.values()) if changed else None,
+        "since": min(sentence[2] for sentence in changed.values()) if changed else None,
         "config": backup,
     }
 
@@ -121,10 +121,10 @@ def _undone(
     error: ShimError, plan: Staged, back: Optional[Staged], before: Dict[str, Tuple[int, int, float]]
 ) -> ShimError:
     """The same error, with what is on the disk now: the old release again, if that could be done."""
-    told = "{0} {1}".format(error.subject, error.problem)
+    sentence = "{0} {1}".format(error.subject, error.problem)
     # Not the time of change: dpkg puts a file back by a link, which changes that alone.
     if {path: one[:2] for path, one in _snapshot(plan).items()} == {path: one[:2] for path, one in before.items()}:
-        return ShimError("package", plan.version, "was not installed ({0})".format(told), "containerd is as it was")
+        return ShimError("package", plan.version, "was not installed ({0})".format(sentence), "containerd is as it was")
     if back is not None:
         try:
             _put(back)
@@ -132,16 +132,16 @@ def _undone(
             return ShimError(
                 "package",
                 plan.version,
-                "was not installed ({0})".format(told),
+                "was not installed ({0})".format(sentence),
                 "{0} was put back and containerd is as it was".format(back.version),
             )
         except ShimError as second:
-            told = "{0}; putting {1} back failed too: {2}".format(told, back.version, second.problem)
+            sentence = "{0}; putting {1} back failed too: {2}".format(sentence, back.version, second.problem)
     _changes.note()
     return ShimError(
         "package",
         plan.version,
-        "was not installed ({0}) and the disk no longer fits the containerd that runs".format(told),
+        "was not installed ({0}) and the disk no longer fits the containerd that runs".format(sentence),
         "no new container may start until this run was finished: mend it and start the same run again",
     )
 
@@ -176,7 +176,7 @@ def _runc() -> List[str]:
     return [path for path in (os.path.join(place, "runc") for place in _RUNC) if os.path.isfile(path)][:1]
 
 
-def way_back(plan: Staged) -> Optional[Staged]:
+def rollback(plan: Staged) -> Optional[Staged]:
     """The other release that lies beside a staged one, when there is exactly one."""
     root = os.path.dirname(plan.directory)
     others = [os.path.join(root, name) for name in sorted(os.listdir(root))]

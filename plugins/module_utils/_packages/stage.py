@@ -49,10 +49,10 @@ class Configuration(NamedTuple):
 
     def diff(self) -> Dict[str, Any]:
         """Both for Ansible's --diff, without what registries are entered with."""
-        told = [_SECRET.sub(r"\1********", text or "") for text in (self.before, self.after or self.before)]
+        sentence = [_SECRET.sub(r"\1********", text or "") for text in (self.before, self.after or self.before)]
         return {
-            "before": told[0],
-            "after": told[1],
+            "before": sentence[0],
+            "after": sentence[1],
             "before_header": self.path,
             "after_header": self.path + " (migrated)",
         }
@@ -279,10 +279,12 @@ class Stager:
         words = said.stdout.split()
         found = plain(words[2]) if said.code == 0 and len(words) > 2 else ""
         if found != self._release:
-            told = "holds containerd {0}, not {1}".format(found, self._release)
+            sentence = "holds containerd {0}, not {1}".format(found, self._release)
             if not found:
-                told = "holds a containerd that does not run here ({0})".format(" ".join(said.stderr.split())[-200:])
-            raise ShimError("package", plan.version, told, "bring another package")
+                sentence = "holds a containerd that does not run here ({0})".format(
+                    " ".join(said.stderr.split())[-200:]
+                )
+            raise ShimError("package", plan.version, sentence, "bring another package")
 
     def _require_room(self, plan: Staged) -> None:
         """dpkg unpacks beside what is there, and so do we."""

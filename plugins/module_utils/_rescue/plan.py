@@ -108,18 +108,18 @@ def rescue(observations: List[Observation], release: ReleaseClass, load_timeout:
     """
     steps, refused, well = [], [], []
     for observed in observations:
-        told = forecast(observed, release, load_timeout)
-        if not told.at_risk:
+        before = forecast(observed, release, load_timeout)
+        if not before.at_risk:
             well.append(observed)
             continue
-        found = repair(observed, told, release, load_timeout)
+        found = repair(observed, before, release, load_timeout)
         if isinstance(found, Unrepairable):
             refused.append(Refused(observed.entry.namespace, observed.entry.id, found.reason))
             continue
         bundle = observed.require_bundle()
         alive = tuple(filter(None, [bundle.init, observed.found.shim if observed.found else None]))
         for name, data in found.files.items():
-            why = "{0} restored ({1}: {2})".format(name, told.rule, told.reason)
+            why = "{0} restored ({1}: {2})".format(name, before.rule, before.reason)
             steps.append(_step(bundle, name, data, alive, keep, why))
     return Rescue(steps, refused, well)
 

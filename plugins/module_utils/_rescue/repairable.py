@@ -36,13 +36,13 @@ class Unrepairable(NamedTuple):
     reason: str
 
 
-def repairable(observed: Observation, told: Forecast, release: ReleaseClass, load_timeout: float) -> bool:
+def repairable(observed: Observation, before: Forecast, release: ReleaseClass, load_timeout: float) -> bool:
     """Whether a task is at risk, and restored files would keep it: what shim_migrate goes by, too."""
-    return told.at_risk and isinstance(repair(observed, told, release, load_timeout), Repair)
+    return before.at_risk and isinstance(repair(observed, before, release, load_timeout), Repair)
 
 
 def repair(
-    observed: Observation, told: Forecast, release: ReleaseClass, load_timeout: float
+    observed: Observation, before: Forecast, release: ReleaseClass, load_timeout: float
 ) -> Union[Repair, Unrepairable]:
     """What to restore of a bundle whose task is at risk, or why nothing.
 
@@ -50,7 +50,7 @@ def repair(
     :param load_timeout: containerd's time-out for one shim, in seconds.
     """
     if observed.bundle is None or observed.bundle.problem or observed.bundle.empty:
-        return Unrepairable(told.reason)
+        return Unrepairable(before.reason)
     place = _proven(observed)
     if isinstance(place, str):
         return Unrepairable(place)

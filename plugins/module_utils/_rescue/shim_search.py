@@ -91,8 +91,8 @@ def search(
         owned = tuple(place for place in places[observed.entry] if _owns(shim, place, answers[place], sockets))
         binary, problem = _binary(observed, shim, daemon)
         facts = shim_binary.facts(os.fsencode(binary), daemon) if binary else {}
-        told = SearchResult(places[observed.entry], shim, owned, binary, problem, facts)
-        found[observed.entry] = observed._replace(answers=answers, found=told)
+        sentence = SearchResult(places[observed.entry], shim, owned, binary, problem, facts)
+        found[observed.entry] = observed._replace(answers=answers, found=sentence)
     return [found.get(observed.entry, observed) for observed in observations]
 
 

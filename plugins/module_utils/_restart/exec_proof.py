@@ -39,8 +39,8 @@ def wanted(names: Sequence[str]) -> List[Tuple[str, str]]:
 def require_command(command: Sequence[str]) -> None:
     """Refuse a command that is none."""
     if not command or not command[0] or command[0].startswith("-"):
-        told = "exec_command={0}".format(" ".join(command))
-        raise ShimError("options", told, "names no program", "give a harmless one, such as true")
+        sentence = "exec_command={0}".format(" ".join(command))
+        raise ShimError("options", sentence, "names no program", "give a harmless one, such as true")
 
 
 def prove(tasks: Sequence[Tuple[str, str]], command: Sequence[str], daemon: Daemon) -> List[Dict[str, Any]]:
@@ -74,7 +74,7 @@ def failure(rows: Sequence[Dict[str, Any]]) -> str:
     bad = [row for row in rows if row["result"] in ("failed", "timed_out")]
     if not bad:
         return ""
-    told = "exec in {0}/{1} {2}: {3}".format(
+    sentence = "exec in {0}/{1} {2}: {3}".format(
         bad[0]["namespace"], bad[0]["id"][:16], bad[0]["result"].replace("_", " "), bad[0]["reason"]
     )
-    return told if len(bad) == 1 else "{0} (and {1} more)".format(told, len(bad) - 1)
+    return sentence if len(bad) == 1 else "{0} (and {1} more)".format(sentence, len(bad) - 1)

@@ -197,7 +197,7 @@ class Host:
             package=book.get("package"),
             rollback=self._rollback(book),
         )
-        if not failure or not self.options["freeze"] or self.check:
+        if not failure or not self.options["stop_file_on_failure"] or self.check:
             return outcome
         _stop_file.write(upgraded_run(book["run_id"]), failure)
         return outcome._replace(commands=commands(book))

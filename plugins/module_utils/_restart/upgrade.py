@@ -68,7 +68,7 @@ class Upgrade:
         record = {"release": self.staged.release, "version": self.staged.version, "from": book["daemon"]["version"]}
         try:
             with replace.undisturbed(self.staged):
-                book["package"] = dict(record, **replace.install(self.staged, replace.way_back(self.staged)))
+                book["package"] = dict(record, **replace.install(self.staged, replace.rollback(self.staged)))
         except Exception as error:
             book["package"] = dict(record, failed=str(explained(error)))
             raise
@@ -95,7 +95,7 @@ class Upgrade:
     def rollback(self, book: Ledger, now: Daemon, observations: List[Observation]) -> Dict[str, Any]:
         """The forecast of a rollback to the release the run began with."""
         versions = [book["daemon"]["version"], now.running, now.installed]
-        return rollback(versions, observations, now.load_timeout).told()
+        return rollback(versions, observations, now.load_timeout).row()
 
 
 def rollback_run(run_id: str) -> str:

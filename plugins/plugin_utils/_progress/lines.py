@@ -50,7 +50,7 @@ def line(progress: Progress, now: float) -> str:
     words.append("{0} passed".format(duration(now - progress.began)))
     if left is not None and progress.done < progress.hosts:
         words.append("about {0} left".format(duration(left)))
-    told = ", ".join(words)
+    sentence = ", ".join(words)
     busy = progress.busiest(MOST)
     if busy:
         names = ", ".join(
@@ -58,8 +58,8 @@ def line(progress: Progress, now: float) -> str:
             for host, doing in busy
         )
         more = len(progress.doing) - len(busy)
-        told += "; now: " + names + (" and {0} more".format(more) if more else "")
-    return told
+        sentence += "; now: " + names + (" and {0} more".format(more) if more else "")
+    return sentence
 
 
 def duration(seconds: float) -> str:

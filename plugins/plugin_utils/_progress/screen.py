@@ -130,14 +130,14 @@ def drawing(progress: Progress, now: float):
     for _column in range(2):
         grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True, overflow="ellipsis")
-    told = "{0} of {1} hosts  {2}  {3}".format(progress.done, progress.hosts, duration(now - progress.began), rest)
-    grid.add_row("fleet", ProgressBar(max(progress.hosts, 1), progress.done, width=24), told)
+    sentence = "{0} of {1} hosts  {2}  {3}".format(progress.done, progress.hosts, duration(now - progress.began), rest)
+    grid.add_row("fleet", ProgressBar(max(progress.hosts, 1), progress.done, width=24), sentence)
     if progress.rolling:
         size = len(progress.current)
-        told = "{0} of {1}, {2} of {3} hosts".format(
+        sentence = "{0} of {1}, {2} of {3} hosts".format(
             progress.batch, len(progress.batches), len(progress.done_here), size
         )
-        grid.add_row("batch", ProgressBar(max(size, 1), len(progress.done_here), width=24), told)
+        grid.add_row("batch", ProgressBar(max(size, 1), len(progress.done_here), width=24), sentence)
     counts = Text(no_wrap=True, overflow="ellipsis")
     for word, number in progress.counts():
         style = GOOD_STYLE if word in GOOD_WORDS else BAD_STYLE

@@ -44,7 +44,7 @@ class Progress:
         self.current: Set[str] = set()
         self.done_here: Set[str] = set()
         self._decisive = DONE_IN_ROLL if self.rolling else DONE_IN_LOOK
-        self._told = False
+        self._sentence = False
         self._mark: Tuple[float, float] = (0.0, now)
 
     @property
@@ -63,7 +63,7 @@ class Progress:
     def finish(self) -> None:
         """The play is over. Where no module says when a host is done, the end of its batch does."""
         self.doing = {}
-        if not self._told:
+        if not self._sentence:
             self.done_here = set(self.current)
 
     def begin(self, host: str, task: str, now: float) -> None:
@@ -77,7 +77,7 @@ class Progress:
         lost = self._count(module, result)
         if status in ("failed", "unreachable"):
             self.states[status] += 1
-        self._told = self._told or module in self._decisive
+        self._sentence = self._sentence or module in self._decisive
         done = status in ("failed", "unreachable") or (status != "skipped" and module in self._decisive)
         # Hosts outside of the batch do what was delegated to them; that is no progress of theirs.
         if done and host in self.current:
@@ -137,9 +137,11 @@ class Progress:
         """Verdicts and states of hosts, in the order people want to read them."""
         words = [word for word in VERDICTS if self.verdicts[word]]
         words += [word for word in ("tasks", "at risk") if self.verdicts[word]]
-        told = [(word, self.verdicts[word]) for word in words]
+        sentence = [(word, self.verdicts[word]) for word in words]
         states = [(word, self.states[word]) for word in ("refused", "failed", "unreachable") if self.states[word]]
-        return told + [("{0} {1}".format("host" if number == 1 else "hosts", word), number) for word, number in states]
+        return sentence + [
+            ("{0} {1}".format("host" if number == 1 else "hosts", word), number) for word, number in states
+        ]
 
 
 def batches(hosts: int, serial: List[object]) -> List[int]:

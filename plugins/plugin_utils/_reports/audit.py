@@ -61,8 +61,8 @@ def findings_of(judged: Iterable[dict]) -> Iterable[Finding]:
     """What the rules engine found, finding by finding; a rule that could not be judged is one too."""
     for entry in judged:
         if entry["status"] == "unknown":
-            told = "; ".join(str(row["text"]) for row in entry["findings"]) or "this was not looked at"
-            yield Finding(entry["rule"], entry["severity"], reason=told, unknown=True)
+            sentence = "; ".join(str(row["text"]) for row in entry["findings"]) or "this was not looked at"
+            yield Finding(entry["rule"], entry["severity"], reason=sentence, unknown=True)
             continue
         for row in entry["findings"]:
             yield Finding(

@@ -97,15 +97,15 @@ def _head(folder: RunFolder, wanted: Wanted, kind: str) -> Head:
 
 def _why_not(folder: RunFolder, host: str) -> str:
     """Why an audit has no document of a host: the run was told, and keeps it beside."""
-    told = folder.document(host, "roll")
-    return str(told.get("message") or "") if isinstance(told, dict) else ""
+    sentence = folder.document(host, "roll")
+    return str(sentence.get("message") or "") if isinstance(sentence, dict) else ""
 
 
 def _notes(folder: RunFolder, earlier: Optional[RunFolder]):
     mark = folder.stopped()
     if mark:
-        told = "The run was stopped: {0}".format(plain(mark.get("reason") or "no reason given"))
-        yield told + (" (host {0})".format(plain(mark["host"])) if mark.get("host") else "")
+        sentence = "The run was stopped: {0}".format(plain(mark.get("reason") or "no reason given"))
+        yield sentence + (" (host {0})".format(plain(mark["host"])) if mark.get("host") else "")
     if earlier:
         hosts = set(folder.hosts())
         left = [host for host in earlier.hosts() if host not in hosts]

@@ -31,16 +31,16 @@ class Markdown:
         self._file = output.file(NAME)
         self._body = output.part()
         self._head = head
-        self._told = self._left_out = 0
+        self._sentence = self._left_out = 0
 
     def host(self, report: HostReport) -> None:
         """Write one host, unless there is nothing to say of it."""
         if report.state in GOOD and not report.findings and not report.gone:
             return
-        if self._told >= MOST_HOSTS:
+        if self._sentence >= MOST_HOSTS:
             self._left_out += 1
             return
-        self._told += 1
+        self._sentence += 1
         out = self._body
         out.write("\n### {0}: {1}\n\n".format(prose(report.host), STATES[report.state][0]))
         if report.message:
@@ -74,8 +74,8 @@ class Markdown:
         out.write("\n| state | hosts |\n|---|---:|\n")
         for state, number in totals.ordered_states():
             out.write("| {0} {1} | {2} |\n".format(STATES[state][1], STATES[state][0], number))
-        told = ["{0} {1}".format(totals.severities[one], one) for one in SEVERITIES if totals.severities[one]]
-        out.write("\nFindings: {0}.".format(", ".join(told) or "none"))
+        sentence = ["{0} {1}".format(totals.severities[one], one) for one in SEVERITIES if totals.severities[one]]
+        out.write("\nFindings: {0}.".format(", ".join(sentence) or "none"))
         out.write(" Waived: {0}.".format(totals.waived) if totals.waived else "")
         out.write(" Waivers that have expired: {0}.".format(totals.expired) if totals.expired else "")
         if head.previous:
@@ -83,7 +83,7 @@ class Markdown:
         out.write("\n")
         self._rules(totals)
         self._rest(totals)
-        if self._told:
+        if self._sentence:
             out.write("\n## Hosts\n")
             pour(self._body, out)
         if self._left_out:

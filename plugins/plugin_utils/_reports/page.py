@@ -79,8 +79,10 @@ class Page:
         out.write('<a class="skip" href="#hosts">Skip to the hosts</a>\n<header>\n')
         out.write("<h1>{0}</h1>\n".format(esc(head.title)))
         began = ", began {0}".format(moment(head.began)) if head.began else ""
-        told = 'Run <span class="mono">{0}</span>, {1}{2}'.format(esc(head.run_id), count(totals.hosts, "host"), began)
-        out.write("<p>{0}</p>\n".format(told))
+        sentence = 'Run <span class="mono">{0}</span>, {1}{2}'.format(
+            esc(head.run_id), count(totals.hosts, "host"), began
+        )
+        out.write("<p>{0}</p>\n".format(sentence))
         for note in head.notes:
             out.write('<p class="soft">{0}</p>\n'.format(esc(note)))
         self._navigation(out, totals)
@@ -98,8 +100,8 @@ class Page:
     def _navigation(self, out: IO[str], totals: Totals) -> None:
         links = [("glance", "At a glance")] + ([("waves", "Waves")] if self._timeline else [])
         links += [("rules", "By rule"), ("hosts", "By host")]
-        told = "".join('<li><a href="#{0}">{1}</a></li>'.format(anchor, words) for anchor, words in links)
-        out.write('<nav aria-label="Parts of this page"><ul>{0}</ul></nav>\n'.format(told))
+        sentence = "".join('<li><a href="#{0}">{1}</a></li>'.format(anchor, words) for anchor, words in links)
+        out.write('<nav aria-label="Parts of this page"><ul>{0}</ul></nav>\n'.format(sentence))
 
     def _by_rule(self, out: IO[str], totals: Totals) -> None:
         out.write('<section id="rules" aria-labelledby="rules-head">\n<h2 id="rules-head">By rule</h2>\n')
@@ -118,10 +120,12 @@ class Page:
             if words:
                 out.write("<p><strong>{0}:</strong> {1}</p>\n".format(name, esc(words)))
         if rule.id in self._rules:
-            told = [count(total.findings, "finding") + " on " + count(total.hosts, "host")] if total.findings else []
-            told += ["{0} waived".format(total.waived)] if total.waived else []
-            told += ["not judged on {0}".format(count(total.unknown, "host"))] if total.unknown else []
-            out.write("<details><summary>{0}</summary>\n".format(", ".join(told)))
+            sentence = (
+                [count(total.findings, "finding") + " on " + count(total.hosts, "host")] if total.findings else []
+            )
+            sentence += ["{0} waived".format(total.waived)] if total.waived else []
+            sentence += ["not judged on {0}".format(count(total.unknown, "host"))] if total.unknown else []
+            out.write("<details><summary>{0}</summary>\n".format(", ".join(sentence)))
             out.write(table_begin("Hosts of " + rule.id, [("Host", ""), ("Findings", "number"), ("What", "")], True))
             pour(self._rules[rule.id], out)
             out.write(TABLE_END + "</details>\n")
@@ -142,10 +146,10 @@ class Page:
         for name, words, choices in (("state", "State", states), ("rule", "Rule", rules), ("drift", "Drift", drift)):
             if name == "drift" and not drift:
                 continue
-            told = "".join('<option value="{0}">{1}</option>'.format(esc(key), esc(text)) for key, text in choices)
+            sentence = "".join('<option value="{0}">{1}</option>'.format(esc(key), esc(text)) for key, text in choices)
             out.write(
                 '<label>{0}<select name="{1}"><option value="">all</option>{2}</select></label>\n'.format(
-                    words, name, told
+                    words, name, sentence
                 )
             )
         out.write('<button type="reset">Show all</button>\n<output id="told" aria-live="polite"></output>\n</form>\n')
@@ -162,10 +166,10 @@ def policy() -> str:
 
 def _rule_row(anchor: str, report: HostReport, name: str) -> str:
     mine = [one for one in report.findings if one.rule == name]
-    told = ", ".join(subject(one) for one in mine[:MOST_SUBJECTS])
+    sentence = ", ".join(subject(one) for one in mine[:MOST_SUBJECTS])
     more = " and {0} more".format(len(mine) - MOST_SUBJECTS) if len(mine) > MOST_SUBJECTS else ""
     marks = " " + tag("waived", "none") if all(one.waived for one in mine) else ""
     marks += " " + tag("not judged", "warn") if any(one.unknown for one in mine) else ""
     marks += " " + tag("new", "bad") if any(one.new for one in mine) else ""
     link = '<a href="#{0}">{1}</a>'.format(anchor, esc(report.host))
-    return row([row_head(link), cell(str(len(mine)), "Findings", "number"), cell(told + more + marks, "What")])
+    return row([row_head(link), cell(str(len(mine)), "Findings", "number"), cell(sentence + more + marks, "What")])

@@ -42,10 +42,10 @@ class Glance:
             out.write('<li class="{0}"><strong>{1:,}</strong>{2}</li>\n'.format(tone, number, esc(words)))
         out.write("</ul>\n")
         if self._head.previous:
-            told = "Since {0}: {1}, {2} gone.".format(
+            sentence = "Since {0}: {1}, {2} gone.".format(
                 self._head.previous, count(totals.new, "new finding"), "{0:,}".format(totals.gone)
             )
-            out.write("<p>{0}</p>\n".format(esc(told)))
+            out.write("<p>{0}</p>\n".format(esc(sentence)))
         if totals.expired:
             out.write("<p>{0}</p>\n".format(esc(count(totals.expired, "finding") + " whose waiver has expired.")))
         out.write('<h3>Hosts by state</h3>\n<ol class="map" aria-label="Every host with its state">\n')

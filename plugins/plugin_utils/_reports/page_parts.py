@@ -35,8 +35,8 @@ def state_tag(state: str) -> str:
 
 def cell(text: str, label: str = "", kind: str = "") -> str:
     """A table's cell of finished HTML; ``label`` names it where the table is stacked."""
-    told = ' data-label="{0}"'.format(esc(label)) if label else ""
-    return '<td role="cell"{0}{1}>{2}</td>'.format(' class="{0}"'.format(kind) if kind else "", told, text)
+    sentence = ' data-label="{0}"'.format(esc(label)) if label else ""
+    return '<td role="cell"{0}{1}>{2}</td>'.format(' class="{0}"'.format(kind) if kind else "", sentence, text)
 
 
 def row(cells: Iterable[str]) -> str:
@@ -51,7 +51,7 @@ def row_head(text: str) -> str:
 
 def table_begin(caption: str, heads: Sequence[Tuple[str, str]], unseen: bool = False) -> str:
     """A table up to its rows; ``heads`` are words and classes."""
-    told = "".join(
+    sentence = "".join(
         '<th scope="col" role="columnheader"{0}>{1}</th>'.format(' class="{0}"'.format(kind) if kind else "", esc(word))
         for word, kind in heads
     )
@@ -59,7 +59,7 @@ def table_begin(caption: str, heads: Sequence[Tuple[str, str]], unseen: bool = F
     return (
         '<table class="stack" role="table"><caption{0}>{1}</caption>\n<thead role="rowgroup"><tr role="row">{2}</tr>'
         '</thead>\n<tbody role="rowgroup">\n'
-    ).format(kind, esc(caption), told)
+    ).format(kind, esc(caption), sentence)
 
 
 TABLE_END = "</tbody></table>\n"
@@ -96,15 +96,15 @@ def host_card(anchor: str, report: HostReport) -> str:
     if report.message:
         parts.append("<p>{0}</p>\n".format(esc(report.message)))
     if report.facts:
-        told = "".join(
+        sentence = "".join(
             "<div><dt>{0}</dt><dd>{1}</dd></div>".format(esc(name), esc(value)) for name, value in report.facts
         )
-        parts.append('<dl class="facts">{0}</dl>\n'.format(told))
+        parts.append('<dl class="facts">{0}</dl>\n'.format(sentence))
     if report.counts:
-        told = "".join(
+        sentence = "".join(
             "<div><dt>{0}</dt><dd>{1}</dd></div>".format(esc(word), number) for word, number in report.counts.items()
         )
-        parts.append('<dl class="facts">{0}</dl>\n'.format(told))
+        parts.append('<dl class="facts">{0}</dl>\n'.format(sentence))
     parts.append(_findings(report))
     parts.append("</article>\n")
     return "".join(parts)
@@ -147,5 +147,5 @@ def _finding(one: Finding, drift: str) -> str:
 
 def subject(one: Finding) -> str:
     """What a finding is about, with its pod."""
-    told = '<span class="mono">{0}</span>'.format(esc(one.subject)) if one.subject else "the host"
-    return told + (' <span class="soft">pod {0}</span>'.format(esc(one.pod)) if one.pod else "")
+    sentence = '<span class="mono">{0}</span>'.format(esc(one.subject)) if one.subject else "the host"
+    return sentence + (' <span class="soft">pod {0}</span>'.format(esc(one.pod)) if one.pod else "")

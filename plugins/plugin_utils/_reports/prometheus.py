@@ -84,8 +84,8 @@ class Prometheus:
                 pour(part, self._file)
 
     def _add(self, name: str, number: float, **labels: str) -> None:
-        told = ",".join('{0}="{1}"'.format(label, _label(value)) for label, value in labels.items())
-        self._parts[name].write("{0}{1} {2}\n".format(name, "{" + told + "}" if told else "", repr(number)))
+        sentence = ",".join('{0}="{1}"'.format(label, _label(value)) for label, value in labels.items())
+        self._parts[name].write("{0}{1} {2}\n".format(name, "{" + sentence + "}" if sentence else "", repr(number)))
 
 
 def _label(value: object) -> str:

@@ -139,11 +139,11 @@ def _findings(document: dict, state: str, tasks: Iterable[Task]) -> Iterable[Fin
     # The rows that a restart would lose are why the host was refused.
     for row in document.get("at_risk") or [] if state == "refused" else []:
         subject = "{0}/{1}".format(row["namespace"], row["id"])
-        told = "would be {0}: {1} (row {2})".format(row.get("outcome"), row.get("reason"), row.get("rule"))
-        yield Finding("refused", RULES["refused"].severity, subject, pod_name(row.get("pod")), told)
+        sentence = "would be {0}: {1} (row {2})".format(row.get("outcome"), row.get("reason"), row.get("rule"))
+        yield Finding("refused", RULES["refused"].severity, subject, pod_name(row.get("pod")), sentence)
     for hazard in document.get("hazards") or []:
-        told = "{0}; {1}".format(hazard.get("reason"), hazard.get("remedy") or "no remedy is known")
-        yield Finding("hazard", RULES["hazard"].severity, str(hazard.get("id") or ""), reason=told)
+        sentence = "{0}; {1}".format(hazard.get("reason"), hazard.get("remedy") or "no remedy is known")
+        yield Finding("hazard", RULES["hazard"].severity, str(hazard.get("id") or ""), reason=sentence)
 
 
 def _counts(document: dict, tasks: Tuple[Task, ...]) -> Dict[str, int]:

@@ -85,8 +85,8 @@ class Timeline:
         out.write(TABLE_END)
         if totals.longest:
             self._gaps(out, totals)
-        told = "Every task with its verdict and the word of each witness is in tasks.csv and report.json."
-        out.write('<p class="soft">{0}</p>\n'.format(told))
+        sentence = "Every task with its verdict and the word of each witness is in tasks.csv and report.json."
+        out.write('<p class="soft">{0}</p>\n'.format(sentence))
         out.write("</section>\n")
 
     def _draw(self, out: IO[str], totals: Totals) -> None:
@@ -101,10 +101,10 @@ class Timeline:
             '<svg class="timeline" height="{0}" viewBox="{1:.2f} 0 {2:.2f} {0}" preserveAspectRatio="none" role="img"'
         )
         out.write(shape.format(height, left - span * 0.01, span * 1.02))
-        told = "{0} from {1} to {2}; the table below says the same".format(
+        sentence = "{0} from {1} to {2}; the table below says the same".format(
             count(len(self._bands), "batch", "batches"), moment(began), moment(ended)
         )
-        out.write(' aria-label="{0}">\n'.format(esc(told)))
+        out.write(' aria-label="{0}">\n'.format(esc(sentence)))
         for number, top in offsets.items():
             out.write('<g transform="translate(0 {0})">\n'.format(top))
             if top:

@@ -121,4 +121,4 @@ def _waive(finding: dict, rule: str, host, waivers: Sequence[Waiver], today: dat
     for waiver in waivers:
         if waiver.covers(rule, host, finding):
             key = "expired" if waiver.expires < today else "waiver"
-            finding[key] = finding[key] or waiver.told()
+            finding[key] = finding[key] or waiver.row()

@@ -40,7 +40,7 @@ class Waiver(NamedTuple):
         subject = dict(finding, host=host)
         return all(subject.get(key) is not None and fnmatchcase(str(subject[key]), text) for key, text in self.scope)
 
-    def told(self) -> dict:
+    def row(self) -> dict:
         """As results show it."""
         return {"reason": self.reason, "owner": self.owner, "expires": self.expires.isoformat()}
 

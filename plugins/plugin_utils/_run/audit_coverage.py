@@ -26,6 +26,6 @@ def missing(folder: Path, hosts: Sequence[str]) -> dict[str, str]:
 
 def lines(run: dict, folder: Path, absent: dict[str, str]) -> Iterator[str]:
     """Yield the report for people, one line each."""
-    looked = len(run["hosts"]) - len(absent)
-    yield f"Run {run['run_id']} (audit): {looked} looked at, {len(absent)} not. Documents: {folder}"
+    audited = len(run["hosts"]) - len(absent)
+    yield f"Run {run['run_id']} (audit): {audited} looked at, {len(absent)} not. Documents: {folder}"
     yield from (f"  {host}: {reason}" for host, reason in absent.items())

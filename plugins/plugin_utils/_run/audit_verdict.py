@@ -29,7 +29,7 @@ def judged(document: dict, packs: Sequence[Pack], waivers: Sequence[Waiver], res
         status: {one["rule"]: len(one["findings"]) for one in results if one["status"] == status}
         for status in ("failed", "waived", "unknown")
     }
-    return {**counts, "refusal": _refusal(refusing(results), _mendable(document) if rescue else set())}
+    return {**counts, "refusal": _refusal(refusing(results), _repairable(document) if rescue else set())}
 
 
 def keep(folder: Path, document: dict) -> None:
@@ -37,19 +37,19 @@ def keep(folder: Path, document: dict) -> None:
     files.save(host_path(folder, document["host"]), document)
 
 
-def _mendable(document: dict) -> set:
+def _repairable(document: dict) -> set:
     return {(row["namespace"], row["id"]) for row in document["bundles"] or () if row["rescuable"]}
 
 
-def _refusal(results: Sequence[dict], mendable: set) -> str:
+def _refusal(results: Sequence[dict], repairable: set) -> str:
     """The first blocker with its first finding, and how many others there are."""
     for result in results:
         found = [one for one in result["findings"] if not one["waiver"]]
-        found = [one for one in found if (one["namespace"], one["id"]) not in mendable]
+        found = [one for one in found if (one["namespace"], one["id"]) not in repairable]
         if found:
-            told = _about(found[0]) + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+            sentence = _about(found[0]) + (f" and {len(found) - 1} more" if len(found) > 1 else "")
             why = "" if found[0]["text"] == result["title"] else f" ({found[0]['text']})"
-            return f"rule {result['rule']}: {result['title']}{told}{why}; {result['remedy']}"[:_LONGEST]
+            return f"rule {result['rule']}: {result['title']}{sentence}{why}; {result['remedy']}"[:_LONGEST]
     return ""
 
 

@@ -56,32 +56,32 @@ def begin(folder: Path, run: dict, join: bool) -> dict:
     Raises ValueError when another ansible-playbook has the folder, or it is of another operation.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    claims = Admission(folder)
-    with claims.lock():
+    admission = Admission(folder)
+    with admission.lock():
         held = "" if join else owner.take(folder)
         if held:
             raise ValueError(f"run {run['run_id']} is held by {held}")
         earlier = files.load(folder / "run.json")
         if earlier is None:
-            claims.begin(run)
+            admission.begin(run)
             return run
         if earlier["operation"] != run["operation"]:
-            told = f"run {run['run_id']} is one of operation {earlier['operation']}, not {run['operation']}"
-            raise ValueError(told + "; choose another run_id")
+            sentence = f"run {run['run_id']} is one of operation {earlier['operation']}, not {run['operation']}"
+            raise ValueError(sentence + "; choose another run_id")
         absent = [host for host in earlier["hosts"] if host not in run["hosts"]]
-        run.update(began=earlier["began"], hosts=run["hosts"] + absent, attempt=earlier["attempt"])
+        run.update(began=earlier["began"], hosts=run["hosts"] + absent, run_host=earlier["attempt"])
         if join:
             files.save(folder / "run.json", run)
             return run
         run["attempt"] += 1
-        claims.begin(run)
+        admission.begin(run)
         for host in run["hosts"]:
-            _count_again(claims, RunHost(str(folder), host))
+            _count_again(admission, RunHost(str(folder), host))
     return run
 
 
-def _count_again(claims: Admission, attempt: RunHost) -> None:
+def _count_again(admission: Admission, run_host: RunHost) -> None:
     """A task that was lost stays lost: it counts again. What failed or was refused may be well now."""
-    document = attempt.document()
+    document = run_host.document()
     if document["state"] == "lost":
-        claims.count(attempt.host, "lost", document["summary"].get("lost") or 1, document["message"])
+        admission.count(run_host.host, "lost", document["summary"].get("lost") or 1, document["message"])

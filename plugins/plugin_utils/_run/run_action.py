@@ -31,11 +31,11 @@ class RunAction(ActionBase):
         """Tell whether a row belongs into a summary."""
         raise NotImplementedError
 
-    def note(self, attempt: RunHost, options: dict, result: dict) -> None:
+    def note(self, run_host: RunHost, options: dict, result: dict) -> None:
         """Write into the host's document what came of it."""
         raise NotImplementedError
 
-    def late(self, attempt: RunHost, options: dict, reason: str) -> dict | None:
+    def late(self, run_host: RunHost, options: dict, reason: str) -> dict | None:
         """Return the options for a host that may not begin any more, or None for nothing at all."""
         return None
 
@@ -45,33 +45,33 @@ class RunAction(ActionBase):
         folder = options.pop("run_folder", None)
         if not folder:
             return self._ask(options, task_vars)
-        attempt = RunHost(str(folder), task_vars["inventory_hostname"])
+        run_host = RunHost(str(folder), task_vars["inventory_hostname"])
         try:
-            return self._in_run(attempt, options, task_vars)
+            return self._in_run(run_host, options, task_vars)
         except ValueError as error:
             return {"failed": True, "changed": False, "msg": f"run: {error}."}
 
-    def _in_run(self, attempt: RunHost, options: dict, task_vars: dict) -> dict:
+    def _in_run(self, run_host: RunHost, options: dict, task_vars: dict) -> dict:
         acting = self.acts(options) and not self._task.check_mode
         if acting:
-            watch(attempt, task_vars)
-            reason = attempt.begin()
+            watch(run_host, task_vars)
+            reason = run_host.begin()
             if reason:
-                late = self.late(attempt, options, reason)
+                late = self.late(run_host, options, reason)
                 if late is None:
-                    attempt.leave(reason)
-                    state = attempt.document()["state"]
+                    run_host.leave_untouched(reason)
+                    state = run_host.document()["state"]
                     return {"changed": False, "refused": False, "host_state": state, "msg": f"left alone: {reason}"}
                 options = late
         try:
             result = self._ask({**options, "detail": "full"}, task_vars)
         except AnsibleConnectionFailure as error:
             state = "failed" if acting else "refused"
-            attempt.tell(state, "it became unreachable: " + " ".join(str(error).split())[:300])
+            run_host.enter_state(state, "it became unreachable: " + " ".join(str(error).split())[:300])
             raise
-        self.note(attempt, options, result)
+        self.note(run_host, options, result)
         brief = self._brief(result, options.get("detail") or "summary")
-        return {**brief, "host_state": attempt.document()["state"]}
+        return {**brief, "host_state": run_host.document()["state"]}
 
     def _ask(self, options: dict, task_vars: dict) -> dict:
         return self._execute_module(module_args=options, task_vars=task_vars)
@@ -88,15 +88,15 @@ class RunAction(ActionBase):
         return {**result, **added}
 
 
-def watch(attempt: RunHost, task_vars: dict) -> list[str]:
+def watch(run_host: RunHost, task_vars: dict) -> list[str]:
     """Count the hosts that this play has lost in other ways: in a hook, in a task of its own, or unreachable there.
 
     Only those that the run had looked at. Gives the names of all that were lost.
     """
     gone = set(task_vars.get("ansible_play_hosts_all") or ()) - set(task_vars.get("ansible_play_hosts") or ())
-    folder = str(attempt.claims.folder)
-    for host in sorted(gone - {attempt.host}):
+    folder = str(run_host.admission.folder)
+    for host in sorted(gone - {run_host.host}):
         other = RunHost(folder, host)
         if other.known() and other.document()["state"] in ("forecast", "begun"):
-            other.tell("failed", "it failed or became unreachable in another task of the play")
+            other.enter_state("failed", "it failed or became unreachable in another task of the play")
     return sorted(gone)

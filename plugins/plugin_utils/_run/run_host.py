@@ -47,14 +47,14 @@ class RunHost:
 
     def __init__(self, folder: str, host: str):
         self.host = host
-        self.claims = Admission(Path(folder))
+        self.admission = Admission(Path(folder))
         self._path = Path(folder) / "documents" / f"{files.quoted(host)}.json"
 
     def document(self) -> dict:
         """Return the host's document as it is; a fresh one when there is none."""
         found = files.load(self._path)
         if found is None:
-            run = self.claims.run()
+            run = self.admission.run()
             fresh = {"schema": SCHEMA, "kind": "roll", "host": self.host}
             found = {**_EMPTY, **fresh, "run_id": run["run_id"], "operation": run["operation"]}
         return found
@@ -68,19 +68,21 @@ class RunHost:
 
         A host that has begun in this attempt goes on to its end, whatever became of others meanwhile.
         """
-        with self.claims.lock():
-            document, attempt = self.document(), self.claims.run()["attempt"]
-            if document["begun_in"] == attempt and document["state"] == "begun":
+        with self.admission.lock():
+            document, run_host = self.document(), self.admission.run()["attempt"]
+            if document["begun_in"] == run_host and document["state"] == "begun":
                 return ""
-            reason = self.claims.denial(self.host)
+            reason = self.admission.denial(self.host)
             if reason:
                 return reason
-            document.update(state="begun", message="", ended=None, begun_in=attempt)
+            document.update(state="begun", message="", ended=None, begun_in=run_host)
             document.update(began=document["began"] or timestamps.now(), attempts=document["attempts"] + 1)
             files.save(self._path, document)
         return ""
 
-    def tell(self, state: str, message: str = "", counts: str | None = None, lost: int | None = None, **facts) -> None:
+    def enter_state(
+        self, state: str, message: str = "", counts: str | None = None, lost: int | None = None, **facts
+    ) -> None:
         """Write down what became of the host, or only what was learnt of it, and count it.
 
         :param state: one of STATES. A host that lost a task stays ``lost``, whatever fails afterwards.
@@ -88,28 +90,28 @@ class RunHost:
         :param lost: the number of lost tasks.
         :param facts: keys of the document.
         """
-        with self.claims.lock():
+        with self.admission.lock():
             document = self.document()
             if document["state"] == "lost" and state in ("failed", "refused", "untouched"):
                 state, lost = "lost", lost or document["summary"].get("lost")
-                told = document["message"]
-                message = told if message in told else f"{told}; {message}"
+                sentence = document["message"]
+                message = sentence if message in sentence else f"{sentence}; {message}"
             document.update(facts, state=state, message=message)
             if state not in ("begun", "forecast"):
                 document["ended"] = timestamps.now()
             files.save(self._path, document)
             kind = counts or COUNTED.get(state)
-            if kind == "refused" and self.host in self.claims.run()["quarantine"]:
+            if kind == "refused" and self.host in self.admission.run()["quarantine"]:
                 kind = None
-            self.claims.count(self.host, kind, (lost or 1) if kind == "lost" else 1, message)
+            self.admission.count(self.host, kind, (lost or 1) if kind == "lost" else 1, message)
 
-    def leave(self, reason: str) -> None:
+    def leave_untouched(self, reason: str) -> None:
         """Leave a host alone that may not begin; what had become of it before stays written."""
         if self.document()["state"] in ("begun", "forecast", "untouched", "refused"):
-            quarantined = self.host in self.claims.run()["quarantine"]
-            self.tell("refused" if quarantined else "untouched", reason)
+            quarantined = self.host in self.admission.run()["quarantine"]
+            self.enter_state("refused" if quarantined else "untouched", reason)
 
-    def learn(self, **facts) -> None:
+    def record(self, **facts) -> None:
         """Add to the document without a change of state."""
-        with self.claims.lock():
+        with self.admission.lock():
             files.save(self._path, {**self.document(), **facts})

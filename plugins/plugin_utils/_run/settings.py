@@ -69,5 +69,5 @@ def task_file(wanted: str, folders: Iterable[Path]) -> str:
     for place in places:
         if place.is_file():
             return str(place.resolve())
-    looked = ", ".join(str(place.parent) for place in places)
-    raise ValueError(f"task file {wanted!r} was not found in {looked}; give its whole path")
+    audited = ", ".join(str(place.parent) for place in places)
+    raise ValueError(f"task file {wanted!r} was not found in {audited}; give its whole path")

@@ -27,12 +27,12 @@ def rows(folder: str, hosts: list[str]) -> list[dict]:
     return [_row(RunHost(folder, host)) for host in hosts]
 
 
-def _row(attempt: RunHost) -> dict:
-    document = attempt.document()
+def _row(run_host: RunHost) -> dict:
+    document = run_host.document()
     state, message = document["state"], document["message"]
     if state == "forecast":
         state, message = "untouched", message or "its turn never came"
-    return {"host": attempt.host, "state": state, "message": message, "batch": document["batch"]}
+    return {"host": run_host.host, "state": state, "message": message, "batch": document["batch"]}
 
 
 def counts(found: list[dict]) -> dict[str, int]:
@@ -68,8 +68,8 @@ def forecasts(folder: str, hosts: list[str]) -> Iterator[str]:
 def lines(run: dict, mark: dict | None, found: list[dict], folder: Path) -> Iterator[str]:
     """Yield the whole report for people, one line each."""
     count = counts(found)
-    told = ", ".join(f"{number} {state}" for state, number in count.items() if number) or "no hosts"
-    yield f"Run {run['run_id']} ({run['operation']}): {told}. Documents: {folder}"
+    sentence = ", ".join(f"{number} {state}" for state, number in count.items() if number) or "no hosts"
+    yield f"Run {run['run_id']} ({run['operation']}): {sentence}. Documents: {folder}"
     if mark:
         yield f"Stopped: {mark['reason']}"
     for state, title in _TITLES.items():

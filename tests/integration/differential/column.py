@@ -72,7 +72,7 @@ def prepare(stage, origin, conditions):
         [record for condition in made for record in condition.records],
         [sandbox for condition in made for sandbox in condition.sandboxes],
     )
-    stage.ask("make", entries=[told for condition in made for told in condition.entries])
+    stage.ask("make", entries=[reported for condition in made for reported in condition.entries])
     for condition in real:
         if condition.break_:
             condition.break_(stage.host, keys[condition.name])

@@ -40,7 +40,7 @@ class Condition:
     @property
     def keys(self):
         """The (namespace, id) of the entries made by the agent."""
-        return [(told["namespace"], told["id"]) for told in self.entries]
+        return [(reported["namespace"], reported["id"]) for reported in self.entries]
 
 
 def parameters(version=2, protocol="ttrpc", address="{address}", **more):
@@ -67,7 +67,7 @@ def scripted(
     record=None,
     sandbox=False,
     bundle_id=None,
-    **told,
+    **reported,
 ):
     """A condition of one bundle with a scripted shim.
 
@@ -75,7 +75,7 @@ def scripted(
     no such file, a dictionary for what is no plain file, and {address} or {socket} stand for where the shim listens.
     """
     identifier = bundle_id or name.lower()
-    entry = bundle(identifier, bootstrap, address, runtime, serves, manner, at, answers, files, **told)
+    entry = bundle(identifier, bootstrap, address, runtime, serves, manner, at, answers, files, **reported)
     records = ((NAMESPACE, identifier, record),) if record else ()
     sandboxes = ((NAMESPACE, identifier),) if sandbox else ()
     return Condition(name, says, (entry,), None, None, records, sandboxes, frozenset(race), racing, hangs, release)
@@ -92,7 +92,7 @@ def bundle(
     answers=None,
     files=None,
     namespace=NAMESPACE,
-    **told,
+    **reported,
 ):
     """An entry that the agent makes a bundle of; a task lives in it unless ``init`` says otherwise."""
     place = at or f"{SOCKETS}/{identifier.strip('-').replace(' ', '')}"
@@ -108,7 +108,7 @@ def bundle(
         else:
             found[name] = _content(what, words)
     shim = {"serves": serves, "manner": manner, "at": place, "says": answers or {}}
-    return {"namespace": namespace, "id": identifier, "init": "runs", "shim": shim, "files": found, **told}
+    return {"namespace": namespace, "id": identifier, "init": "runs", "shim": shim, "files": found, **reported}
 
 
 def _content(what, words):

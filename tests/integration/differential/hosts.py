@@ -62,7 +62,7 @@ def _one(stage, release, setting):
     stage.host.script(setting.before or "true", timeout=120)
     stage.ask("make", entries=list(ENTRIES))
     stage.host.script(setting.after)
-    keys = [(NAMESPACE, told["id"]) for told in ENTRIES]
+    keys = [(NAMESPACE, reported["id"]) for reported in ENTRIES]
     foretold = column.forecast(stage, release)
     stage.ask("record", keys=keys)
     stage.restart()

@@ -78,7 +78,7 @@ def is_verified(host):
     return (world.ledger(host) or {}).get("phase") == "verified" and not host.path(CLAIM).exists()
 
 
-def mend(lab, hosts):
+def repair(lab, hosts):
     """Put back the hosts that a test left in another state than it found them in."""
 
     def one(host):
@@ -163,7 +163,7 @@ class Roll:
 
         def look():
             found = true()
-            assert found or self._process.poll() is None, f"it ended, and never: {what}\n{self.told()}"
+            assert found or self._process.poll() is None, f"it ended, and never: {what}\n{self.output()}"
             return found
 
         return until(look, what)
@@ -178,10 +178,10 @@ class Roll:
     def ended(self):
         """Wait for its end; the exit status."""
         self._process.wait(timeout=300)
-        print(self.told())
+        print(self.output())
         return self._process.returncode
 
-    def told(self):
+    def output(self):
         """What it has printed so far."""
         return self._log.read_text(errors="replace")
 

@@ -58,15 +58,15 @@ def observe(host):
     return Moment(world.containerd(host), world.tasks(host), world.ledger(host))
 
 
-def tell(fleet, hosts, make, prepare=lambda host: None, **options):
+def recount(fleet, hosts, make, prepare=lambda host: None, **options):
     """Fresh containers; ``prepare(host)`` adds to them; ``make(host)`` makes faults; then probe, refuse, proceed.
 
     ``make`` gives the victims by (namespace, id), with the name of the fault. ``options`` are of all modules.
     Gives a Seen for each release.
     """
     play.reset(fleet, hosts.values())
-    told = {release: Seen(release, host) for release, host in hosts.items()}
-    by_name = {one.host.name: one for one in told.values()}
+    reported = {release: Seen(release, host) for release, host in hosts.items()}
+    by_name = {one.host.name: one for one in reported.values()}
 
     def begin(host):
         one = by_name[host.name]
@@ -86,7 +86,7 @@ def tell(fleet, hosts, make, prepare=lambda host: None, **options):
     for name, moment in play.together(hosts.values(), observe).items():
         by_name[name].between = moment
     conclude(fleet, hosts, by_name, {**wanted, "on_risk": "proceed"})
-    return told
+    return reported
 
 
 def conclude(fleet, hosts, by_name, wanted):

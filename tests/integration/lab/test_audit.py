@@ -156,19 +156,19 @@ def test_rules_are_judged_where_the_host_answered(fleet, hosts, looked, tmp_path
     pack = tmp_path / "ours.yml"
     pack.write_text(OURS)
     options = {"audit": True, "pids": True, "packs": ["restart_safety", str(pack)]}
-    told = play.run(fleet, "shim_probe", options, [hosts["2.1"]])[hosts["2.1"].name]["judged"]
-    assert told["failed"] == {"restart-kills": 1, "restart-drops": 1, "no-plain-containers": 4}
-    kill = told["refusal"]
+    reported = play.run(fleet, "shim_probe", options, [hosts["2.1"]])[hosts["2.1"].name]["judged"]
+    assert reported["failed"] == {"restart-kills": 1, "restart-drops": 1, "no-plain-containers": 4}
+    kill = reported["refusal"]
     assert kill.startswith("rule restart-kills: A restart would kill this container: default/kill1 (there is neither ")
     assert kill.endswith(
         "; If the forecast says rescuable, repair it with shim_migrate and rescue; else move the workload away first."
     )
     # What would be mended is no reason; what is waived is none either.
     waivers = [{"rule": "restart-drops", "id": "drop*", "reason": "r", "owner": "o", "expires": "2999-01-01"}]
-    mended = {**options, "rescue": True, "waivers": waivers}
-    told = play.run(fleet, "shim_probe", mended, [hosts["2.1"]])[hosts["2.1"].name]["judged"]
-    assert told["waived"] == {"restart-drops": 1}
-    assert told["refusal"].startswith("rule no-plain-containers: A container outside of Kubernetes: default/")
+    repaired = {**options, "rescue": True, "waivers": waivers}
+    reported = play.run(fleet, "shim_probe", repaired, [hosts["2.1"]])[hosts["2.1"].name]["judged"]
+    assert reported["waived"] == {"restart-drops": 1}
+    assert reported["refusal"].startswith("rule no-plain-containers: A container outside of Kubernetes: default/")
     # A wrong pack is refused before any host is asked.
     pack.write_text(OURS.replace("bundles[?live", "bundles[?alive"))
     result = play.run(fleet, "shim_probe", options, [hosts["2.1"]])[hosts["2.1"].name]

@@ -189,7 +189,7 @@ BAD = (
 
 
 @pytest.fixture(scope="module")
-def told(fleet, hosts):
+def reported(fleet, hosts):
     """What each module said of the bad bundles, and how long and in how much memory it did."""
     play.reset(fleet, hosts.values())
     words = ["-e", f"ansible_python_interpreter={INTERPRETER}"]
@@ -234,23 +234,23 @@ def release(request):
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
-def test_an_outcome_and_a_reason(told, release, bad):
+def test_an_outcome_and_a_reason(reported, release, bad):
     place = list(CLASSES).index(release)
-    row = story.by_key(told[release]["shim_probe"]["shims"])[("bad", bad.name)]
+    row = story.by_key(reported[release]["shim_probe"]["shims"])[("bad", bad.name)]
     assert (row["outcome"], row["rule"]) == (bad.outcome[place], bad.rule[place]), row
     assert row["reason"] and "\n" not in row["reason"] and row["at_risk"] is True, row
     assert any(word in row["reason"] for word in bad.words.split("|")), row
 
 
-def test_in_time_and_in_little_memory(told, release):
-    one = told[release]
+def test_in_time_and_in_little_memory(reported, release):
+    one = reported[release]
     assert one["shim_probe"]["failed"] is False and one["shim_probe"]["elapsed"] < TIMEOUT
     for module in ("shim_probe", "shim_bundle_facts", "shim_migrate"):
         assert one[module + " KB"] < MOST_KB, module
 
 
-def test_nothing_of_them_is_migrated_and_facts_list_them(told, release):
-    one = told[release]
+def test_nothing_of_them_is_migrated_and_facts_list_them(reported, release):
+    one = reported[release]
     assert one["shim_migrate"]["migrated"] == [] and not one["shim_migrate"]["failed"]
     (instance,) = one["shim_bundle_facts"]["ansible_facts"]["containerd_shims"]["instances"]
     assert {row["id"] for row in instance["bundles"]} == {bad.name for bad in BAD}

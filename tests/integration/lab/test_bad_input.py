@@ -165,7 +165,7 @@ def task(module, args, keywords=None):
     return {f"{play.FQCN}.{module}": args, "ignore_errors": True, **(keywords or {})}
 
 
-def tell(fleet, host, folder, tasks):
+def observe(fleet, host, folder, tasks):
     """Play named tasks on a host; each one's result. Nothing that people see of it is a traceback."""
     answers = folder / f"{host.name}-{len(list(folder.iterdir()))}"
     listed = [{**each, "name": name, "register": f"r{number}"} for number, (name, each) in enumerate(tasks.items())]
@@ -206,14 +206,14 @@ def answers(fleet, hosts, tmp_path_factory):
         more["bare interpreter restarts"]["vars"] = {"ansible_python_interpreter": BARE}
         bare = host.run([BARE, "-c", "import google.protobuf"], check=False).returncode
         try:
-            found.update(tell(fleet, host, folder, {**questions(HEALTHY), **more}))
+            found.update(observe(fleet, host, folder, {**questions(HEALTHY), **more}))
             found["bare"], found["views"] = bare, (before, view(host))
         finally:
             host.script('rm -r "$1"', HERE)
 
     def stopped_and_two(host):
         faults.apply(host, "containerd_stopped")
-        found.update(tell(fleet, host, folder, questions(STOPPED)))
+        found.update(observe(fleet, host, folder, questions(STOPPED)))
         faults.apply(host, "containerd_stopped", undo=True)
         faults.apply(host, "second_daemon")
         place = {"state_dir": faults.SECOND_STATE, "address": f"{faults.SECOND_STATE}/containerd.sock"}
@@ -221,17 +221,17 @@ def answers(fleet, hosts, tmp_path_factory):
             "two daemons, all facts": task(FACTS, {"timeout": 30}),
             "two daemons, one named": task(PROBE, {**place, "target_version": "running"}),
         }
-        found.update(tell(fleet, host, folder, {**questions(TWO), **more}))
+        found.update(observe(fleet, host, folder, {**questions(TWO), **more}))
         faults.apply(host, "second_daemon", undo=True)
 
     def nothing_installed(host):
         faults.apply(host, "protobuf_missing")
         more = {"no protobuf, facts": task(FACTS, {"timeout": 30})}
-        found.update(tell(fleet, host, folder, {**questions(NO_PROTOBUF), **more}))
+        found.update(observe(fleet, host, folder, {**questions(NO_PROTOBUF), **more}))
         faults.apply(host, "protobuf_missing", undo=True)
         host.script(REMOVE_CONTAINERD, HERE)
         try:
-            found.update(tell(fleet, host, folder, questions(NO_CONTAINERD)))
+            found.update(observe(fleet, host, folder, questions(NO_CONTAINERD)))
         finally:
             host.script(RETURN_CONTAINERD, HERE)
 

@@ -72,18 +72,18 @@ def _hang(fleet, hosts):
     """
     make, hit = _shims("shim_stopped")
     # Shims that will never answer are not waited for as long as containerd does.
-    told = story.tell(fleet, hosts, make, shim_timeout=2)
-    for seen in told.values():
+    reported = story.observe(fleet, hosts, make, shim_timeout=2)
+    for seen in reported.values():
         seen.woken = [target.shim.pid for target in hit[seen.host.name]]
         for target in hit[seen.host.name]:
             faults.FAULTS["shim_woken"].do(target)
     play.together(hosts.values(), lambda host: faults.apply(host, "shim_stopped", "plain2"))
     wanted = {"state": "verified", "detail": "full", "shim_timeout": 2}
-    again = play.run(fleet, "shim_reconnect", wanted, [seen.host for seen in told.values()])
-    for seen in told.values():
+    again = play.run(fleet, "shim_reconnect", wanted, [seen.host for seen in reported.values()])
+    for seen in reported.values():
         seen.again = again[seen.host.name]
         seen.running = {shim.pid for shim in shims.shims(seen.host)}
-    return told
+    return reported
 
 
 def _kill(fleet, hosts):
@@ -98,18 +98,18 @@ def _kill(fleet, hosts):
             time.sleep(0.1)
         return victims
 
-    return story.tell(fleet, hosts, kill)
+    return story.observe(fleet, hosts, kill)
 
 
 @pytest.fixture(scope="module")
 def stories(fleet, hosts):
     """The stories by name, each told when it is first asked for."""
-    told = {
-        "damaged": lambda: story.tell(fleet, hosts, _damage, _more_containers),
+    reported = {
+        "damaged": lambda: story.observe(fleet, hosts, _damage, _more_containers),
         "shim_stopped": lambda: _hang(fleet, hosts),
         "shim_killed": lambda: _kill(fleet, hosts),
     }
-    return functools.lru_cache(lambda name: told[name]())
+    return functools.lru_cache(lambda name: reported[name]())
 
 
 @pytest.fixture(params=CLASSES)
@@ -230,13 +230,13 @@ class TestShimKilled:
             assert seen.rows[key]["task"] == "gone_before"
 
     def test_the_restart_is_not_refused(self, seen):
-        told = seen.refused
-        assert told["failed"] is False and told["changed"] is True
+        reported = seen.refused
+        assert reported["failed"] is False and reported["changed"] is True
         assert seen.between.daemon and seen.between.daemon != seen.before.daemon
-        verdicts = story.by_key(told["verdicts"])
+        verdicts = story.by_key(reported["verdicts"])
         for key in set(seen.tasks) - set(seen.victims):
             assert (verdicts[key]["verdict"], verdicts[key]["witnesses"]) == ("reattached", story.YES)
             assert seen.between.listed[key] == seen.tasks[key]
         # What is gone before may be listed as such, and is no loss of this restart.
         assert {verdicts[key]["verdict"] for key in set(verdicts) & set(seen.victims)} <= {"exited"}
-        assert told["summary"]["lost"] == 0
+        assert reported["summary"]["lost"] == 0

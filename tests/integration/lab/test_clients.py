@@ -45,10 +45,10 @@ def _await(probe, patience=40):
 def restart(fleet, hosts):
     """What was seen of one restart on each release, with clients at work all the while."""
     play.reset(fleet, hosts.values())
-    told = {host.name: SimpleNamespace(host=host) for host in hosts.values()}
+    reported = {host.name: SimpleNamespace(host=host) for host in hosts.values()}
 
     def prepare(host):
-        one = told[host.name]
+        one = reported[host.name]
         workloads.start_plain(host, "ender", ENDS_WITH_7)
         workloads.start_plain(host, "leaver")
         workloads.run_pod(host, "idle", start=False)
@@ -60,7 +60,7 @@ def restart(fleet, hosts):
         host.script(install, SCRIPT, SLOW_RESTART, str(one.ender.pid))
 
     def meddle(host):
-        one = told[host.name]
+        one = reported[host.name]
         try:
             _await(lambda: host.path("/run/shimops-begun").exists())
             one.recorded = world.ledger(host)
@@ -77,16 +77,16 @@ def restart(fleet, hosts):
     play.together(hosts.values(), prepare)
     wanted = {"state": "restarted", "run_id": story.RUN, "settle": 4, "detail": "full", "restart_command": [SCRIPT]}
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        running = pool.submit(play.run, fleet, "shim_reconnect", wanted, told)
+        running = pool.submit(play.run, fleet, "shim_reconnect", wanted, reported)
         play.together(hosts.values(), meddle)
         results = running.result()
-    for name, one in told.items():
+    for name, one in reported.items():
         one.done = results[name]
         one.verdicts = story.by_key(one.done["verdicts"])
         one.after = story.observe(one.host)
         one.cri = {each.id: each.state for each in workloads.cri_containers(one.host)}
         one.idle = world.pod(one.host, "idle")
-    return {release: told[host.name] for release, host in hosts.items()}
+    return {release: reported[host.name] for release, host in hosts.items()}
 
 
 class TestDuringTheRestart:
@@ -150,7 +150,7 @@ def created(fleet, hosts):
         pod = workloads.run_pod(host, "half", containers=("app",), start=False)
         workloads.create_task(host, pod.containers["app"])
 
-    return story.tell(fleet, hosts, lambda host: {world.pod(host, "half")["app"]: "created"}, prepare)
+    return story.recount(fleet, hosts, lambda host: {world.pod(host, "half")["app"]: "created"}, prepare)
 
 
 class TestCreatedTask:

@@ -60,13 +60,13 @@ def release(request):
 def stories(fleet, hosts):
     """What was seen behind each wrapper: the story, facts, audit, verification, and facts of the stopped daemon."""
 
-    def tell(manner):
+    def observe(manner):
         def make(host):
             host.script(PUT, REAL, WRAPPER.format(MANNERS[manner]), VERSION_4)
             return {}
 
         try:
-            seen = story.tell(fleet, hosts, make)
+            seen = story.observe(fleet, hosts, make)
             facts = play.run(fleet, "shim_bundle_facts", {"detail": "full"}, hosts.values())
             audit = play.run(fleet, "shim_probe", {"audit": True}, hosts.values())
             verified = play.run(fleet, "shim_reconnect", {"state": "verified", "detail": "full"}, hosts.values())
@@ -76,7 +76,7 @@ def stories(fleet, hosts):
             play.together(hosts.values(), lambda host: host.script(BACK, REAL))
         return seen, facts, audit, verified, stopped
 
-    return functools.lru_cache(tell)
+    return functools.lru_cache(observe)
 
 
 class TestWrapper:

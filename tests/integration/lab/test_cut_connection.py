@@ -114,9 +114,9 @@ def struck(watchers, phase):
     for watcher in watchers:
         out, errors = watcher.communicate(timeout=70)
         assert watcher.returncode == 0, errors
-        told = json.loads(out)
-        assert told["struck"] and told["phase"] == phase
-        told_all.append(told)
+        reported = json.loads(out)
+        assert reported["struck"] and reported["phase"] == phase
+        told_all.append(reported)
     return told_all
 
 
@@ -147,10 +147,10 @@ def test_a_cut_connection_does_not_stop_a_restart(fleet, slow, phase, pipelining
     watchers = strikes(slow, run_id, phase, "ssh")
     # Without pipelining the module has a terminal, and the end of the terminal is a signal.
     cut = play.start(fleet, "shim_reconnect", arguments(run_id), extra_env={"ANSIBLE_PIPELINING": pipelining})
-    told, _errors = cut.communicate(timeout=90)
+    reported, _errors = cut.communicate(timeout=90)
     struck(watchers, phase)
     for host in slow.values():
-        assert f"{host.name} | UNREACHABLE!" in told or f"{host.name} | FAILED!" in told, told
+        assert f"{host.name} | UNREACHABLE!" in reported or f"{host.name} | FAILED!" in reported, reported
 
     books = play.together(slow.values(), lambda host: finished(host, run_id))
     after = observe(slow)
@@ -172,8 +172,8 @@ def test_signals_of_a_dying_session_do_not_stop_a_restart(fleet, slow, phase):
     watchers = strikes(slow, run_id, phase, "module")
     # Without pipelining the module is a file, by whose name its process is known.
     results = play.run(fleet, "shim_reconnect", arguments(run_id), extra_env={"ANSIBLE_PIPELINING": "0"})
-    for told in struck(watchers, phase):
-        assert told["leads"], "the module is in the session of its connection"
+    for reported in struck(watchers, phase):
+        assert reported["leads"], "the module is in the session of its connection"
     after = observe(slow)
     for name, result in results.items():
         assert not result["failed"], f"{name}: {result['msg']}"

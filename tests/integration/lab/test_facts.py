@@ -17,7 +17,7 @@ DAEMON += ("state_dir", "root_dir", "address")
 
 
 @pytest.fixture(scope="module")
-def told(fleet, hosts):
+def reported(fleet, hosts):
     """The one instance of each host, by release line."""
     play.reset(fleet, hosts.values())
     results = play.run(fleet, "shim_bundle_facts", {"detail": "full"}, hosts.values())
@@ -25,8 +25,8 @@ def told(fleet, hosts):
 
 
 @pytest.mark.parametrize("release", CLASSES)
-def test_every_bundle_is_named_in_full(told, hosts, release):
-    (instance,) = told[release]
+def test_every_bundle_is_named_in_full(reported, hosts, release):
+    (instance,) = reported[release]
     rows = {row["id"]: row for row in instance["bundles"]}
     listed = {task.id: task.pid for task in workloads.tasks(hosts[release])}
     assert {name: row["init_pid"] for name, row in rows.items()} == listed
@@ -43,8 +43,8 @@ def test_every_bundle_is_named_in_full(told, hosts, release):
 
 
 @pytest.mark.parametrize("release", CLASSES)
-def test_the_daemon_is_named_in_full(told, release):
-    (instance,) = told[release]
+def test_the_daemon_is_named_in_full(reported, release):
+    (instance,) = reported[release]
     daemon = instance["daemon"]
     assert not [name for name in DAEMON if daemon[name] is None], daemon
     assert daemon["running"].startswith(release) and daemon["running_class"] == CLASSES[release]

@@ -61,10 +61,10 @@ CONTROLLER |= {"validate_argument_spec", "pause"}
 def ten(row, tmp_path):
     """Ten sound hosts."""
     hosts = list(row.hosts.values())
-    rolls.mend(row, hosts)
+    rolls.repair(row, hosts)
     yield hosts
     rolls.go(hosts)
-    rolls.mend(row, hosts)
+    rolls.repair(row, hosts)
 
 
 @contextlib.contextmanager
@@ -96,9 +96,9 @@ def test_one_stale_host_in_ten(row, ten, tmp_path):
         assert one.ended() == 0, "one refused host in ten is no failure"
     assert one.states() == {host.name: "refused" if host.name == "lab6" else "verified" for host in ten}
     assert rolls.restarts(ten) == {host.name: int(host.name != "lab6") for host in ten}
-    told = one.told().split("PLAY [Report the result for the fleet]")[1]
-    assert "1 refused, 9 verified" in told and "1 refused, and left alone:" in told
-    assert "  lab6: forecast: 1 of 1 tasks at risk" in told and "default/plain1 would be killed" in told
+    reported = one.output().split("PLAY [Report the result for the fleet]")[1]
+    assert "1 refused, 9 verified" in reported and "1 refused, and left alone:" in reported
+    assert "  lab6: forecast: 1 of 1 tasks at risk" in reported and "default/plain1 would be killed" in reported
     check_small([json.loads(line) for line in (tmp_path / "sizes").read_text().splitlines()], ten)
     # What the play did not get is in the host's document.
     rows = one.documents()["lab6"]["at_risk"]
@@ -126,9 +126,9 @@ def test_a_check_changes_nothing_and_prints_the_forecast(row, ten, tmp_path):
             assert one.ended() == 0
         assert play.together(five, standing) == before
     assert not one.folder.exists() and not (tmp_path / "shimops-runs").exists()
-    told = one.told().split("PLAY [Report the result for the fleet]")[1]
-    assert "  lab1: containerd would be restarted" in told
-    assert "  lab3: forecast: 1 of 1 tasks at risk" in told
+    reported = one.output().split("PLAY [Report the result for the fleet]")[1]
+    assert "  lab1: containerd would be restarted" in reported
+    assert "  lab3: forecast: 1 of 1 tasks at risk" in reported
 
 
 def test_two_rolls_at_once(row, ten, tmp_path):
@@ -140,12 +140,12 @@ def test_two_rolls_at_once(row, ten, tmp_path):
         # The same run from the same folder: it is said who has it, before anything is looked at.
         with rolls.Roll(row, hosts, tmp_path, one.run_id, **options) as same:
             assert same.ended() == 2
-        assert f"run: run {one.run_id} is held by ansible-playbook with pid {one.pid} since" in same.told()
+        assert f"run: run {one.run_id} is held by ansible-playbook with pid {one.pid} since" in same.output()
         # Another run, and be it from another controller: the host itself says no.
         (tmp_path / "elsewhere").mkdir()
         with rolls.Roll(row, hosts[:1], tmp_path / "elsewhere", "other", **options) as other:
             assert other.ended() == 2
-        assert f"this host is being acted on by run {one.run_id} since" in other.told()
+        assert f"this host is being acted on by run {one.run_id} since" in other.output()
         assert other.states() == {"lab1": "refused"} and rolls.restarts(hosts) == {"lab1": 0, "lab2": 0}
         rolls.go(hosts)
         assert one.ended() == 0
@@ -163,11 +163,11 @@ def test_two_rolls_at_once(row, ten, tmp_path):
     ],
     ids=["batches", "settle", "quarantine", "hook"],
 )
-def test_what_is_mistyped_is_said_before_any_host_is_looked_at(row, tmp_path, options, sentence):
+def test_what_is_mistyped_is_said_before_any_host_is_audited(row, tmp_path, options, sentence):
     hosts = list(row.hosts.values())[:2]
     with rolls.Roll(row, hosts, tmp_path, "typo", **options) as one:
         assert one.ended() == 2
-    assert sentence in one.told() and "Forecast what a restart would do to the host]" not in one.told()
+    assert sentence in one.output() and "Forecast what a restart would do to the host]" not in one.output()
 
 
 def test_hooks_gate_deadline_quarantine_and_stop_file(row, ten, tmp_path):
@@ -211,5 +211,5 @@ def test_hooks_gate_deadline_quarantine_and_stop_file(row, ten, tmp_path):
     assert one.states() == states
     assert rolls.restarts(hosts) == {"lab1": 1, "lab2": 0, "lab3": 1, "lab4": 0, "lab5": 0}
     assert "/etc/shimops/hold holds this host" in one.documents()["lab2"]["message"]
-    assert "  lab4: it is in quarantine" in one.told()
+    assert "  lab4: it is in quarantine" in one.output()
     assert "the gate said no" in json.loads((one.folder / "stop").read_text())["reason"]

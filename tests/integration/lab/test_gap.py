@@ -233,8 +233,10 @@ def test_a_log_that_is_not_read_any_more_fails_the_host_unless_told_otherwise(fl
     for name, result in reconnect(fleet, "restarted", "unread").items():
         app = pods[name]["app"]
         assert result["failed"] and result["changed"] and ids(result["unread"]) == [app], name
-        told = f"the log of {app[0]}/{app[1][:16]} is not read: containerd does not hold the reading end of its stdout"
-        assert told in result["msg"]
+        reported = (
+            f"the log of {app[0]}/{app[1][:16]} is not read: containerd does not hold the reading end of its stdout"
+        )
+        assert reported in result["msg"]
         row = story.by_key(result["verdicts"])[app]
         assert (row["verdict"], row["log"]) == ("reattached", "not_read") and result["summary"]["lost"] == 0
         assert result["log"] == {"read": 3, "not_read": 1, "none": 4, "unknown": 0, "stalled": 0, "likely_to_stall": 0}

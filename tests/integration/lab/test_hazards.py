@@ -139,17 +139,17 @@ WARNINGS = {"live_restore": {"stops_with", "tasks_max"}, "state_full": {"state_f
 def stories(fleet, hosts):
     """The stories by the hazard's name, each told when it is first asked for."""
 
-    def tell(name):
+    def observe(name):
         def make(host):
             MAKE[name](host)
             return dict.fromkeys(world.tasks(host), name)
 
         try:
-            return story.tell(fleet, hosts, make, PREPARE.get(name, lambda host: None))
+            return story.observe(fleet, hosts, make, PREPARE.get(name, lambda host: None))
         finally:
             play.together(hosts.values(), lambda host: host.script(CLEAN, UNITS))
 
-    return functools.lru_cache(tell)
+    return functools.lru_cache(observe)
 
 
 @pytest.fixture(params=CLASSES)

@@ -35,7 +35,7 @@ def _rows(result, name):
 
 
 @pytest.fixture(scope="module")
-def told(fleet, hosts):
+def reported(fleet, hosts):
     """What was seen of a whole migration, by release: two shims do not answer, and one bundle is left to containerd."""
     play.reset(fleet, hosts.values())
     found = {release: SimpleNamespace(host=host, results={}) for release, host in hosts.items()}
@@ -76,26 +76,26 @@ def told(fleet, hosts):
 
 
 @pytest.fixture(scope="module")
-def upgraded(fleet, told):
+def upgraded(fleet, reported):
     """The hosts of 1.x after their package was replaced by that of 2.1 and containerd restarted."""
-    hosts = [told[release].host for release in LEGACY]
+    hosts = [reported[release].host for release in LEGACY]
     play.together(hosts, lambda host: fleet.upgrade(host, "2.1"))
     for release in LEGACY:
-        told[release].upgraded = world.containerd(told[release].host)
+        reported[release].upgraded = world.containerd(reported[release].host)
     wanted = {"state": "restarted", "run_id": "upgrade", "settle": 1, "detail": "full"}
     results = play.run(fleet, "shim_reconnect", wanted, hosts)
     for release in LEGACY:
-        one = told[release]
+        one = reported[release]
         one.results["upgrade"] = results[one.host.name]
         one.after = story.observe(one.host)
         one.daemon_version = one.host.run(["ctr", "version"]).stdout
         one.files_after = {key: _file(one.host, key) for key in one.tasks}
-    return told
+    return reported
 
 
 @pytest.fixture(params=LEGACY)
-def one(request, told):
-    return told[request.param]
+def one(request, reported):
+    return reported[request.param]
 
 
 def test_check_mode_writes_nothing_and_shows_every_file(one):
@@ -165,8 +165,8 @@ def test_containerd_2_1_takes_every_migrated_bundle_back(upgraded, release):
     assert one.daemon_version.count("2.1.9") == 2, one.daemon_version
 
 
-def test_bundles_of_2_1_need_nothing(told):
-    one = told["2.1"]
+def test_bundles_of_2_1_need_nothing(reported):
+    one = reported["2.1"]
     assert one.after_check == one.before
     for step in ("check", "pods", "plain1"):
         assert one.results[step]["changed"] is False

@@ -99,12 +99,12 @@ def test_roll_is_reported_as_its_ledgers_say(fleet, clean, runs, monkeypatch):
     assert book(fleet, REPORT, gate).returncode == 0
     with open(reports(runs, "rolled") / "tasks.csv", newline="") as handle:
         rows = {(row["host"], row["namespace"], row["id"]): row for row in csv.DictReader(handle)}
-    told = {
+    reported = {
         (name, one["namespace"], one["id"]): one["verdict"]
         for name, book in ledgers.items()
         for one in book["verdicts"]
     }
-    assert {key: row["verdict"] for key, row in rows.items()} == told
+    assert {key: row["verdict"] for key, row in rows.items()} == reported
     assert {row[witness] for row in rows.values() for witness in ("shim", "containerd", "kernel")} == {"yes"}
     page = (reports(runs, "rolled") / "report.html").read_text()
     assert "The waves of the roll" in page and all(host.name in page for host in clean.values())

@@ -56,7 +56,7 @@ def _everywhere(fleet, hosts, seen, step, module, wanted, check=False):
 
 
 @pytest.fixture(scope="module")
-def told(fleet, hosts):
+def reported(fleet, hosts):
     """What was seen on each release's host, with and without a rescue."""
     seen = {release: SimpleNamespace(host=host, results={}) for release, host in hosts.items()}
     play.reset(fleet, hosts.values())
@@ -89,9 +89,9 @@ def told(fleet, hosts):
 
 
 @pytest.fixture(params=ASKED, ids="-".join)
-def case(request, told):
+def case(request, reported):
     release, name = request.param
-    one = told[release]
+    one = reported[release]
     return SimpleNamespace(one=one, lost=one.lost.at(name), victim=one.hurt.at(name))
 
 
@@ -132,8 +132,8 @@ def test_the_damaged_file_is_kept_in_the_bundle(case):
 
 
 @pytest.fixture(params=damage.RELEASES)
-def one(request, told):
-    return told[request.param]
+def one(request, reported):
+    return reported[request.param]
 
 
 def test_the_forecast_counts_what_can_be_rescued(one):
@@ -191,7 +191,7 @@ def test_a_rescued_bundle_can_be_deleted(one):
 
 
 @pytest.fixture(scope="module")
-def upgraded(fleet, hosts, told):
+def upgraded(fleet, hosts, reported):
     """The hosts of 1.x, rescued for 2.1, after their package was replaced by that of 2.1."""
     old = [hosts[release] for release in LEGACY]
     play.reset(fleet, old)

@@ -176,7 +176,7 @@ def _end(scene):
 
 
 @pytest.fixture(scope="module")
-def told(fleet, hosts):
+def reported(fleet, hosts):
     """One scene for each release."""
     scenes = {host.name: Scene(host) for host in hosts.values()}
     play.reset(fleet, hosts.values())
@@ -195,8 +195,8 @@ def told(fleet, hosts):
 
 
 @pytest.fixture(params=damage.RELEASES)
-def scene(request, told):
-    return told[request.param]
+def scene(request, reported):
+    return reported[request.param]
 
 
 @pytest.mark.parametrize("name", REFUSED)

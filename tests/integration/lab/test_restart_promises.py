@@ -328,7 +328,7 @@ def test_a_run_that_was_killed_is_reported_before_the_next_one(fleet, sound):
         assert json.loads(host.script('cat "$1"', world.LEDGER + ".killed"))["tasks"] == books[host.name]["tasks"]
 
 
-def test_a_held_host_is_looked_at_and_not_touched(fleet, clean):
+def test_a_held_host_is_audited_and_not_touched(fleet, clean):
     play.together(clean.values(), lambda host: host.script("mkdir -p /etc/shimops; touch /etc/shimops/hold"))
     before = views(clean)
     for name, result in reconnect(fleet, "restarted", "held").items():

@@ -28,7 +28,7 @@ def hold_on(path):
 def four(row, tmp_path):
     """Four sound hosts, in the order the playbook takes them."""
     hosts = list(row.hosts.values())[:4]
-    rolls.mend(row, hosts)
+    rolls.repair(row, hosts)
     yield hosts
     rolls.go(hosts)
 
@@ -72,7 +72,7 @@ def test_killed_while_a_host_is_being_restarted(row, four, tmp_path, kept):
     assert world.containerd(row.hosts["lab1"]) == before
     assert again.documents()["lab1"]["attempts"] == (2 if kept else 1)
     # Verified again, not restarted.
-    assert re.search(r"^lab1 .* changed=0 ", again.told(), re.MULTILINE)
+    assert re.search(r"^lab1 .* changed=0 ", again.output(), re.MULTILINE)
 
 
 def test_killed_while_a_host_settles(row, four, tmp_path):
@@ -93,7 +93,7 @@ def test_killed_before_a_host_begins(row, four, tmp_path):
     options = {"command": [rolls.RESTART], "batches": BATCHES, "before_host": ["hold-on.yml"]}
     with rolls.Roll(row, four, tmp_path, "hook", **options) as one:
         waiting = "Wait until the test says so"
-        one.until(lambda: one.told().count(f": {waiting}]") == 2, "the hook of the second batch")
+        one.until(lambda: one.output().count(f": {waiting}]") == 2, "the hook of the second batch")
         one.kill()
     assert rolls.restarts(four) == {"lab1": 1, "lab2": 0, "lab3": 0, "lab4": 0}
     # One that was only recorded by the same run is restarted like any other.

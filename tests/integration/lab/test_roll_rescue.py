@@ -67,7 +67,7 @@ def rolls(fleet, hosts, tmp_path_factory):
     # Where every host is refused the playbook fails.
     refused = roll(fleet, tmp_path_factory.mktemp("refused"), status=2, rolling_restart_rescue=False)
     between = {host.name: (damage.listing(host), world.containerd(host)) for host in hosts.values()}
-    mended = roll(fleet, tmp_path_factory.mktemp("mended"))
+    repaired = roll(fleet, tmp_path_factory.mktemp("mended"))
     return {
         host.release: SimpleNamespace(
             host=host,
@@ -75,7 +75,7 @@ def rolls(fleet, hosts, tmp_path_factory):
             before=before[host.name],
             refused=refused[host.name],
             between=between[host.name],
-            mended=mended[host.name],
+            repaired=repaired[host.name],
             after=world.containerd(host),
             fates=fates(host, seen[host.name].tasks),
         )
@@ -95,8 +95,8 @@ def test_without_rescue_the_host_is_refused_and_left_alone(one):
 
 
 def test_with_rescue_the_host_is_mended_and_restarted(one):
-    assert one.mended["state"] == "verified", one.mended["message"]
-    assert {(row["namespace"], row["id"]) for row in one.mended["rescued"]} == set(one.victims)
+    assert one.repaired["state"] == "verified", one.repaired["message"]
+    assert {(row["namespace"], row["id"]) for row in one.repaired["rescued"]} == set(one.victims)
     assert one.after not in (None, one.daemon) and one.fates == {"kept"}
 
 

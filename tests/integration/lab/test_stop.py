@@ -16,7 +16,7 @@ pytestmark = pytest.mark.parametrize("version", ["2.19", "2.21"])
 def eight(row, tmp_path):
     """Eight sound hosts, in the order the playbook takes them."""
     hosts = list(row.hosts.values())[:8]
-    rolls.mend(row, hosts)
+    rolls.repair(row, hosts)
     yield hosts
     rolls.go(hosts)
 
@@ -68,7 +68,7 @@ def test_trouble_on_the_first_of_eight(row, eight, tmp_path, version, way, state
     check(one, eight, restarted, "lab1", state)
     if way == "stays down":
         assert 0 < len(one.documents()["lab1"]["journal_tail"]) <= 5
-    assert "6 untouched:" in one.told()
+    assert "6 untouched:" in one.output()
 
 
 def test_loss_in_the_second_batch(row, eight, tmp_path, version):
@@ -108,4 +108,4 @@ def test_a_host_that_fails_in_its_hook(row, eight, tmp_path, version, batches):
     assert status == 2 and set(rolls.restarts(eight).values()) == {0}
     check(one, eight, set(), "lab1", "failed")
     assert "lab1: a task before the host failed: Drain: no" in json.loads((one.folder / "stop").read_text())["reason"]
-    assert "a later play" in one.told()
+    assert "a later play" in one.output()

@@ -53,8 +53,8 @@ def test_unpinned_version_is_refused_in_one_sentence(four, hosts, tmp_path):
     assert (
         "upgrade: rolling_upgrade_version '2.1' is not one exact containerd release; "
         "pin it, such as rolling_upgrade_version=2.1.9."
-    ) in one.told()
-    assert one.told().count("fatal: ") == 1 and not one.folder.exists()
+    ) in one.output()
+    assert one.output().count("fatal: ") == 1 and not one.folder.exists()
     assert upgrades.see_all(hosts) == before
 
 
@@ -64,7 +64,8 @@ def test_jump_that_nobody_supports_is_refused_before_anything_is_touched(four, h
     for document in documents.values():
         assert document["state"] == "refused"
         assert document["message"] == (
-            "path: from 1.6.20 to 2.1.9 is no jump that is supported or was run (RELEASES.md); go to 1.7.34 first."
+            "path: from 1.6.20 to 2.1.9 is not a supported upgrade path and was not tested (RELEASES.md); "
+            "go to 1.7.34 first."
         )
     assert upgrades.see_all(hosts) == before
     assert not any(host.path("/var/lib/shimops/packages").exists() for host in hosts)
@@ -75,7 +76,7 @@ def test_path_there_and_back(four, hosts, tmp_path):
 
     # Check mode tells, and changes nothing.
     one, _documents = go(four, hosts, tmp_path, "check", "1.7", "--check")
-    assert one.told().count("containerd 1.6.20 would be restarted into 1.7.24") >= len(hosts)
+    assert one.output().count("containerd 1.6.20 would be restarted into 1.7.24") >= len(hosts)
     assert upgrades.see_all(hosts) == start
 
     # 1.6 to 1.7, from a directory; a policy of the host's own comes through it.
@@ -138,8 +139,8 @@ def test_path_there_and_back(four, hosts, tmp_path):
         upgrades.check_proven(documents[name], before[name].tasks)
         assert {key: seen.tasks[key] for key in start[name].tasks} == start[name].tasks
     assert [world.ledger(host)["phase"] for host in hosts] == ["verified"] * 4
-    told = [host.run(["ls", "/var/lib/shimops/held.json"], check=False).returncode for host in hosts]
-    assert 0 not in told, "what was held is put back"
+    reported = [host.run(["ls", "/var/lib/shimops/held.json"], check=False).returncode for host in hosts]
+    assert 0 not in reported, "what was held is put back"
 
 
 def test_configuration_is_shown_and_migrated_only_when_asked(four, hosts, tmp_path):

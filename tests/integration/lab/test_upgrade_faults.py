@@ -58,9 +58,9 @@ def test_package_that_fails_to_install_is_taken_back_and_the_same_run_finishes(f
     first.script('touch /run/lab-fails; printf "#!/bin/sh\\nexit 104\\n" > "$1"; chmod 755 "$1"', upgrades.POLICY)
     before = upgrades.see_all(two)
     one, documents = run(four, two, tmp_path, "fails", status=2)
-    told = documents[first.name]["message"]
-    assert "was not installed (dpkg --install failed: " in told and "lab: cannot be set up" in told
-    assert told.endswith("was put back and containerd is as it was.")
+    reported = documents[first.name]["message"]
+    assert "was not installed (dpkg --install failed: " in reported and "lab: cannot be set up" in reported
+    assert reported.endswith("was put back and containerd is as it was.")
     assert documents[first.name]["state"] == "failed" and one.states()[two[1].name] == "untouched"
     after = upgrades.see(first)
     assert (after.daemon, after.tasks, after.policy) == (
@@ -89,9 +89,9 @@ def test_package_that_fails_and_cannot_be_taken_back_is_told_and_finished(four, 
     before = upgrades.see(first)
     first.script("touch /run/lab-fails")
     _one, documents = run(four, [first], tmp_path, "half", status=2)
-    told = documents[first.name]["message"]
-    assert "and the disk no longer fits the containerd that runs; no new container may start until" in told
-    assert "is not in /srv/packages" in documents[first.name]["staged"]["way_back"]["reason"]
+    reported = documents[first.name]["message"]
+    assert "and the disk no longer fits the containerd that runs; no new container may start until" in reported
+    assert "is not in /srv/packages" in documents[first.name]["staged"]["rollback"]["reason"]
     seen = upgrades.see(first)
     assert (seen.daemon, seen.tasks) == (before.daemon, before.tasks) and seen.installed.startswith("1.7.24")
     status = first.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", "containerd"]).stdout
@@ -118,7 +118,9 @@ def test_crash_loop_freezes_the_host_and_it_can_be_taken_back(four, two, bring, 
         assert world.process(first, process.pid) == process, key
     held = upgrades.hold(first)
     assert held["run_id"] == one.run_id and "containerd did not come back" in held["reason"]
-    assert "lab1 is frozen by /etc/shimops/hold" in one.told() and "ctr --namespace default tasks list" in one.told()
+    assert (
+        "lab1 is frozen by /etc/shimops/hold" in one.output() and "ctr --namespace default tasks list" in one.output()
+    )
 
     # Nobody acts on it, be it the same run or another one.
     one, documents = run(four, two, tmp_path, "crash", status=2)
@@ -130,7 +132,7 @@ def test_crash_loop_freezes_the_host_and_it_can_be_taken_back(four, two, bring, 
         assert denied["failed"] and "/etc/shimops/hold holds this host" in denied["msg"]
 
     # By hand, where a task would be lost on the way back: refused, with it.
-    staged = document["staged"]["way_back"]["path"]
+    staged = document["staged"]["rollback"]["path"]
     back = {"state": "rolled_back", "run_id": one.run_id, "package_dir": staged, "settle": 1}
     faults.apply(first, "shim_stopped", "plain1")
     refused = play.run(four, "shim_reconnect", back, [first])[first.name]
@@ -188,8 +190,8 @@ def test_full_disk_before_and_in_the_middle(four, two, bring, tmp_path):
     )
     try:
         _one, documents = run(four, [first], tmp_path, "full", status=2)
-        told = documents[first.name]["message"]
-        assert "was not installed (dpkg --install failed: " in told and "No space left on device" in told
+        reported = documents[first.name]["message"]
+        assert "was not installed (dpkg --install failed: " in reported and "No space left on device" in reported
         seen = upgrades.see(first)
         assert (seen.daemon, seen.tasks) == (before.daemon, before.tasks)
         assert "No space left" in world.ledger(first)["package"]["failed"]
@@ -217,7 +219,7 @@ def test_cut_in_the_middle(four, two, bring, tmp_path, way):
         one.until(lambda: (world.ledger(first) or {}).get("package"), "an installed package")
         if way == "ssh cut":
             first.script("pkill -KILL -x sshd; systemctl restart ssh")
-            one.until(lambda: "UNREACHABLE!" in one.told(), "a cut connection")
+            one.until(lambda: "UNREACHABLE!" in one.output(), "a cut connection")
         else:
             one.kill()
         held = upgrades.see(first)
@@ -277,7 +279,7 @@ def test_tarball_beside_no_package(four, two, tmp_path):
         upgrades.check_proven(documents[first.name], before.tasks)
         replaced = documents[first.name]["package"]["replaced"]
         assert replaced == ["/usr/local/bin/containerd", "/usr/local/bin/containerd-shim-runc-v2"]
-        back = documents[first.name]["staged"]["way_back"]["path"]
+        back = documents[first.name]["staged"]["rollback"]["path"]
         arguments = {"state": "restarted", "run_id": "tar-back", "target_version": "1.6.20", "settle": 1}
         done = play.run(four, "shim_reconnect", {**arguments, "package_dir": back}, [first])[first.name]
         assert not done["failed"], done["msg"]

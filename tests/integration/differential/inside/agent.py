@@ -39,28 +39,30 @@ class Agent:
 
     def do_make(self, entries):
         """Make entries; those with ``shim`` get one, those with ``shim_of`` are known to another one's shim."""
-        living = [told for told in entries if told.get("init") in ("runs", "exited")]
-        pids = dict(zip([(told["namespace"], told["id"]) for told in living], bundles.start_inits(len(living))))
-        for told in entries:
-            key = told["namespace"], told["id"]
+        living = [reported for reported in entries if reported.get("init") in ("runs", "exited")]
+        pids = dict(
+            zip([(reported["namespace"], reported["id"]) for reported in living], bundles.start_inits(len(living)))
+        )
+        for reported in entries:
+            key = reported["namespace"], reported["id"]
             init = pids.get(key)
-            if init and told["init"] == "exited":
+            if init and reported["init"] == "exited":
                 os.kill(init, 9)
-            bundles.make(told, init)
-            if told.get("shim"):
+            bundles.make(reported, init)
+            if reported.get("shim"):
                 # It knows the task under its own id, unless told that it has none.
-                tasks = {told["id"]: init} if init and told.get("known", True) else {}
-                self._shims[key] = shims.Shim(told["shim"], tasks)
-            if told.get("shim_of"):
-                self._shims[key] = self._shims[told["namespace"], told["shim_of"]]
-                if told.get("known", True):
-                    self._shims[key].tasks[told["id"]] = init
+                tasks = {reported["id"]: init} if init and reported.get("known", True) else {}
+                self._shims[key] = shims.Shim(reported["shim"], tasks)
+            if reported.get("shim_of"):
+                self._shims[key] = self._shims[reported["namespace"], reported["shim_of"]]
+                if reported.get("known", True):
+                    self._shims[key].tasks[reported["id"]] = init
             self._made.add(key)
-            if told.get("socket_mode") is not None:
-                os.chmod(told["shim"]["at"], told["socket_mode"])
+            if reported.get("socket_mode") is not None:
+                os.chmod(reported["shim"]["at"], reported["socket_mode"])
         deadline = time.monotonic() + 30
-        for told in living:
-            while told["init"] == "exited" and shims.alive(pids[told["namespace"], told["id"]]):
+        for reported in living:
+            while reported["init"] == "exited" and shims.alive(pids[reported["namespace"], reported["id"]]):
                 assert time.monotonic() < deadline, "a killed process does not go"
                 time.sleep(0.01)
 

@@ -47,26 +47,26 @@ def start_inits(count):
     return [int(line) for line in done.stdout.split()]
 
 
-def make(told, init):
+def make(reported, init):
     """One entry of the state directory; ``init`` is the pid of its task's process, or None."""
-    path = f"{STATE}/{told['namespace']}/{told['id']}"
+    path = f"{STATE}/{reported['namespace']}/{reported['id']}"
     os.makedirs(os.path.dirname(path), 0o711, exist_ok=True)
-    if told.get("kind", "bundle") != "bundle":
-        put(path, told["kind"])
+    if reported.get("kind", "bundle") != "bundle":
+        put(path, reported["kind"])
         return
     os.mkdir(path, 0o711)
-    if told.get("work", "link") == "link":
-        work = f"{ROOT}/{told['namespace']}/{told['id']}"
+    if reported.get("work", "link") == "link":
+        work = f"{ROOT}/{reported['namespace']}/{reported['id']}"
         os.makedirs(work, 0o711, exist_ok=True)
         os.symlink(work, f"{path}/work")
-    for name, what in told["files"].items():
+    for name, what in reported["files"].items():
         put(f"{path}/{name}", what)
     if init:
         put(f"{path}/init.pid", {"text": str(init)})
-    if told.get("sibling"):
-        put(f"{os.path.dirname(path)}/.{told['id']}", {"directory": {"left": {"text": "behind"}}})
-    if "mode" in told:
-        os.chmod(path, told["mode"])
+    if reported.get("sibling"):
+        put(f"{os.path.dirname(path)}/.{reported['id']}", {"directory": {"left": {"text": "behind"}}})
+    if "mode" in reported:
+        os.chmod(path, reported["mode"])
 
 
 def put(path, what):

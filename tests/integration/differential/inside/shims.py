@@ -49,16 +49,16 @@ def alive(pid):
 class Shim:
     """One shim; ``tasks`` maps the ids it has to the pids of their init processes."""
 
-    def __init__(self, told, tasks):
+    def __init__(self, reported, tasks):
         self.tasks = tasks
-        self._told = told
+        self._reported = reported
         self._held = threading.Event()
         self._calls = []
         self._servers = []
         self._lock = threading.Lock()
         # Kept for as long as this process lives: its end ends the shims.
         self._kept = contextlib.ExitStack()
-        self._start(told["manner"], told["at"])
+        self._start(reported["manner"], reported["at"])
 
     def calls(self):
         """The methods that were called, each with the id it was called for, in order."""
@@ -68,7 +68,7 @@ class Shim:
     def release(self):
         """Answer what was held back with ``held``; hang up on those who wait for an answer that they will not get."""
         self._held.set()
-        if "held" not in self._told["says"].values():
+        if "held" not in self._reported["says"].values():
             for server in self._servers:
                 for connection in list(server.connections):
                     connection.close()
@@ -76,14 +76,14 @@ class Shim:
     def _start(self, manner, place):
         if manner == "nothing":
             return
-        if self._told["serves"] == "grpc":
+        if self._reported["serves"] == "grpc":
             answers = {method: self._over_grpc(method) for method in METHODS}
             self._kept.enter_context(grpc_shim.GrpcShim(place, **answers))
             return
         if manner == "listens":
             for each in [place] if isinstance(place, str) else place:
                 shim = scripted_shim.ScriptedShim(_name(each))
-                for version in self._told["serves"].split():
+                for version in self._reported["serves"].split():
                     for method in METHODS:
                         shim.on(SERVICES[version], method, self._answer)
                 self._servers.append(self._kept.enter_context(shim))
@@ -106,7 +106,7 @@ class Shim:
         # Every request of the task service has the id in its first field.
         identifier = messages.decode("StateRequest", request.payload).id
         self._note(request.method, identifier)
-        said = self._told["says"].get(request.method)
+        said = self._reported["says"].get(request.method)
         if said == "held":
             self._held.wait()
         elif isinstance(said, str) and said in ODD:
@@ -129,7 +129,7 @@ class Shim:
 
     def _of(self, method, identifier):
         """Status code, and the fields of the answer or the words of the refusal."""
-        said = self._told["says"].get(method)
+        said = self._reported["says"].get(method)
         if isinstance(said, int):
             return said, f"{method} as it was told"
         if isinstance(said, dict):

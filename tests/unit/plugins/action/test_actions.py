@@ -124,7 +124,7 @@ def test_a_connection_that_fails_stops_the_run_and_stays_a_failure(play, folder)
     assert play.call(shim_reconnect, "h2", state="restarted", run_folder=folder)["host_state"] == "untouched"
 
 
-def test_a_host_that_cannot_be_looked_at_is_refused_and_stops_nobody(play, folder):
+def test_a_host_that_cannot_be_audited_is_refused_and_stops_nobody(play, folder):
     play.unreachable = True
     with pytest.raises(AnsibleConnectionFailure):
         play.call(shim_probe, run_folder=folder)
@@ -137,20 +137,20 @@ def test_a_host_that_cannot_be_looked_at_is_refused_and_stops_nobody(play, folde
 def test_a_refusal_is_no_loss_of_this_run(play, folder):
     play.answer = restarted("killed", failed=True, refused=True, msg="an earlier run")
     assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "refused"
-    assert play.call(fleet_run, "h2", state="asked", run_folder=folder)["go"] is True
+    assert play.call(fleet_run, "h2", state="host_checked", run_folder=folder)["may_begin"] is True
 
 
 def test_a_host_lost_in_another_task_of_the_play_counts(play, folder):
     play.answer = a_forecast()
     play.call(shim_probe, "h3", run_folder=folder)
     play.alive = ["h1", "h2"]
-    result = play.call(fleet_run, state="asked", run_folder=folder)
-    assert result["go"] is False and "1 failed host" in result["msg"] and document(folder, "h3")["state"] == "failed"
+    result = play.call(fleet_run, state="host_checked", run_folder=folder)
+    assert result["may_begin"] is False and "1 failed host" in result["msg"] and document(folder, "h3")["state"] == "failed"
 
 
-def test_a_host_that_was_lost_before_it_was_looked_at_does_not_count(play, folder):
+def test_a_host_that_was_lost_before_it_was_audited_does_not_count(play, folder):
     play.alive = ["h1", "h2"]
-    assert play.call(fleet_run, state="asked", run_folder=folder)["go"] is True
+    assert play.call(fleet_run, state="host_checked", run_folder=folder)["may_begin"] is True
 
 
 def a_forecast(**ledger):
@@ -193,17 +193,17 @@ def test_a_forecast_is_written_down(play, folder):
 def test_the_host_s_own_ledger_says_how_far_it_came(play, folder, ledger, state):
     play.answer = a_forecast(**ledger)
     assert play.call(shim_probe, run_folder=folder)["host_state"] == state
-    asked = play.call(fleet_run, state="asked", run_folder=folder)
+    asked = play.call(fleet_run, state="host_checked", run_folder=folder)
     assert asked["before"] is (state == "forecast")
     # What is lost has spent the budget, so it is not even verified again.
-    assert asked["go"] is (state != "lost")
-    assert RunHost(folder, "h1").claims.counted().get("lost", {}) == ({"h1": 2} if state == "lost" else {})
+    assert asked["may_begin"] is (state != "lost")
+    assert RunHost(folder, "h1").admission.counted().get("lost", {}) == ({"h1": 2} if state == "lost" else {})
 
 
 def test_a_host_in_the_middle_is_verified_although_the_run_was_stopped(play, folder):
     play.answer = a_forecast(run_id="one", phase="restarting", lost=0)
     play.call(shim_probe, run_folder=folder)
-    RunHost(folder, "h1").claims.stop(None, "enough")
+    RunHost(folder, "h1").admission.stop(None, "enough")
     play.answer = restarted("reattached")
     assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "verified"
     assert play.asked[-1][1]["state"] == "verified"
@@ -212,8 +212,8 @@ def test_a_host_in_the_middle_is_verified_although_the_run_was_stopped(play, fol
 def test_what_was_verified_stays_so_when_the_run_is_stopped(play, folder):
     play.answer = a_forecast(run_id="one", phase="verified", lost=0)
     play.call(shim_probe, run_folder=folder)
-    RunHost(folder, "h1").claims.stop(None, "enough")
-    assert play.call(fleet_run, state="asked", run_folder=folder)["msg"] == "verified already"
+    RunHost(folder, "h1").admission.stop(None, "enough")
+    assert play.call(fleet_run, state="host_checked", run_folder=folder)["msg"] == "verified already"
     assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "verified"
 
 
@@ -221,7 +221,7 @@ def test_mending_begins_a_host_and_the_restart_goes_on_whatever_happens_meanwhil
     play.answer = {"changed": True, "migrated": [], "rescued": [{"id": "a"}], "refused": [], "summary": {}}
     assert play.call(shim_migrate, run_folder=folder, run_id="one")["host_state"] == "begun"
     assert document(folder)["rescued"] == [{"id": "a"}]
-    RunHost(folder, "h1").claims.stop("h2", "enough")
+    RunHost(folder, "h1").admission.stop("h2", "enough")
     play.answer = restarted("reattached")
     assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "verified"
     assert play.call(shim_migrate, "h3", run_folder=folder)["host_state"] == "untouched"
@@ -235,58 +235,62 @@ def test_a_check_begins_nothing(play, folder):
 
 
 def test_a_refused_host_is_told_once_and_may_count_as_a_failure(play, folder):
-    told = play.call(fleet_run, state="asked", run_folder=folder, reason="stale")
-    assert (told["go"], told["msg"], document(folder)["state"]) == (False, "stale", "refused")
-    assert play.call(fleet_run, "h2", state="asked", run_folder=folder)["go"] is True
+    reported = play.call(fleet_run, state="host_checked", run_folder=folder, reason="stale")
+    assert (reported["may_begin"], reported["msg"], document(folder)["state"]) == (False, "stale", "refused")
+    assert play.call(fleet_run, "h2", state="host_checked", run_folder=folder)["may_begin"] is True
     play.call(fleet_run, "h2", state="refused", run_folder=folder, reason="stale", counts="failed")
-    assert "1 failed host" in play.call(fleet_run, "h3", state="asked", run_folder=folder)["msg"]
+    assert "1 failed host" in play.call(fleet_run, "h3", state="host_checked", run_folder=folder)["msg"]
 
 
 def test_an_old_forecast_is_stale(play, folder, monkeypatch):
     play.answer = a_forecast()
     play.call(shim_probe, run_folder=folder)
-    assert play.call(fleet_run, state="asked", run_folder=folder)["stale"] is False
+    assert play.call(fleet_run, state="host_checked", run_folder=folder)["stale"] is False
     later = timestamps.now() + 601
     monkeypatch.setattr(timestamps, "now", lambda: later)
-    assert play.call(fleet_run, state="asked", run_folder=folder)["stale"] is True
+    assert play.call(fleet_run, state="host_checked", run_folder=folder)["stale"] is True
 
 
 def test_the_gate_knows_whether_a_batch_was_before(play, folder):
-    assert play.call(fleet_run, state="judged", run_folder=folder)["between"] is False
+    assert play.call(fleet_run, state="batch_checked", run_folder=folder)["between"] is False
     play.batch = ["h1"]
-    play.call(fleet_run, state="asked", run_folder=folder)
-    assert play.call(fleet_run, state="judged", run_folder=folder)["between"] is True
+    play.call(fleet_run, state="host_checked", run_folder=folder)
+    assert play.call(fleet_run, state="batch_checked", run_folder=folder)["between"] is True
     play.batch = ["h2"]
-    play.call(fleet_run, "h2", state="asked", run_folder=folder)
+    play.call(fleet_run, "h2", state="host_checked", run_folder=folder)
     assert (document(folder, "h1")["batch"], document(folder, "h2")["batch"]) == (1, 2)
-    told = play.call(fleet_run, state="judged", run_folder=folder, reason="the gate said no")
-    assert told["stop"] is True and told["between"] is False and "the gate said no" in told["msg"]
+    reported = play.call(fleet_run, state="batch_checked", run_folder=folder, reason="the gate said no")
+    assert reported["stop"] is True and reported["between"] is False and "the gate said no" in reported["msg"]
 
 
 def test_the_report_names_the_hosts_that_are_to_fail(play, folder):
     play.answer = restarted("killed", failed=True)
     play.call(shim_reconnect, "h2", state="restarted", run_folder=folder)
-    told = play.call(fleet_run, state="reported", run_folder=folder)
-    assert told["fail"] == ["h2"] and told["failure"].startswith("run one: 1 lost, 2 untouched")
+    reported = play.call(fleet_run, state="reported", run_folder=folder)
+    assert reported["fail"] == ["h2"] and reported["failure"].startswith("run one: 1 lost, 2 untouched")
     # Where the host itself is gone another one speaks for the run.
     play.alive = ["h1", "h3"]
     assert play.call(fleet_run, state="reported", run_folder=folder)["fail"] == ["h1"]
 
 
-@pytest.mark.parametrize("state", ["asked", "judged", "reported", "refused"])
+@pytest.mark.parametrize("state", ["host_checked", "batch_checked", "reported", "refused"])
 def test_all_but_the_beginning_need_the_folder(play, state):
-    told = play.call(fleet_run, state=state)
-    assert told["failed"] and told["msg"] == f"run: state {state} needs run_folder, as state begun returned it."
+    reported = play.call(fleet_run, state=state)
+    assert reported["failed"] and reported["msg"] == f"run: state {state} needs run_folder, as state begun returned it."
 
 
 @pytest.mark.parametrize("action", [fleet_run, shim_probe, shim_reconnect])
 def test_a_folder_that_is_no_run_s_is_said(play, action):
-    state = {fleet_run: "asked", shim_probe: None, shim_reconnect: "restarted"}[action]
+    state = {fleet_run: "host_checked", shim_probe: None, shim_reconnect: "restarted"}[action]
     options = {"state": state} if state else {}
     play.answer = a_forecast()
     (play.place / "none").mkdir()
-    told = play.call(action, run_folder=str(play.place / "none"), **options)
-    assert told["failed"] and "run.json is not there: begin the run first" in told["msg"] and "\n" not in told["msg"]
+    reported = play.call(action, run_folder=str(play.place / "none"), **options)
+    assert (
+        reported["failed"]
+        and "run.json is not there: begin the run first" in reported["msg"]
+        and "\n" not in reported["msg"]
+    )
 
 
 def test_the_defaults_of_the_action_group_do_no_harm(play):

@@ -55,13 +55,13 @@ def taken(module, monkeypatch):
 
 def plain(spec):
     """An option of the argument spec or of the documentation, with what is told and what is understood."""
-    told = {key: spec[key] for key in ("type", "elements", "default", "choices", "required") if key in spec}
-    told.setdefault("type", "str")
-    if told.get("required") is False:
-        del told["required"]
-    if told.get("default", "") is None:
-        del told["default"]
-    return told
+    reported = {key: spec[key] for key in ("type", "elements", "default", "choices", "required") if key in spec}
+    reported.setdefault("type", "str")
+    if reported.get("required") is False:
+        del reported["required"]
+    if reported.get("default", "") is None:
+        del reported["default"]
+    return reported
 
 
 def documented(module):

@@ -127,7 +127,7 @@ def test_staged_with_the_way_back(run_module, host):
     root, options, _program = host
     result, status = run_module(containerd_package, **options)
     assert status == 0 and result["changed"] is True and set(result) >= returned(containerd_package)
-    assert result["staged"] == str(root / "staging" / NEW) and result["way_back"]["path"] == str(root / "staging" / OLD)
+    assert result["staged"] == str(root / "staging" / NEW) and result["rollback"]["path"] == str(root / "staging" / OLD)
     assert there(root) == [OLD, NEW]
     assert sorted(os.listdir(result["staged"])) == ["containerd_{0}_amd64.deb".format(NEW), "plan.json"]
     again, status = run_module(containerd_package, **options)
@@ -183,8 +183,8 @@ def test_configuration_is_shown_and_staged_only_when_asked(run_module, host):
     root, options, program = host
     kept, _status = run_module(containerd_package, diff=True, **options)
     assert kept["config"] == {"path": str(root / "config.toml"), "differs": True, "applied": False}
-    told = json.dumps(kept["diff"])
-    assert "version = 3" in told and "version = 2" in told and "secret" not in told
+    reported = json.dumps(kept["diff"])
+    assert "version = 3" in reported and "version = 2" in reported and "secret" not in reported
     assert "diff" not in run_module(containerd_package, **options).result
     asked, _status = run_module(containerd_package, config="migrate", **options)
     assert asked["config"]["applied"] is True
@@ -211,14 +211,14 @@ def test_without_a_way_back(run_module, host, monkeypatch):
     root, options, _program = host
     monkeypatch.setattr(FakeApt, "versions", {NEW: "2.1.9"})
     result, status = run_module(containerd_package, **options)
-    assert status == 0 and result["way_back"]["path"] == "" and "is not in /srv" in result["way_back"]["reason"]
-    result, status = run_module(containerd_package, require_way_back=True, **options)
+    assert status == 0 and result["rollback"]["path"] == "" and "is not in /srv" in result["rollback"]["reason"]
+    result, status = run_module(containerd_package, require_rollback=True, **options)
     assert status == 1 and "package: the way back cannot be staged (" in result["msg"]
     # What apt kept when it was installed will do.
     (root / "cache").mkdir()
     (root / "cache" / "containerd_{0}_amd64.deb".format(OLD)).write_text("old")
-    result, status = run_module(containerd_package, require_way_back=True, **options)
-    assert status == 0 and result["way_back"]["version"] == OLD
+    result, status = run_module(containerd_package, require_rollback=True, **options)
+    assert status == 0 and result["rollback"]["version"] == OLD
 
 
 @needs_root

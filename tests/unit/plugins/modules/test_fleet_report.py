@@ -14,4 +14,4 @@ def test_documentation_is_whole():
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed for this Python")
     text = yaml.safe_load(fleet_report.DOCUMENTATION)
     assert text["module"] == "fleet_report" and yaml.safe_load(fleet_report.EXAMPLES)
-    assert {"summary", "files", "rules", "told", "run_id", "msg"} == set(yaml.safe_load(fleet_report.RETURN))
+    assert {"summary", "files", "rules", "lines", "run_id", "msg"} == set(yaml.safe_load(fleet_report.RETURN))

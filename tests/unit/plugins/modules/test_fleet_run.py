@@ -16,10 +16,10 @@ def test_documentation():
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed for this Python")
     text = yaml.safe_load(fleet_run.DOCUMENTATION)
     assert text["module"] == "fleet_run" and yaml.safe_load(fleet_run.EXAMPLES) and yaml.safe_load(fleet_run.RETURN)
-    told = {name: plain(option) for name, option in text["options"].items()}
-    assert told == {name: plain(option) for name, option in SPEC.items()}
+    reported = {name: plain(option) for name, option in text["options"].items()}
+    assert reported == {name: plain(option) for name, option in SPEC.items()}
 
 
 def test_a_host_does_none_of_it(run_module):
-    result, status = run_module(fleet_run, state="judged", run_folder="/nowhere")
+    result, status = run_module(fleet_run, state="batch_checked", run_folder="/nowhere")
     assert status == 1 and "works on the controller alone" in result["msg"]

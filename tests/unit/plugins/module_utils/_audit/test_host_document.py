@@ -38,7 +38,7 @@ def place(tmp_path):
     return place
 
 
-def told(inventory):
+def reported(inventory):
     return [(one["kind"], one["mode"], one["expected"]) for one in permissions.find(inventory)]
 
 
@@ -46,10 +46,10 @@ def test_what_containerd_sets_is_well(tmp_path, place):
     path = a_socket(tmp_path / "s" / "one")
     path.chmod(0o600)
     path.parent.chmod(0o600)
-    assert told(a_host(tmp_path, [a_shim("plain1", sockets=[str(path)])])) == []
+    assert reported(a_host(tmp_path, [a_shim("plain1", sockets=[str(path)])])) == []
     path.parent.chmod(0o700)
     place.chmod(0o710)
-    assert told(a_host(tmp_path, [a_shim("plain1", sockets=[str(path)])])) == []
+    assert reported(a_host(tmp_path, [a_shim("plain1", sockets=[str(path)])])) == []
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ def test_what_is_too_open(tmp_path, place, part, mode, finding):
     parts["bundle"] = place
     parts[part].chmod(mode)
     inventory = a_host(tmp_path, [a_shim("plain1", sockets=[str(path)])])
-    assert told(inventory) == [finding]
+    assert reported(inventory) == [finding]
     (one,) = permissions.find(inventory)
     assert one["path"] == str(parts[part]) and one["owner"] == "{0}:{1}".format(os.geteuid(), os.getegid())
     subprocess.run(["sh", "-euc", one["command"]], check=True)
-    assert told(inventory) == []
+    assert reported(inventory) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

@@ -168,16 +168,16 @@ def test_connections_that_belong_to_no_task(tmp_path, sockets):
         a_place(tmp_path, name, {"address": f"unix://{path}"})
     shim = a_shim("pause", sockets=[str(path)])
 
-    def told(tasks, connections):
+    def reported(tasks, connections):
         inventory = a_host(tmp_path, [shim], tasks, [path] * connections, listeners=[path], live=["pause", "app"])
         return [one["reason"] for one in leftovers.find(inventory)]
 
-    assert told(["pause", "app"], 2) == []
-    assert told(["pause", "app"], 4) == [
+    assert reported(["pause", "app"], 2) == []
+    assert reported(["pause", "app"], 4) == [
         "containerd holds 2 more connections to this shim than it has tasks on it; only its restart closes them"
     ]
     # Where containerd's list has no place for a connection, or it did not answer, none is called surplus.
-    assert told(["pause"], 3) == told(["pause", "app", "elsewhere"], 3) == told(None, 3) == []
+    assert reported(["pause"], 3) == reported(["pause", "app", "elsewhere"], 3) == reported(None, 3) == []
 
 
 def test_sockets_that_nobody_listens_on(tmp_path, sockets):

@@ -92,24 +92,24 @@ def test_nothing_told_is_all_zero(data):
 # Numbers
 
 
-@pytest.mark.parametrize("told, value", [("3", 3), ("0", 0), ("-0", 0), ("-3", -3), (str(2**63 - 1), 2**63 - 1)])
-def test_integers(told, value):
-    assert number(told)["version"] == value
+@pytest.mark.parametrize("reported, value", [("3", 3), ("0", 0), ("-0", 0), ("-3", -3), (str(2**63 - 1), 2**63 - 1)])
+def test_integers(reported, value):
+    assert number(reported)["version"] == value
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     ["3.0", "3e0", "3E+0", "0.3e1", "-0.0", '"3"', "true", "[3]", '{"x":3}', str(2**63), str(-(2**63) - 1), "9" * 5000],
 )
-def test_what_is_no_integer(told):
-    assert number(told).kind == "type"
+def test_what_is_no_integer(reported):
+    assert number(reported).kind == "type"
 
 
 @pytest.mark.parametrize(
-    "told", ["03", "00", "-", "-03", "+3", "3.", ".3", "3e", "3e+", "0x3", "3_0", "Infinity", "1 2"]
+    "reported", ["03", "00", "-", "-03", "+3", "3.", ".3", "3e", "3e+", "0x3", "3_0", "Infinity", "1 2"]
 )
-def test_what_is_no_number(told):
-    assert number(told).kind == "syntax"
+def test_what_is_no_number(reported):
+    assert number(reported).kind == "syntax"
 
 
 def test_a_type_has_as_many_bits_as_it_says():

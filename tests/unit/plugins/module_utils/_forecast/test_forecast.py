@@ -35,7 +35,7 @@ def surely(name):
     return ReleaseClass(name, True, (name,))
 
 
-def told(heard, name="V20b", bundle=OLD, load_timeout=5.0, **known):
+def reported(heard, name="V20b", bundle=OLD, load_timeout=5.0, **known):
     return forecast(a_case(bundle, {HERE: heard} if heard else {}, name, **known), surely(name), load_timeout)
 
 
@@ -91,27 +91,27 @@ def test_the_worst_candidate_counts(version, heard, bundle, outcome):
     ],
 )
 def test_what_nobody_could_say_is_unknown(heard, known, rule):
-    found = told(heard, **known)
+    found = reported(heard, **known)
     assert (found.outcome, found.task, found.at_risk, found.rule) == ("unknown", "unknown", True, rule)
 
 
 @pytest.mark.parametrize("name", CLASSES[1:])
 def test_a_connection_that_broke_at_pids_is_unknown_to_every_class_that_asks(name):
-    assert told(said("v2", pids=None, pids_failure=(BROKEN, "closed")), name).outcome == "unknown"
+    assert reported(said("v2", pids=None, pids_failure=(BROKEN, "closed")), name).outcome == "unknown"
 
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_shim_that_hangs_up_at_pids_is_taken_for_dead_by_every_class_that_asks(name):
-    found = told(said("v2", pids=None, pids_failure=(CLOSED, "closed the connection")), name)
+    found = reported(said("v2", pids=None, pids_failure=(CLOSED, "closed the connection")), name)
     # 1.6 does not ask.
     assert (found.outcome, found.at_risk) == (("reattached", False) if name == "V16" else ("killed", True))
 
 
 def test_a_record_that_nobody_listed_is_unknown_only_where_it_matters():
     no_path = a_bundle(None, ADDRESS, None)
-    assert told(said("v2"), bundle=no_path, has_record=None).rule == "A11"
-    assert told(said("v2"), bundle=no_path, has_record=None).outcome == "unknown"
-    assert told(said("v2"), has_record=None).outcome == "reattached"
+    assert reported(said("v2"), bundle=no_path, has_record=None).rule == "A11"
+    assert reported(said("v2"), bundle=no_path, has_record=None).outcome == "unknown"
+    assert reported(said("v2"), has_record=None).outcome == "reattached"
 
 
 def test_a_shim_that_was_not_asked_is_unknown():
@@ -121,7 +121,7 @@ def test_a_shim_that_was_not_asked_is_unknown():
 
 def test_vsock_is_not_asked_and_so_unknown_to_2_x():
     bundle = a_bundle(None, "vsock://3:1024")
-    assert told(None, "V20b", bundle).outcome == "unknown"
+    assert reported(None, "V20b", bundle).outcome == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_vsock_is_not_asked_and_so_unknown_to_2_x():
     ],
 )
 def test_a_shim_binary_path_that_is_no_file(kind, outcome, rule):
-    found = told(said("v2"), bundle=a_bundle(None, ADDRESS, File(kind, b"")))
+    found = reported(said("v2"), bundle=a_bundle(None, ADDRESS, File(kind, b"")))
     assert (found.outcome, found.rule) == (outcome, rule)
 
 
@@ -145,12 +145,12 @@ def test_one_version_that_was_never_answered_is_unknown_to_the_class_that_asks_i
     # It answered v3 and broke off before v2: 1.7 asks v2 alone.
     heard = said("v3")
     del heard.connect["v2"]
-    assert told(heard, "V17").outcome == "unknown"
-    assert told(heard, "V20b", NEW).outcome == "reattached"
+    assert reported(heard, "V17").outcome == "unknown"
+    assert reported(heard, "V20b", NEW).outcome == "reattached"
 
 
 def test_without_pids_a_shim_that_answers_connect_is_taken_for_healthy_and_it_is_said():
-    found = told(said("v2", pids=None))
+    found = reported(said("v2", pids=None))
     assert found.outcome == "reattached" and "Pids was not asked" in found.reason
 
 
@@ -171,7 +171,7 @@ def test_without_pids_a_shim_that_answers_connect_is_taken_for_healthy_and_it_is
     ],
 )
 def test_what_the_client_does_with_a_task_that_is_kept(status, pod, client, at_risk):
-    found = told(said("v2", status=status), bundle=OLD._replace(pod=pod))
+    found = reported(said("v2", status=status), bundle=OLD._replace(pod=pod))
     assert (found.outcome, found.client, found.at_risk) == ("reattached", client, at_risk)
     assert not at_risk or "CRI" in found.reason
 
@@ -184,26 +184,26 @@ def test_a_task_that_had_exited_is_never_at_risk():
 
 
 def test_a_stale_bundle_is_never_at_risk_but_listed():
-    found = told(silent("D2"), bundle=OLD._replace(init=None))
+    found = reported(silent("D2"), bundle=OLD._replace(init=None))
     assert (found.outcome, found.task, found.at_risk) == ("killed", "gone_before", False)
 
 
 def test_a_dead_shim_whose_init_process_lives_is_at_risk():
-    found = told(silent("D2"))
+    found = reported(silent("D2"))
     assert (found.outcome, found.task, found.at_risk) == ("killed", "killed", True)
 
 
 def test_the_shims_own_word_comes_before_init_pid():
-    assert told(said("v2", status="stopped", pids=[])).task == "gone_before"
-    assert told(said("v2", status="unknown")).task == "kept"
+    assert reported(said("v2", status="stopped", pids=[])).task == "gone_before"
+    assert reported(said("v2", status="unknown")).task == "kept"
 
 
 @pytest.mark.parametrize("greeted, at_risk", [(2.5, False), (2.501, True), (4.9, True)])
 def test_an_answer_slower_than_half_of_the_load_timeout_is_a_risk(greeted, at_risk):
-    found = told(said("v2", greeted=greeted))
+    found = reported(said("v2", greeted=greeted))
     assert (found.outcome, found.at_risk) == ("reattached", at_risk)
     assert ("half" in found.reason) == at_risk
-    assert told(said("v2", greeted=greeted), load_timeout=10.0).at_risk is False
+    assert reported(said("v2", greeted=greeted), load_timeout=10.0).at_risk is False
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -211,7 +211,7 @@ def test_an_answer_slower_than_half_of_the_load_timeout_is_a_risk(greeted, at_ri
 def test_a_shim_that_answers_later_than_containerd_waits_is_given_up(name, load_timeout, greeted):
     bundle = OLD if name in ("V16", "V17") else NEW
     heard = said("v2" if bundle is OLD else "v3", greeted=greeted)
-    found = told(heard, name, bundle, load_timeout=load_timeout)
+    found = reported(heard, name, bundle, load_timeout=load_timeout)
     assert (found.outcome, found.task, found.at_risk) == ("killed", "killed", True)
     assert found.rule == ("D3" if load_timeout > 0 else "load_timeout")
     assert found.delay == max(0.0, load_timeout)
@@ -220,35 +220,35 @@ def test_a_shim_that_answers_later_than_containerd_waits_is_given_up(name, load_
 @pytest.mark.parametrize("name, delay", [("V17", 7.0), ("V20b", 7.0), ("V22", 7.0), ("V23b", 7.0), ("V23c", 5.0)])
 def test_a_slow_pids_is_a_delay_where_it_has_no_deadline(name, delay):
     heard = said("v2" if name == "V17" else "v3", greeted=0.002, elapsed=7.0)
-    found = told(heard, name, OLD if name == "V17" else NEW)
+    found = reported(heard, name, OLD if name == "V17" else NEW)
     assert (found.outcome, found.at_risk, found.delay) == ("reattached", False, delay)
 
 
 def test_a_slow_pids_is_no_risk_where_nobody_asks_pids():
     slow = said("v2", elapsed=5.0, greeted=0.001, pids=None, pids_failure=(None, "no answer"))
-    assert (told(slow, "V16").outcome, told(slow, "V16").at_risk) == ("reattached", False)
-    assert told(said("v2", elapsed=2.6, greeted=2.6), "V16").at_risk is True
+    assert (reported(slow, "V16").outcome, reported(slow, "V16").at_risk) == ("reattached", False)
+    assert reported(said("v2", elapsed=2.6, greeted=2.6), "V16").at_risk is True
 
 
 @pytest.mark.parametrize("code", [4, 14])
 def test_a_status_that_the_shim_answered_is_no_silence(code):
-    assert told(said("v2", pids=None, pids_failure=(code, "as it says")), "V17").outcome == "orphaned"
+    assert reported(said("v2", pids=None, pids_failure=(code, "as it says")), "V17").outcome == "orphaned"
 
 
 # Delays
 
 
 def test_a_silent_shim_costs_containerd_its_whole_timeout():
-    assert told(silent("D3")).delay == told(silent("D4")).delay == told(silent("D5")).delay == 5.0
-    assert told(silent("D3"), load_timeout=2.0).delay == 2.0
-    assert told(silent("D2")).delay == 0.0
-    assert told(said("v2", pids=None, pids_failure=(None, "")), "V23c").delay == 5.0
+    assert reported(silent("D3")).delay == reported(silent("D4")).delay == reported(silent("D5")).delay == 5.0
+    assert reported(silent("D3"), load_timeout=2.0).delay == 2.0
+    assert reported(silent("D2")).delay == 0.0
+    assert reported(said("v2", pids=None, pids_failure=(None, "")), "V23c").delay == 5.0
 
 
 def test_a_shim_that_answers_costs_what_is_usual_unless_it_is_slow():
     # Many are asked at once, so what each took is no measure of what containerd needs for it.
-    assert told(said("v2", elapsed=0.25)).delay == told(said("v2", elapsed=2.5)).delay == 0.02
-    assert told(said("v2", elapsed=2.6)).delay == 2.6
+    assert reported(said("v2", elapsed=0.25)).delay == reported(said("v2", elapsed=2.5)).delay == 0.02
+    assert reported(said("v2", elapsed=2.6)).delay == 2.6
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def page(name):
     return (DOCS / name).read_text(encoding="utf-8")
 
 
-def told():
+def reported():
     """Every rule of the decision table under every class, and whether it ever puts a task at risk."""
     found = {}
     for row in ROWS + GRPC_ROWS:
@@ -48,12 +48,12 @@ def hazard_ids():
 
 def test_the_forecast_page_has_every_rule_and_hazard():
     listed = set(re.findall(r"^\| `(\w+)` \|", page("forecast.md"), re.MULTILINE))
-    assert set(told()) | hazard_ids() <= listed
+    assert set(reported()) | hazard_ids() <= listed
     classes = {"open", "closing", "closed"}
-    assert listed - classes <= set(told()) | hazard_ids() | {"B16", "F8"}
+    assert listed - classes <= set(reported()) | hazard_ids() | {"B16", "F8"}
 
 
 def test_every_one_that_can_refuse_has_its_section():
     sections = set(re.findall(r"^### (\w+):", page("after-a-refusal.md"), re.MULTILINE))
-    assert {rule for rule, refuses in told().items() if refuses} | hazard_ids() <= sections
+    assert {rule for rule, refuses in reported().items() if refuses} | hazard_ids() <= sections
     assert len(hazard_ids()) == 23

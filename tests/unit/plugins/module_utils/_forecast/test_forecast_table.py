@@ -15,7 +15,7 @@ from ansible_collections.shimops.containerd.tests.unit.support.observations impo
 EVERY = ROWS + GRPC_ROWS
 
 
-def told(row, name):
+def reported(row, name):
     observed = a_case(row.bundle, world(row), name, **row.known)
     return observed, forecast(observed, ReleaseClass(name, True, (name,)), 5.0)
 
@@ -23,7 +23,7 @@ def told(row, name):
 @pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.parametrize("row", EVERY, ids=["{0} {1}".format(row.id, row.what) for row in EVERY])
 def test_row(row, name):
-    observed, found = told(row, name)
+    observed, found = reported(row, name)
     expected = WORDS[row.cells[CLASSES.index(name)]]
     assert found.outcome == expected, found
     assert found.rule in (row.rules or row.id).split(), found

@@ -32,12 +32,12 @@ def of_unit(one, estimate=0.0):
 
 
 def found(one, estimate=0.0):
-    return told(of_unit(one, estimate))
+    return reported(of_unit(one, estimate))
 
 
-def told(hazards):
+def reported(hazards):
     for hazard in hazards:
-        assert set(hazard.told()) == {"id", "outcome", "reason", "remedy"}
+        assert set(hazard.row()) == {"id", "outcome", "reason", "remedy"}
         for sentence in (hazard.reason, hazard.remedy):
             assert sentence and not sentence.endswith(".") and "\n" not in sentence
     return [(hazard.id, hazard.outcome) for hazard in hazards]
@@ -109,7 +109,7 @@ def test_without_a_unit_there_is_nothing_to_tell():
 def test_a_runtime_directory_that_is_not_preserved(loaded, directories, kept, state_dir, ids):
     one = loaded("2.1.9", "systemctl-show")._replace(runtime_directories=directories, runtime_directories_kept=kept)
     hazards = of_host(HostConditions(unit=one, state_dir=state_dir), "V20b", 0.0)
-    assert told(hazards) == [(name, "dropped") for name in ids]
+    assert reported(hazards) == [(name, "dropped") for name in ids]
 
 
 def test_what_is_run_at_the_stop_is_not_known(loaded):
@@ -127,7 +127,7 @@ def test_a_limit_of_tasks(loaded, limit, current, outcome):
     # Where systemd does not count, we do.
     one = one._replace(tasks_current=None)
     hazards = of_host(HostConditions(unit=one, threads=current), "V17", 0.0)
-    assert told(hazards) == [("tasks_max", outcome)]
+    assert reported(hazards) == [("tasks_max", outcome)]
 
 
 # Services that stop too
@@ -145,7 +145,7 @@ def test_a_limit_of_tasks(loaded, limit, current, outcome):
 )
 def test_services_that_stop_with_it(services, live_restore, expected):
     hazards = around(stops_with=services, live_restore=live_restore)
-    assert told(hazards) == [("stops_with", outcome) for outcome in expected]
+    assert reported(hazards) == [("stops_with", outcome) for outcome in expected]
     assert [hazard.reason.split()[0] for hazard in hazards] == list(services)
 
 
@@ -174,7 +174,7 @@ def test_docker_stops_only_its_own():
     ],
 )
 def test_files(release_class, values, expected):
-    assert told(around(release_class, **values)) == expected
+    assert reported(around(release_class, **values)) == expected
 
 
 @pytest.mark.parametrize("name", CLASSES)

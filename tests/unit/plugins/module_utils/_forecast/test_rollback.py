@@ -27,10 +27,10 @@ OLD, NEW = a_bundle(None, ADDRESS), a_bundle(parameters(3), None)
 MIGRATED = a_bundle(parameters(2), ADDRESS)
 
 
-def observations(*told):
+def observations(*reported):
     """A case of each (bundle, answers), with what every class would hear."""
     found = []
-    for bundle, heard in told:
+    for bundle, heard in reported:
         answers = {}
         for name in CLASSES:
             answers.update(a_case(bundle, {HERE: heard}, name).answers)
@@ -57,7 +57,7 @@ def test_where_it_leads(versions, to):
 
 
 @pytest.mark.parametrize(
-    "versions, told, word",
+    "versions, reported, word",
     [
         (["1.7.24", "1.7.24"], [(OLD, said("v2"))], "open"),
         (["1.6.20", "1.6.20"], [(OLD, said("v2"))], "open"),
@@ -77,12 +77,12 @@ def test_where_it_leads(versions, to):
         (["2.1.9", "2.1.9"], [(a_bundle("{", None), said("v3"))], "closed"),
     ],
 )
-def test_how_open_it_is(versions, told, word):
-    found = rollback(versions, observations(*told), 5.0)
+def test_how_open_it_is(versions, reported, word):
+    found = rollback(versions, observations(*reported), 5.0)
     assert found.state == word
     assert found.containers == (["default/plain1"] if word == "closed" else [])
     assert found.to == destination(versions)
 
 
 def test_what_is_told():
-    assert Rollback("open", None, []).told() == {"class": "open", "to": None, "containers": []}
+    assert Rollback("open", None, []).row() == {"class": "open", "to": None, "containers": []}

@@ -105,5 +105,5 @@ def test_notes():
 def test_the_data_is_whole():
     for one in upgrade_paths.BAD + upgrade_paths.NOTED:
         assert one.first <= one.last and one.reason and one.source
-    assert [jump[:2] for jump in upgrade_paths.OVER] == [((1, 7), (2, 3)), ((1, 7), (2, 1))]
-    assert all(jump[2] for jump in upgrade_paths.OVER)
+    assert [path[:2] for path in upgrade_paths.OVER] == [((1, 7), (2, 3)), ((1, 7), (2, 1))]
+    assert all(path[2] for path in upgrade_paths.OVER)

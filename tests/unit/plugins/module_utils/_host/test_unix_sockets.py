@@ -468,7 +468,7 @@ def test_descriptors_that_close_meanwhile_are_passed_over(tmp_path, monkeypatch)
     assert unix_sockets.sockets_of(42, proc) == {20}
 
 
-def test_a_process_that_ends_while_it_is_looked_at_has_no_sockets(tmp_path, monkeypatch):
+def test_a_process_that_ends_while_it_is_audited_has_no_sockets(tmp_path, monkeypatch):
     proc = descriptors(tmp_path, _3="socket:[17]")
     _failing(monkeypatch, "listdir", ("/fd", ProcessLookupError(errno.ESRCH, "gone")))
     assert unix_sockets.sockets_of(42, proc) == set()

@@ -23,8 +23,8 @@ def seen(*units, **rest):
 
 
 def planned(what, custom=()):
-    items, told = rules.plan(what, custom, OWN)
-    return [(one.kind, one.name, one.how) for one in items], {row.name: row for row in told}
+    items, reported = rules.plan(what, custom, OWN)
+    return [(one.kind, one.name, one.how) for one in items], {row.name: row for row in reported}
 
 
 def test_nothing_there_is_nothing_held():
@@ -79,9 +79,9 @@ def test_custom_units_each_get_an_answer():
         unit("masked.service", "inactive", "masked"),
         unit("apt-daily.timer"),
     )
-    items, told = planned(here, custom)
+    items, reported = planned(here, custom)
     assert items == [("custom", "run.service", "stop"), ("unattended_upgrades", "apt-daily.timer", "stop")]
-    assert {name: (row.held, row.reason) for name, row in told.items()} == {
+    assert {name: (row.held, row.reason) for name, row in reported.items()} == {
         "off.service": (True, "it does not run"),
         "masked.service": (True, "it is masked"),
         "none.service": (True, "there is no such unit here"),
@@ -89,14 +89,16 @@ def test_custom_units_each_get_an_answer():
 
 
 def test_what_containerd_starts_again_cannot_be_held():
-    items, told = planned(seen(unit("containerd-monitor.service", pulled_by=OWN)))
-    assert items == [] and told["containerd-monitor.service"].held is False
-    assert "containerd.service starts it again" in told["containerd-monitor.service"].reason
+    items, reported = planned(seen(unit("containerd-monitor.service", pulled_by=OWN)))
+    assert items == [] and reported["containerd-monitor.service"].held is False
+    assert "containerd.service starts it again" in reported["containerd-monitor.service"].reason
     assert planned(seen(unit("containerd-monitor.service", pulled_by=("multi-user.target",))))[0]
 
 
 def test_packages_are_put_on_hold_and_their_earlier_mark_kept():
-    items, _told = rules.plan(seen(packages={"runc": "hold", "containerd": "install", "gone": "deinstall"}), (), OWN)
+    items, _reported = rules.plan(
+        seen(packages={"runc": "hold", "containerd": "install", "gone": "deinstall"}), (), OWN
+    )
     assert [(one.name, one.before) for one in items] == [
         ("containerd", {"selection": "install"}),
         ("runc", {"selection": "hold"}),
@@ -106,20 +108,20 @@ def test_packages_are_put_on_hold_and_their_earlier_mark_kept():
 def test_the_snippet_of_needrestart_is_never_written_over():
     assert planned(seen(needrestart=True))[0] == [("needrestart", rules.SNIPPET, "snippet")]
     for text, held in ((rules.SNIPPET_TEXT, True), ("# ours", False)):
-        items, told = planned(seen(needrestart=True, snippet=text))
-        assert items == [] and told[rules.SNIPPET].held is held
+        items, reported = planned(seen(needrestart=True, snippet=text))
+        assert items == [] and reported[rules.SNIPPET].held is held
     assert "qr(^containerd\\.service$)} = 0;" in rules.SNIPPET_TEXT
 
 
 def test_snaps_are_held_unless_they_are():
-    items, told = planned(seen(snaps={"microk8s": False, "docker": True}))
-    assert items == [("snap", "microk8s", "refresh_hold")] and told["docker"].held is True
+    items, reported = planned(seen(snaps={"microk8s": False, "docker": True}))
+    assert items == [("snap", "microk8s", "refresh_hold")] and reported["docker"].held is True
 
 
 def test_what_can_only_be_told():
-    told = planned(seen(live_restore=False, foreign_checkers=[("node-problem-de", 77)]))[1]
-    assert not told["dockerd"].held and "live-restore" in told["dockerd"].reason
-    assert not told["node-problem-de"].held and "pid 77" in told["node-problem-de"].reason
+    reported = planned(seen(live_restore=False, foreign_checkers=[("node-problem-de", 77)]))[1]
+    assert not reported["dockerd"].held and "live-restore" in reported["dockerd"].reason
+    assert not reported["node-problem-de"].held and "pid 77" in reported["node-problem-de"].reason
     assert planned(seen(live_restore=True)) == ([], {})
 
 

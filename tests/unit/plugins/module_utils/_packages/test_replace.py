@@ -58,9 +58,9 @@ def test_all_programs_are_replaced_and_what_is_gone_stays(place):
 
 def test_the_way_back_is_found_beside_it(place):
     _home, made = place
-    assert replace.way_back(made["2.1.9"]) == made["1.7.24"]
+    assert replace.rollback(made["2.1.9"]) == made["1.7.24"]
     staged.save(made["1.7.24"]._replace(kind="nothing"))
-    assert replace.way_back(made["2.1.9"]) is None
+    assert replace.rollback(made["2.1.9"]) is None
 
 
 @pytest.mark.parametrize("broken", ["before anything", "half way"])
@@ -78,10 +78,10 @@ def test_a_package_that_fails(place, monkeypatch, broken):
     new, old = (made[release]._replace(kind="apt") for release in ("2.1.9", "1.7.24"))
     with pytest.raises(ShimError) as caught:
         replace.install(new, old)
-    told = str(caught.value)
+    reported = str(caught.value)
     assert says(home) == says(home, "containerd-shim-runc-v2") == "1.7.24"
-    assert told.startswith("package: 2.1.9 was not installed (dpkg --install failed: ")
-    assert told.endswith("containerd is as it was.") and ("was put back" in told) is (broken == "half way")
+    assert reported.startswith("package: 2.1.9 was not installed (dpkg --install failed: ")
+    assert reported.endswith("containerd is as it was.") and ("was put back" in reported) is (broken == "half way")
     if broken == "half way":
         with pytest.raises(ShimError, match="and the disk no longer fits the containerd that runs; no new container"):
             replace.install(new, None)
@@ -127,7 +127,7 @@ def test_what_was_staged_has_to_be_there(place):
         replace.ready(made["2.1.9"])
 
 
-def test_room_is_looked_at_before(place, monkeypatch):
+def test_room_is_audited_before(place, monkeypatch):
     _home, made = place
     monkeypatch.setattr(files, "_SPARE", 1 << 60)
     with pytest.raises(ShimError, match=r"the file system of \S+ has \d+ MB free, and \d+ MB are needed; make room"):

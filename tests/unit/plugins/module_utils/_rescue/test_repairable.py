@@ -56,7 +56,7 @@ def searched(observed, heard, binary=SHIM, shim=THE_SHIM, owned=(HERE,)):
     return observed._replace(answers=answers, found=found)
 
 
-def told(observed, release):
+def reported(observed, release):
     return repair(observed, forecast(observed, release, 5.0), release, 5.0)
 
 
@@ -71,7 +71,7 @@ DAMAGE += (File("link", b""), File("too_large", b""), File("unreadable", b""), b
 @pytest.mark.parametrize("data", DAMAGE, ids=range(len(DAMAGE)))
 @pytest.mark.parametrize("name", OLD)
 def test_1_x_is_given_its_address(data, name):
-    found = told(damaged(a_bundle(None, data), name), single(name))
+    found = reported(damaged(a_bundle(None, data), name), single(name))
     assert found.files == {"address": ADDRESS.encode()}
 
 
@@ -84,12 +84,12 @@ def test_2_x_is_given_the_parameters_of_what_the_shim_serves(data, name, serves,
         # Row B15: 2.3.4 and later trim the line break.
         assert forecast(observed, single(name), 5.0).outcome == "reattached"
         return
-    assert told(observed, single(name)).files == {"bootstrap.json": parameters(version).encode()}
+    assert reported(observed, single(name)).files == {"bootstrap.json": parameters(version).encode()}
 
 
 @pytest.mark.parametrize("name", NEW)
 def test_a_bundle_of_1_x_is_given_what_2_x_reads_and_its_address_is_left(name):
-    found = told(damaged(a_bundle(None, ADDRESS + "\n"), name), single(name))
+    found = reported(damaged(a_bundle(None, ADDRESS + "\n"), name), single(name))
     assert found.files == {"bootstrap.json": parameters(2).encode()}
 
 
@@ -97,13 +97,13 @@ def test_a_bundle_of_1_x_is_given_what_2_x_reads_and_its_address_is_left(name):
 @pytest.mark.parametrize("gone", [SHIM + "\n", "/opt/pruned/containerd-shim-runc-v2", "noise"])
 def test_a_path_that_leads_nowhere_is_replaced(name, gone):
     bundle = a_bundle(parameters(2), ADDRESS, gone)
-    found = told(damaged(bundle, name, runtime_resolves=False), single(name))
+    found = reported(damaged(bundle, name, runtime_resolves=False), single(name))
     assert found.files == {"shim-binary-path": SHIM.encode()}
 
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_both_files_are_restored(name):
-    found = told(damaged(a_bundle("", "", "/gone"), name, runtime_resolves=False), single(name))
+    found = reported(damaged(a_bundle("", "", "/gone"), name, runtime_resolves=False), single(name))
     assert set(found.files) == {"shim-binary-path", "bootstrap.json" if name in NEW else "address"}
 
 
@@ -112,15 +112,15 @@ def test_a_workload_without_record_is_named_its_runtime():
     observed = damaged(
         a_bundle(parameters(3), None, None, pod=POD), "V20b", "v3", has_record=False, runtime_resolves=None
     )
-    assert told(observed, single("V20b")).files == {"shim-binary-path": SHIM.encode()}
+    assert reported(observed, single("V20b")).files == {"shim-binary-path": SHIM.encode()}
 
 
 def test_a_release_that_is_not_known_is_given_what_each_neighbour_needs():
     unsure = classify("1.7.99")
     assert set(unsure.candidates) == {"V17", "V20a"} or set(unsure.candidates) == {"V16", "V17", "V20a"}
     observed = damaged(a_bundle("", ""), "V17")
-    assert set(told(observed, unsure).files) == {"address", "bootstrap.json"}
-    assert set(told(damaged(a_bundle(None, ""), "V17"), unsure).files) == {"address"}
+    assert set(reported(observed, unsure).files) == {"address", "bootstrap.json"}
+    assert set(reported(damaged(a_bundle(None, ""), "V17"), unsure).files) == {"address"}
 
 
 MISSING = a_bundle(None, None)
@@ -153,20 +153,20 @@ UNPROVEN = [
 @pytest.mark.parametrize("name", ["V16", "V17", "V20b", "V23c"])
 def test_what_is_not_proven_is_not_mended(heard, found, reason, name):
     observed = searched(a_case(MISSING, {}, name), heard, **found)
-    assert told(observed, single(name)).reason.startswith(reason)
+    assert reported(observed, single(name)).reason.startswith(reason)
 
 
 @pytest.mark.parametrize("name", ["V17", "V20b"])
 def test_of_two_sockets_the_one_that_is_proven_counts(name):
     heard = {ELSEWHERE: silent("D3", "no answer"), HERE: said("v2")}
     observed = searched(a_case(MISSING, {}, name), heard)
-    assert ADDRESS.encode() in next(iter(told(observed, single(name)).files.values()))
+    assert ADDRESS.encode() in next(iter(reported(observed, single(name)).files.values()))
 
 
 @pytest.mark.parametrize("name", OLD)
 def test_a_shim_of_2_x_cannot_be_rescued_for_1_x(name):
     for bundle in (a_bundle(parameters(3), None), a_bundle("", None), MISSING):
-        found = told(damaged(bundle, name, "v3"), single(name))
+        found = reported(damaged(bundle, name, "v3"), single(name))
         assert "does not serve task v2" in found.reason
 
 
@@ -183,15 +183,15 @@ def test_a_shim_of_2_x_cannot_be_rescued_for_1_x(name):
 def test_what_no_file_can_mend(bundle, known, reason):
     observed = damaged(bundle, "V20b", **known)
     observed = observed._replace(found=observed.found._replace(binary=None, binary_problem="why", facts={}))
-    assert told(observed, single("V20b")) == Unrepairable(reason)
+    assert reported(observed, single("V20b")) == Unrepairable(reason)
 
 
 def test_a_healthy_bundle_that_is_at_risk_has_nothing_to_mend():
     # Created and not started: CRI deletes such a task.
     created = said("v3", status="created")
     observed = a_case(a_bundle(parameters(3), None, pod=POD), {HERE: created}, "V20b")
-    assert told(observed, single("V20b")).reason == "nothing in its bundle is wrong"
-    assert "CRI deletes" in told(searched(observed, {HERE: created}), single("V20b")).reason
+    assert reported(observed, single("V20b")).reason == "nothing in its bundle is wrong"
+    assert "CRI deletes" in reported(searched(observed, {HERE: created}), single("V20b")).reason
 
 
 def of_row(row, name):
@@ -213,10 +213,10 @@ def test_the_word_and_the_deed_agree(row, name):
     if steps:
         fields = {step.name.replace("-", "_").replace(".", "_"): File("file", step.data) for step in steps}
         known = FACTS if "shim_binary_path" in fields else {}
-        mended = observed._replace(bundle=observed.bundle._replace(**fields), **known)
-        after = forecast(mended, single(name), 5.0)
+        repaired = observed._replace(bundle=observed.bundle._replace(**fields), **known)
+        after = forecast(repaired, single(name), 5.0)
         assert (after.outcome, after.at_risk) == ("reattached", False)
-        assert plan.rescue([mended], single(name), 5.0) == ([], [], [mended])
+        assert plan.rescue([repaired], single(name), 5.0) == ([], [], [repaired])
         assert all(step.alive == (INIT, THE_SHIM) for step in steps)
 
 

@@ -36,8 +36,8 @@ def refusal(run_id, patience=0.0):
 @pytest.mark.parametrize("other", ["two", None])
 def test_another_run_is_told_who_acts(other):
     with host_claim.held("one", 0, last=True):
-        told = refusal(other)
-        assert told.startswith("act: this host is being acted on by run one since 0 s; let that end")
+        reported = refusal(other)
+        assert reported.startswith("act: this host is being acted on by run one since 0 s; let that end")
     assert refusal(other) == ""
 
 

@@ -45,12 +45,12 @@ def asked(shim, shim_timeout=LONG, deadline=LONG, pids=True, identifier="plain1"
     return ask({"it": question(shim, identifier)}, Deadline(deadline), shim_timeout, pids)["it"]
 
 
-@pytest.mark.parametrize("out, told", [("/run/f/one-stdout", True), ("", True), ("/" + 5000 * "x", False)])
-def test_where_the_log_goes(out, told):
+@pytest.mark.parametrize("out, reported", [("/run/f/one-stdout", True), ("", True), ("/" + 5000 * "x", False)])
+def test_where_the_log_goes(out, reported):
     with ScriptedShim() as shim:
         healthy(shim).on(V2, "State", ok("StateResponse", pid=430, status=2, stdout=out, stderr="file:///x"))
         found = asked(shim)
-    assert found.status == "running" and found.stdio == ((out, "file:///x") if told else None)
+    assert found.status == "running" and found.stdio == ((out, "file:///x") if reported else None)
 
 
 @contextlib.contextmanager

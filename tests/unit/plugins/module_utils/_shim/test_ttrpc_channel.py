@@ -95,9 +95,9 @@ def test_stream_ids_are_odd_and_never_used_twice(shim, channel):
 
 def test_the_shim_is_told_namespace_and_time(shim, channel):
     connect(channel, Deadline(5))
-    told = shim.requests[0]
-    assert told.metadata == {"containerd-namespace-ttrpc": "rectest7"}
-    assert 0 < told.timeout_nano <= 5000000000
+    reported = shim.requests[0]
+    assert reported.metadata == {"containerd-namespace-ttrpc": "rectest7"}
+    assert 0 < reported.timeout_nano <= 5000000000
 
 
 @pytest.mark.parametrize(

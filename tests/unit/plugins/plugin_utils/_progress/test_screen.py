@@ -83,10 +83,10 @@ def test_time_left():
 
 
 @pytest.mark.parametrize(
-    "seconds, told", ((-1, "0 s"), (59.9, "59 s"), (61, "1 min 01 s"), (700, "11 min"), (7260, "2 h 01 min"))
+    "seconds, reported", ((-1, "0 s"), (59.9, "59 s"), (61, "1 min 01 s"), (700, "11 min"), (7260, "2 h 01 min"))
 )
-def test_duration(seconds, told):
-    assert duration(seconds) == told
+def test_duration(seconds, reported):
+    assert duration(seconds) == reported
 
 
 def test_line_says_everything():

@@ -39,9 +39,10 @@ def nights(tmp_path):
 
 
 def test_options_are_documented_as_they_are():
-    told = yaml.safe_load(module.DOCUMENTATION)["options"]
+    reported = yaml.safe_load(module.DOCUMENTATION)["options"]
     shown = {
-        name: {key: one.get(key) for key in ("type", "elements", "choices", "default")} for name, one in told.items()
+        name: {key: one.get(key) for key in ("type", "elements", "choices", "default")}
+        for name, one in reported.items()
     }
     real = {
         name: {key: one.get(key) for key in ("type", "elements", "choices", "default")}
@@ -55,7 +56,7 @@ def test_the_last_run_against_the_one_before(report, nights, tmp_path):
     assert done["run_id"] == "tuesday" and done["changed"] is True
     assert (done["summary"]["new"], done["summary"]["gone"]) == (1, 1)
     assert done["rules"] == [{"rule": "shim-hung", "severity": "blocker", "hosts": 1, "findings": 1}]
-    assert done["told"][-1] == "reports: shimops-runs/tuesday/reports"
+    assert done["lines"][-1] == "reports: shimops-runs/tuesday/reports"
     assert len(done["files"]) == 7 and all((tmp_path / one).is_file() for one in done["files"])
     again = report(previous="last")
     assert again["changed"] is False, "the same run says the same, byte for byte"
@@ -88,7 +89,7 @@ def test_result_stays_small(report, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options, told",
+    "options, reported",
     (
         ({"run_id": "nowhere"}, "is no run's folder"),
         ({"run_dir": "nowhere"}, "has no run in it"),
@@ -99,11 +100,11 @@ def test_result_stays_small(report, tmp_path):
     ),
     ids=("run", "directory", "pack", "waiver", "day", "kind"),
 )
-def test_bad_input_is_one_sentence(report, nights, tmp_path, options, told):
+def test_bad_input_is_one_sentence(report, nights, tmp_path, options, reported):
     run_folder.write(tmp_path / "shimops-runs" / "roll", "restart", {}, began=1.0)
     with pytest.raises(ShimError) as refused:
         report(**options)
-    assert str(refused.value).startswith("report: ") and told in str(refused.value)
+    assert str(refused.value).startswith("report: ") and reported in str(refused.value)
     assert not (tmp_path / "shimops-runs" / "tuesday" / "reports").exists()
 
 

@@ -70,7 +70,7 @@ def test_what_a_query_finds(document, query, expected, status, texts):
 @pytest.mark.parametrize(
     "section", ["bundles", "shims", "unit", "hazards", "leftovers", "modes", "rollback", "forecast"]
 )
-def test_what_was_not_looked_at_is_unknown(document, section):
+def test_what_was_not_audited_is_unknown(document, section):
     document[section] = None
     result = one(document, query=section)
     assert result["status"] == "unknown"
@@ -128,16 +128,18 @@ def test_the_example_by_the_shipped_packs(document):
 def test_a_host_in_few_words(document):
     document["asked"]["pids"] = True
     packs = rule_packs.load(["restart_safety"])
-    told = audit_verdict.judged(document, packs, (), rescue=False)
-    assert told["failed"] == {"shim-hung": 1, "unit-kills": 1} and told["unknown"] == told["waived"] == {}
+    reported = audit_verdict.judged(document, packs, (), rescue=False)
+    assert reported["failed"] == {"shim-hung": 1, "unit-kills": 1} and reported["unknown"] == reported["waived"] == {}
     sentence = "rule shim-hung: A shim with a running container does not answer: default/metrics; Find out why"
-    assert told["refusal"].startswith(sentence)
+    assert reported["refusal"].startswith(sentence)
     document["bundles"][2]["rescuable"] = True
-    told = audit_verdict.judged(document, packs, (), rescue=True)
-    assert told["refusal"].startswith("rule unit-kills: The settings of the unit kill every container (KillMode=mixed")
+    reported = audit_verdict.judged(document, packs, (), rescue=True)
+    assert reported["refusal"].startswith(
+        "rule unit-kills: The settings of the unit kill every container (KillMode=mixed"
+    )
     waivers = waiver_list.load([{"rule": "unit-kills", "reason": "r", "owner": "o", "expires": "2999-01-01"}])
-    told = audit_verdict.judged(document, packs, waivers, rescue=True)
-    assert told["refusal"] == "" and told["waived"] == {"unit-kills": 1}
+    reported = audit_verdict.judged(document, packs, waivers, rescue=True)
+    assert reported["refusal"] == "" and reported["waived"] == {"unit-kills": 1}
 
 
 def test_the_document_is_kept_whole(document, tmp_path):

@@ -137,6 +137,6 @@ def test_what_a_waiver_covers(tmp_path):
     # YAML reads a day without quotes as a date.
     path.write_text("- {rule: one, reason: r, owner: o, expires: 2026-12-31}")
     (read,) = waiver_list.load(str(path))
-    assert read.expires == datetime.date(2026, 12, 31) and read.told()["expires"] == "2026-12-31"
+    assert read.expires == datetime.date(2026, 12, 31) and read.row()["expires"] == "2026-12-31"
     assert waiver_list.expired([read], datetime.date(2026, 12, 31)) == []
     assert waiver_list.expired([read], datetime.date(2027, 1, 1)) == [read]

@@ -63,7 +63,7 @@ def test_the_folder_is_its_owner_s_alone(folder):
 def test_a_loss_stops_all_that_have_not_begun(folder):
     one, two, three = (host(folder, name) for name in HOSTS[:3])
     assert one.begin() == two.begin() == ""
-    one.tell("lost", "1 killed", lost=1)
+    one.enter_state("lost", "1 killed", lost=1)
     assert three.begin() == "the run was stopped: 1 lost task, the budget is 0; h1: 1 killed"
     # What has begun goes on to its end.
     assert two.begin() == ""
@@ -77,7 +77,7 @@ def test_past_the_budget_only_those_go_on_that_have_begun(tmp_path):
         one = host(tmp_path / "one", name)
         if one.begin():
             return 0
-        one.tell("failed", "it broke")
+        one.enter_state("failed", "it broke")
         return 1
 
     assert act("h1") == 1
@@ -89,18 +89,18 @@ def test_past_the_budget_only_those_go_on_that_have_begun(tmp_path):
 def test_a_host_that_turned_out_well_no_longer_counts(tmp_path):
     begun(tmp_path / "one", budgets={"failed": 1})
     one = host(tmp_path / "one")
-    one.tell("failed", "a hook")
-    one.tell("verified", "8 reattached")
-    host(tmp_path / "one", "h2").tell("failed", "a hook")
+    one.enter_state("failed", "a hook")
+    one.enter_state("verified", "8 reattached")
+    host(tmp_path / "one", "h2").enter_state("failed", "a hook")
     assert host(tmp_path / "one", "h3").begin() == ""
 
 
 def test_a_lost_task_stays_lost_whatever_fails_afterwards(folder):
     one = host(folder)
-    one.tell("lost", "1 killed", lost=2, summary={"lost": 2})
-    one.tell("failed", "the hook after it")
+    one.enter_state("lost", "1 killed", lost=2, summary={"lost": 2})
+    one.enter_state("failed", "the hook after it")
     assert one.document()["state"] == "lost" and one.document()["message"] == "1 killed; the hook after it"
-    assert one.claims.counted() == {"lost": {"h1": 2}}
+    assert one.admission.counted() == {"lost": {"h1": 2}}
 
 
 def test_after_the_deadline_no_host_begins(tmp_path, monkeypatch):
@@ -115,20 +115,20 @@ def test_a_host_in_quarantine_is_refused_and_counts_against_no_budget(tmp_path):
     begun(tmp_path / "one", quarantine=["h2"], budgets={"refused": 0})
     one = host(tmp_path / "one", "h2")
     assert one.begin() == "it is in quarantine"
-    one.leave("it is in quarantine")
+    one.leave_untouched("it is in quarantine")
     assert states(tmp_path / "one")["h2"] == "refused" and host(tmp_path / "one", "h3").begin() == ""
 
 
 def test_a_run_goes_on_without_its_stop_mark_and_with_its_losses(folder):
-    host(folder, "h1").tell("verified", "8 reattached")
+    host(folder, "h1").enter_state("verified", "8 reattached")
     host(folder, "h2").begin()
-    host(folder, "h2").tell("failed", "a hook")
-    host(folder, "h3").tell("refused", "stale")
+    host(folder, "h2").enter_state("failed", "a hook")
+    host(folder, "h3").enter_state("refused", "stale")
     assert host(folder, "h4").begin()
     run = begun(folder)
     assert run["attempt"] == 2 and host(folder, "h4").begin() == "" and host(folder, "h2").begin() == ""
     assert host(folder, "h2").document()["attempts"] == 2
-    host(folder, "h5").tell("lost", "1 killed", lost=1, summary={"lost": 1})
+    host(folder, "h5").enter_state("lost", "1 killed", lost=1, summary={"lost": 1})
     begun(folder)
     assert host(folder, "h6").begin() == "the run was stopped: 1 lost task, the budget is 0; h5: 1 killed"
     begun(folder, budgets={"lost": 1})
@@ -169,7 +169,7 @@ def test_nobody_can_tell_whether_another_machine_s_controller_lives(folder):
 
 
 def test_a_part_of_a_job_heeds_the_stop_mark_of_another(folder):
-    host(folder, "h1").tell("lost", "1 killed", lost=1)
+    host(folder, "h1").enter_state("lost", "1 killed", lost=1)
     run = begun(folder, join=True, hosts=["h7", "h9"])
     assert run["hosts"][:2] == ["h7", "h9"] and "h1" in run["hosts"]
     assert "1 lost task" in host(folder, "h9").begin()
@@ -191,21 +191,21 @@ def test_a_damaged_file_is_said(folder):
 
 
 def lines(folder):
-    claims = host(folder).claims
-    run = claims.run()
-    return list(summary.lines(run, claims.stopped(), summary.rows(str(folder), run["hosts"]), folder))
+    admission = host(folder).admission
+    run = admission.run()
+    return list(summary.lines(run, admission.stopped(), summary.rows(str(folder), run["hosts"]), folder))
 
 
 def verdict(folder, spent=""):
-    claims = host(folder).claims
-    run = claims.run()
-    return summary.verdict(run, claims.stopped(), summary.counts(summary.rows(str(folder), run["hosts"])), spent)
+    admission = host(folder).admission
+    run = admission.run()
+    return summary.verdict(run, admission.stopped(), summary.counts(summary.rows(str(folder), run["hosts"])), spent)
 
 
 def test_a_run_is_a_success_when_all_are_verified_current_or_refused(tmp_path):
     begun(tmp_path / "one", hosts=["h1", "h2", "h3"])
     for name, state in (("h1", "verified"), ("h2", "current"), ("h3", "refused")):
-        host(tmp_path / "one", name).tell(state, "said so")
+        host(tmp_path / "one", name).enter_state(state, "said so")
     assert verdict(tmp_path / "one") == ""
     assert lines(tmp_path / "one")[1:] == ["1 refused, and left alone:", "  h3: said so"]
     assert verdict(tmp_path / "one", "2 refused hosts, the budget is 1") == "run one: 2 refused hosts, the budget is 1"
@@ -214,25 +214,25 @@ def test_a_run_is_a_success_when_all_are_verified_current_or_refused(tmp_path):
 @pytest.mark.parametrize("state", ["lost", "failed", "untouched", "begun", "forecast"])
 def test_a_run_is_none_with_one_host_that_is_not_done(tmp_path, state):
     begun(tmp_path / "one", hosts=["h1", "h2"], budgets={"lost": 9, "failed": 9})
-    host(tmp_path / "one", "h1").tell("verified")
-    host(tmp_path / "one", "h2").tell(state, "said so")
-    told = "untouched" if state == "forecast" else state
-    assert verdict(tmp_path / "one") == f"run one: 1 {told}"
+    host(tmp_path / "one", "h1").enter_state("verified")
+    host(tmp_path / "one", "h2").enter_state(state, "said so")
+    reported = "untouched" if state == "forecast" else state
+    assert verdict(tmp_path / "one") == f"run one: 1 {reported}"
     assert lines(tmp_path / "one")[-1] == "  h2: said so"
 
 
 def test_a_run_that_refused_everything_is_none(tmp_path):
     begun(tmp_path / "one", hosts=["h1"])
-    host(tmp_path / "one", "h1").tell("refused", "stale")
+    host(tmp_path / "one", "h1").enter_state("refused", "stale")
     assert verdict(tmp_path / "one") == "run one: 1 refused host, the budget is 0; h1: stale"
     begun(tmp_path / "two", hosts=["h1"], budgets={"refused": 1})
-    host(tmp_path / "two", "h1").tell("refused", "stale")
+    host(tmp_path / "two", "h1").enter_state("refused", "stale")
     assert verdict(tmp_path / "two") == "run one: every host was refused"
 
 
 def test_hosts_whose_turn_never_came_are_untouched(folder):
-    host(folder, "h1").tell("failed", "it broke")
+    host(folder, "h1").enter_state("failed", "it broke")
     assert states(folder) == {"h1": "failed", **dict.fromkeys(HOSTS[1:], "untouched")}
-    told = lines(folder)
-    assert told[0] == f"Run one (restart): 1 failed, 7 untouched. Documents: {Path(folder)}"
-    assert "Stopped: 1 failed host, the budget is 0; h1: it broke" in told and "7 untouched:" in told
+    reported = lines(folder)
+    assert reported[0] == f"Run one (restart): 1 failed, 7 untouched. Documents: {Path(folder)}"
+    assert "Stopped: 1 failed host, the budget is 0; h1: it broke" in reported and "7 untouched:" in reported

@@ -11,10 +11,10 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.upgrade_paths import judge
 
 
-def containerd_jump(release, target):
+def containerd_upgrade_path(release, target):
     """Check an upgrade or rollback from a release, as shim_probe returns it, to a target."""
     if not isinstance(release, dict):
-        raise AnsibleFilterError(f"containerd_jump takes the release of shim_probe, not {release!r}.")
+        raise AnsibleFilterError(f"containerd_upgrade_path takes the release of shim_probe, not {release!r}.")
     found = judge(release.get("running"), release.get("installed"), str(target))
     return {**found._asdict(), "notes": list(found.notes)}
 
@@ -24,4 +24,4 @@ class FilterModule:
 
     def filters(self):
         """Return them by name."""
-        return {"containerd_jump": containerd_jump}
+        return {"containerd_upgrade_path": containerd_upgrade_path}

@@ -8,33 +8,33 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.shimops.containerd.plugins.filter.containerd_jump import FilterModule
+from ansible_collections.shimops.containerd.plugins.filter.containerd_upgrade_path import FilterModule
 
-jump = FilterModule().filters()["containerd_jump"]
+upgrade_path = FilterModule().filters()["containerd_upgrade_path"]
 
 
 def test_allowed_and_back():
-    assert jump({"running": "1.7.24", "installed": "1.7.24"}, "2.1.9") == {
+    assert upgrade_path({"running": "1.7.24", "installed": "1.7.24"}, "2.1.9") == {
         "allowed": True,
         "refusal": "",
         "notes": [],
         "backward": False,
         "id": "",
     }
-    assert jump({"running": "2.1.9", "installed": "2.1.9"}, "1.7.24")["backward"] is True
+    assert upgrade_path({"running": "2.1.9", "installed": "2.1.9"}, "1.7.24")["backward"] is True
 
 
 def test_refused_with_the_safe_target():
-    found = jump({"running": "1.6.20", "installed": "1.6.20"}, "2.1.9")
+    found = upgrade_path({"running": "1.6.20", "installed": "1.6.20"}, "2.1.9")
     assert (
         not found["allowed"]
         and found["refusal"].endswith("; go to 1.7.34 first.")
-        and found["id"] == "unsupported_jump"
+        and found["id"] == "unsupported_upgrade"
     )
-    assert not jump({}, "2.1.9")["allowed"]
+    assert not upgrade_path({}, "2.1.9")["allowed"]
 
 
 @pytest.mark.parametrize("release", ["1.7.24", None, ["1.7.24"]])
 def test_what_is_no_release(release):
     with pytest.raises(AnsibleFilterError, match="takes the release of shim_probe"):
-        jump(release, "2.1.9")
+        upgrade_path(release, "2.1.9")
