@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""shim_reconnect in a run: it asks the run before the host acts, and tells it what became of the host."""
+"""shim_reconnect in a run: it asks the run before the host acts, and records the result for the host."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def execute(
     :param work: takes the options and whether this is check mode, gives the result; a result with ``failure`` fails
         with that sentence and returns all the rest. Any exception fails with one sentence, and with ``changed`` as it
         is true; the traceback of one that is a defect is in the result from -vvv on.
-    :param spec: the options the module has beside the shared ones; ``rules`` are those of AnsibleModule.
+    :param spec: the options the module has in addition to the shared ones; ``rules`` are those of AnsibleModule.
     :param asks_shims: whether protobuf is needed; a module respawns under an interpreter that has it.
     """
     module = AnsibleModule(argument_spec=dict(_argspec.shared(), **(spec or {})), supports_check_mode=True, **rules)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One look at a host of many shims, against asking each with `ctr shim state`, in the same run on the same host."""
+"""Observing a host of many shims once, against asking each with `ctr shim state`, in the same run on the same host."""
 
 import subprocess
 import sys

@@ -45,7 +45,7 @@ def clock(fleet, play, options):
 
 
 def prepare(fleet, host):
-    """Put a host back to the old release with fresh containers, the new package beside it."""
+    """Put a host back to the old release with fresh containers, the new package next to it."""
     fleet.reset(host)
     host.run(["mkdir", "-p", PACKAGES])
     shutil.copy(Cache().package(NEXT), host.path(f"{PACKAGES}/containerd-{NEXT}.deb"))

@@ -87,19 +87,19 @@ def test_filter_by_words_state_rule_and_drift(browser, pages):
     browser.open(pages["audit"])
     everything = browser.run(SHOWN)
     assert (
-        browser.run("return document.getElementById('told').textContent")
+        browser.run("return document.getElementById('shown').textContent")
         == f"{len(everything)} of {len(everything)} hosts shown"
     )
     words = browser.driver.find_element("name", "words")
     words.send_keys("NODE-00004")
-    settle(browser, "document.getElementById('told').textContent.startsWith('1 of')")
+    settle(browser, "document.getElementById('shown').textContent.startsWith('1 of')")
     assert browser.run("return document.querySelectorAll('.map a.out').length") == len(everything) - 1
     browser.driver.find_element("css selector", "#filter button").click()
-    settle(browser, f"document.getElementById('told').textContent.startsWith('{len(everything)} of')")
+    settle(browser, f"document.getElementById('shown').textContent.startsWith('{len(everything)} of')")
     for name, value in (("state", "blocker"), ("rule", "shim-hung"), ("drift", "new")):
         choice = f"#filter select[name={name}] option[value={value}]"
         browser.driver.find_element("css selector", choice).click()
-        settle(browser, f"!document.getElementById('told').textContent.startsWith('{len(everything)} of')")
+        settle(browser, f"!document.getElementById('shown').textContent.startsWith('{len(everything)} of')")
         shown = browser.run(SHOWN)
         wanted = browser.run(
             "return [...document.querySelectorAll('.host')].filter((one) => one.dataset[arguments[0]].split(' ')"
@@ -109,13 +109,13 @@ def test_filter_by_words_state_rule_and_drift(browser, pages):
         )
         assert shown and shown == wanted
         browser.driver.find_element("css selector", "#filter button").click()
-        settle(browser, f"document.getElementById('told').textContent.startsWith('{len(everything)} of')")
+        settle(browser, f"document.getElementById('shown').textContent.startsWith('{len(everything)} of')")
 
 
 def test_a_link_leads_to_a_host_that_the_filter_hides(browser, pages):
     browser.open(pages["audit"])
     browser.driver.find_element("name", "words").send_keys("node-00004")
-    settle(browser, "document.getElementById('told').textContent.startsWith('1 of')")
+    settle(browser, "document.getElementById('shown').textContent.startsWith('1 of')")
     browser.run("document.querySelector('.map a.out').click()")
     settle(browser, "!document.querySelector('#hosts .host:target').hidden")
 

@@ -11,7 +11,7 @@ from dev.errors import DevError
 # What ansible-test asks for, per ansible-core: ansible_test/_internal/python_requirements.py.
 PIP_OF_CORE = {"2.19": "24.2", "2.21": "25.2"}
 
-_SCRIPT = '''"""Stands in for get-pip.py: runs the pip of the wheel beside it; written by shimops.containerd."""
+_SCRIPT = '''"""Stands in for get-pip.py: runs the pip of the wheel next to it; written by shimops.containerd."""
 import os
 import runpy
 import sys

@@ -137,7 +137,7 @@ def main(words: list[str]) -> int:
         print(f"{problem.filename} is not ours to write: {hint}.", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # Whoever read our output has had enough; there is nobody left to tell.
+        # Whoever read our output has had enough; there is no reader left.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@ LAB = "shimdemo"
 RELEASES = ("1.6", "1.7", "2.1", "1.7")
 PLAY = f"{place.FQCN}.rolling_restart"
 LEDGER = "/var/lib/shimops/ledger.json"
-# Where the lab keeps what it tells Ansible.
+# Where the lab keeps what it gives to Ansible.
 INVENTORY = Path("/run/shimops/labs") / LAB / "inventory.yml"
 # One host first, then all the others; a shorter look back than a fleet would take; the documents go with the lab.
 OPTIONS = {

@@ -36,7 +36,7 @@ def _lane(core: str) -> list[Gate]:
 
 BROWSER = [Gate("browser", browser_gates.page), Gate("docs site", docs_gates.site)]
 LINT = [[STATIC], [of_cores("sanity", cores=[core]) for core in ansible_test_gates.CORES]]
-# The lab comes last, without the gates that only compute: real daemons under load tell of the load.
+# The lab comes last, without the gates that only compute: real daemons are slow under load.
 LAB = [
     [
         [

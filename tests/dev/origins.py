@@ -18,14 +18,14 @@ _HOST = re.compile(r"https?://(?:[^/@\s]*@)?([a-z0-9.-]+\.[a-z][a-z0-9-]*)", re.
 
 
 def paths() -> list[str]:
-    """Return the paths that tell where this checkout lies."""
+    """Return the paths that show where this checkout lies."""
     parent = str(place.ROOT.parent)
     found = [f"{parent}/"] if parent not in STANDARD else []
     return found if place.ROOT.parent == Path("/") else [*found, str(place.ROOT)]
 
 
 def hosts() -> set[str]:
-    """Return the hosts that apt and pip of this machine are told to use."""
+    """Return the hosts that apt and pip of this machine are configured to use."""
     apt = Path("/etc/apt")
     sources = [*apt.glob("sources.list"), *apt.glob("sources.list.d/*"), *apt.glob("apt.conf.d/*")]
     lines = [line for path in sources if path.is_file() for line in path.read_text(errors="replace").splitlines()]

@@ -13,7 +13,7 @@ from dev import machine, process
 
 
 def write(path: Path, bin_dir: Path) -> None:
-    """Write what pip is told by files and environment, proxies included, to `path`."""
+    """Write what pip gets from files and environment, proxies included, to `path`."""
     found = configparser.RawConfigParser()
     found.add_section("global")
     listing = process.answer([bin_dir / "python", "-m", "pip", "config", "list"], env=machine.clean_env()) or ""
@@ -28,7 +28,7 @@ def write(path: Path, bin_dir: Path) -> None:
     proxy = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY")
     if proxy and not found.has_option("global", "proxy"):
         found.set("global", "proxy", proxy)
-    # Hundreds of lines of downloads would hide the one that matters; errors are still told.
+    # Hundreds of lines of downloads would hide the one that matters; errors are still shown.
     found.set("global", "quiet", "2")
     text = io.StringIO()
     found.write(text)

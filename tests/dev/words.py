@@ -11,19 +11,22 @@ from pathlib import Path
 
 # What is checked: files, and folders with everything below them. Add a path when its words are clean.
 CHECKED = (
+    ".ci",
+    ".github",
     "CHANGELOG.md",
+    "CODE_OF_CONDUCT.md",
+    "CONTRIBUTING.md",
     "README.md",
+    "SECURITY.md",
     "changelogs/fragments",
+    "dev",
     "docs",
     "galaxy.yml",
     "meta",
     "playbooks",
-    "plugins/callback",
-    "plugins/doc_fragments",
-    "plugins/filter",
-    "plugins/modules",
+    "plugins",
     "roles",
-    "tests/dev/words.py",
+    "tests",
 )
 # What cites: recorded data, licences, and the notes of releases that are out.
 EXEMPT = (

@@ -16,7 +16,7 @@ from lab.fleet import Fleet
 
 
 class _Interrupted(Exception):
-    """The lab was told to stop."""
+    """The lab has to stop."""
 
 
 def _parser():

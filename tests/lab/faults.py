@@ -166,7 +166,7 @@ FAULTS = {
     ),
     "shim_woken": Fault("let a stopped shim go on (SIGCONT)", _signal(signal.SIGCONT), of_task=True),
     "bootstrap_missing": Fault(
-        "remove the file that tells containerd where the shim listens",
+        "remove the file that says where the shim listens",
         _replace_bootstrap('rm "$1"'),
         _restore_bootstrap,
         True,

@@ -59,7 +59,7 @@ def no_service_starts():
 
 
 def install_missing(say):
-    """Install what is missing with apt-get, telling what is done."""
+    """Install what is missing with apt-get, printing what is done."""
     missing = missing_packages()
     if not missing:
         return

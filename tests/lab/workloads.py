@@ -12,7 +12,7 @@ from lab.errors import LabError
 PLAIN_NAMESPACE = "default"
 KUBERNETES_NAMESPACE = "shop"
 POD_CONTAINERS = ("app", "sidecar")
-# Ends at once when it is told to, unlike a bare sleep that is process 1 of its namespace.
+# Ends at once on a signal, unlike a bare sleep that is process 1 of its namespace.
 IDLE = ("/bin/sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait")
 
 

@@ -4,7 +4,7 @@
 
 """Host document: the rows of docs/host-document.schema.json from what the stages found. Pure. Internal.
 
-None means: not looked at, or nobody could tell; it never means: well.
+None means that something was not asked, or cannot be determined; it never means that all is well.
 """
 
 from __future__ import annotations

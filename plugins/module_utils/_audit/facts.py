@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Facts: what stands on a host, told from its files and processes alone; no shim is asked. Internal."""
+"""Facts: what is on a host, from its files and processes alone; no shim is asked. Internal."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _row(
 
 
 def _problems(observed: Observation, place: _Place, shim: Optional[Shim]) -> List[str]:
-    """What is wrong with a bundle, as far as it can be told without asking its shim."""
+    """What is wrong with a bundle, as far as it can be known without asking its shim."""
     bundle = observed.require_bundle()
     if bundle.problem:
         return ["it cannot be read ({0})".format(bundle.problem)]

@@ -35,7 +35,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon im
 
 #: Rows that one list of a document may have.
 LONGEST = 5000
-#: Seconds between the two looks that tell what is left over from what is on its way.
+#: Seconds between two observations: what is left over is in both, what is on its way is not.
 _PAUSE = 1.0
 
 

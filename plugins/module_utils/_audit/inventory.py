@@ -28,7 +28,7 @@ class Inventory(NamedTuple):
     """One moment of a host.
 
     ``sockets`` is None when the kernel does not list them. ``tasks`` has containerd's list per namespace, None where
-    it did not answer. ``held`` says how many connections containerd has to each path, None when that cannot be told.
+    it did not answer. ``held`` says how many connections containerd has to each path, None when unknown.
     ``children`` has the living children of each shim that serves no bundle.
     """
 

@@ -4,7 +4,7 @@
 
 """Leftovers: what nobody uses any more on a host, and the command that would clean each. Internal to the collection.
 
-Found, never cleaned. Whether something is left over or only on its way shows in a second look.
+They are reported, never removed. What is only on its way is gone in a second observation.
 Sources: recovery-spec 1.5, 6.2 and 8.
 """
 
@@ -23,7 +23,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.shim_proc
 
 # The directory is compiled into containerd up to 2.2, whatever its state directory is.
 SOCKET_DIRECTORY = "/run/containerd/s"
-# What identifies one leftover in two looks.
+# What identifies one leftover in two observations.
 _IDENTITY = ("kind", "namespace", "id", "pid", "path")
 
 
@@ -43,7 +43,7 @@ def find(inventory: Inventory) -> List[LeftoverRow]:
 
 
 def in_both(first: List[LeftoverRow], second: List[LeftoverRow]) -> List[LeftoverRow]:
-    """Those of the first look that the second one found too."""
+    """The leftovers of the first observation that are in the second as well."""
     there = {_identity(one) for one in second}
     return [one for one in first if _identity(one) in there]
 
@@ -142,7 +142,7 @@ def _unplaced(inventory: Inventory, namespace: Optional[str]) -> bool:
 
 
 def _stale_sockets(inventory: Inventory) -> Set[str]:
-    """The socket files where shims have theirs that no socket is bound to; none where the kernel does not tell."""
+    """The socket files of shims that no socket is bound to; none where the kernel does not list sockets."""
     if inventory.sockets is None:
         return set()
     bound: Dict[str, Set[Optional[int]]] = {}
@@ -154,7 +154,7 @@ def _stale_sockets(inventory: Inventory) -> Set[str]:
     for directory in {SOCKET_DIRECTORY} | living:
         for path in (os.path.join(directory, name) for name in _names(directory)):
             status = _status(path)
-            # The kernel tells 32 bits of a file's inode.
+            # The kernel reports 32 bits of a file's inode.
             if status and stat.S_ISSOCK(status.st_mode) and status.st_ino & 0xFFFFFFFF not in bound.get(path, ()):
                 found.add(path)
     return found

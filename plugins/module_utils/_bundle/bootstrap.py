@@ -46,7 +46,7 @@ class Params(NamedTuple):
 
 
 class Unusable(NamedTuple):
-    """Why containerd cannot restore parameters: ``rule`` is the row, ``outcome`` what comes of it."""
+    """Why containerd cannot restore parameters: ``rule`` is the row, ``outcome`` the result."""
 
     rule: str
     reason: str

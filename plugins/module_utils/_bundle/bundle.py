@@ -25,7 +25,7 @@ SMALL, _SPEC = 64 * 1024, 4 * 1024 * 1024
 
 # So much of what is larger.
 _HEAD = 1024
-# What containerd is told as well; any other error is ours alone.
+# Errors that containerd gets as well; any other error is ours alone.
 _KINDS = {errno.ENOENT: "absent"}
 _KINDS.update(dict.fromkeys((errno.EIO, errno.ESTALE, errno.EACCES, errno.EPERM, errno.ELOOP), "unreadable"))
 _TESTS = (
@@ -191,7 +191,7 @@ def read_file(directory: int, name: str, limit: int) -> File:
 
 
 def kind_of(directory: int, name: str) -> str:
-    """The kind of one entry of an open directory, told without opening it; a link is what it leads to."""
+    """The kind of one entry of an open directory, without opening it; a link is what it leads to."""
     try:
         mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
     except OSError as error:
@@ -215,7 +215,7 @@ def _kind(mode: int) -> str:
 def _stuck(directory: int, entry: Entry, mounted: Container[str]) -> Optional[Tuple[str, str]]:
     """Why Bundle.Delete would stop half-way: rootfs is removed only when empty, and renames need room (rows G)."""
     if os.path.lexists(os.path.join(os.path.dirname(entry.path), "." + entry.id)):
-        return "G5", "beside it stands .{0}, so its bundle cannot be removed".format(entry.id[:32])
+        return "G5", ".{0} next to it keeps its bundle from being removed".format(entry.id[:32])
     # Nothing is asked of a mount: that of a dead server would never answer.
     if os.path.join(os.path.realpath(entry.path), "rootfs") in mounted or kind_of(directory, "rootfs") != "directory":
         return None

@@ -5,7 +5,7 @@
 """Forecast: what a restart into a release class does to one entry. Pure. Internal to the collection.
 
 It follows containerd's own order (loadExistingTasks, loadShims, loadShim; recovery-spec 10.4). ``rule`` is the row of
-recovery-spec 10.2. Where we cannot tell, the outcome is ``unknown`` and the task at risk.
+recovery-spec 10.2. Where it cannot be determined, the outcome is ``unknown`` and the task at risk.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _client(observed: Observation) -> str:
 
 
 def _entry(observed: Observation, name: str, load_timeout: float) -> Load:
-    """loadShims: what is passed over, dropped, or loaded; and what comes of what is to be removed."""
+    """loadShims: what is skipped, dropped, loaded, or removed."""
     kind, bundle = observed.entry.kind, observed.bundle
     if at_least(name, "V22") and observed.writable is False and not observed.mounts_db:
         return Load("runtime_absent", "C8", "containerd cannot make its mounts.db: the state file system is full")

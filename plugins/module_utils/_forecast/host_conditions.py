@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Surroundings: what a host has beside its bundles that decides how a restart ends. Internal to the collection."""
+"""Host conditions: what else on a host decides how a restart ends. Internal to the collection."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _PATIENCE = 10.0
 
 
 class HostConditions(NamedTuple):
-    """What of_host() in hazards judges.
+    """What of_host() in host_hazards.py judges.
 
-    ``stops_with`` are the active services that stop with containerd, ``live_restore`` what dockerd is told of that.
+    ``stops_with`` are the active services that stop with containerd, ``live_restore`` what dockerd's settings say.
     ``metadata`` is ``missing``, ``damaged`` or None. ``moved`` pairs a directory in use with the one the next start
     would use. ``without_runc`` is one task (namespace/id) per shim that does not find runc, ``pids_asked`` whether the
     shims were asked to run it. ``threads`` is how many the unit has. ``full`` says that the state directory has no
-    room; ``mounts_db`` is as in a Case, ``mounts`` says what is wrong with it as ``metadata`` does. ``start`` is what
+    room; ``mounts_db`` is as observed, ``mounts`` says what is wrong with it, as ``metadata``. ``start`` is what
     the next start would find.
     """
 
@@ -103,7 +103,7 @@ def _threads(unit: str) -> int:
 
 
 def _live_restore() -> bool:
-    """Whether dockerd was told to leave its containers alone when it stops."""
+    """Whether dockerd's settings keep its containers running when it stops."""
     for pid in processes.named("dockerd"):
         if {"--live-restore", "--live-restore=true"} & set(processes.arguments(pid)):
             return True

@@ -43,7 +43,7 @@ class HostForecast(NamedTuple):
 def target(daemon: Daemon, wanted: str) -> Tuple[str, ReleaseClass]:
     """The version and class that ``running``, ``installed`` or a release such as ``2.1.9`` stands for.
 
-    Raises ShimError when it is no release, or the daemon's cannot be told.
+    Raises ShimError when it is not a release, or the daemon's cannot be determined.
     """
     installed = daemon.installed
     if not installed and (daemon.configured.start_failure or daemon.configured.problem):
@@ -56,13 +56,13 @@ def target(daemon: Daemon, wanted: str) -> Tuple[str, ReleaseClass]:
             raise ShimError(
                 "daemon",
                 "the {0} release of containerd".format(wanted),
-                "could not be told",
+                "could not be determined",
                 "start containerd, or name a release with target_version",
             )
         raise ShimError(
             "forecast",
             "target_version {0!r}".format(wanted),
-            "is no release of containerd",
+            "is not a containerd release",
             "name one such as 1.7.24, or running, or installed",
         )
     return version, release

@@ -63,7 +63,7 @@ def _of_unit(unit: Unit, state_dir: str, tasks: int, start_estimate: float) -> I
             "start_timeout",
             "hangs",
             "loading would take {0:g} s, and systemd gives it {1:g} s".format(start_estimate, unit.timeout_start),
-            "mend the shims that do not answer, or raise TimeoutStartSec",
+            "repair the shims that do not answer, or raise TimeoutStartSec",
         )
     lost = [one for one in unit.runtime_directories if _holds(one, state_dir) or _holds(one, _SOCKETS)]
     if lost and not unit.runtime_directories_kept:

@@ -32,7 +32,7 @@ _NOBODY = ("D1", "D2")
 
 
 class Load(NamedTuple):
-    """How the load of one bundle ends. ``task`` is what becomes of a live task where the outcome does not tell it.
+    """How the load of one bundle ends. ``task`` is the result for a live task where the outcome does not say it.
 
     ``waited`` is how many seconds the shim took for what a containerd of this class gives up waiting for.
     """
@@ -62,7 +62,7 @@ def shim(observed: Observation, bundle: Bundle, name: str, load_timeout: float) 
         return failed(place.rule, place.reason, place.outcome)
     found = _asked(observed, bundle, params, place, name, load_timeout)
     if name == "V16" and place.kind == "abstract":
-        # Built with an older Go it dials a name with a NUL at its end, and nobody tells which Go it was.
+        # Built with an older Go it dials a name with a NUL at its end, and which Go it was is not known.
         other = _asked(observed, bundle, params, place._replace(name=place.name + "\0"), name, load_timeout)
         if other.outcome != found.outcome:
             return Load("unknown", "C7", "how 1.6 dials an abstract name depends on the Go it was built with")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Everything the forecast may know of one entry, gathered by the stages before it. Pure. Internal to the collection."""
+"""Observation: everything the forecast may know of one entry of the state directory. Pure. Internal."""
 
 from __future__ import annotations
 
@@ -33,17 +33,25 @@ class SearchResult(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """One entry of the state directory with its answers.
+    """One entry of the state directory with its answers. None means that something is not known.
 
-    ``bundle`` is None for an entry that is no bundle. ``has_record``, ``runtime_resolves`` and ``in_sandbox_store`` are
-    None when nobody could say. ``answers`` is keyed by endpoint. ``runtime`` is the path in the bundle, or the name in
-    its container record; ``runtime_path`` the file it leads to, which the package of the installed release
-    ``shipped_by`` brought, or nobody knows who; ``shim_runs`` whether it can be executed; ``packaged_path`` is where it
-    would be when there is none and a package could bring it. ``resolves_in_1_6`` says that 1.6 alone makes a file of
-    that name. ``runc_found`` is whether the OCI runtime is there that the shim's delete would call. ``stored_by`` is
-    the class of the running containerd, which keeps the sandbox store. ``writable``, ``takes_names`` and ``nodev``
-    speak of the bundle's file system, ``mounts_db`` of containerd's own file beside the bundles, ``cwd`` of containerd.
-    ``found`` is None where no shim had to be searched for.
+    :ivar bundle: None for an entry that is not a bundle.
+    :ivar has_record: whether containerd has a container of that id.
+    :ivar in_sandbox_store: whether containerd's sandbox store has it.
+    :ivar answers: what its shim answered, by endpoint.
+    :ivar runtime: the path in the bundle, or the name in the container record.
+    :ivar runtime_path: the file that the runtime leads to.
+    :ivar runtime_resolves: whether there is such a file.
+    :ivar shipped_by: the installed release whose package has that file.
+    :ivar shim_runs: whether the file can be executed.
+    :ivar packaged_path: where a package could install the file, when there is none.
+    :ivar resolves_in_1_6: whether containerd 1.6 alone finds a file of that name.
+    :ivar runc_found: whether the OCI runtime is there that the shim's delete would call.
+    :ivar stored_by: the class of the running containerd, which keeps the sandbox store.
+    :ivar writable: whether the bundle's file system can be written; ``takes_names`` and ``nodev`` are of it, too.
+    :ivar mounts_db: whether containerd's own file next to the bundles can be used.
+    :ivar cwd: containerd's working directory.
+    :ivar found: None where no shim had to be searched for.
     """
 
     entry: Entry

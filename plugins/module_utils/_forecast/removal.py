@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Removal: what comes of a bundle that containerd wants to be rid of. Pure. Internal to the collection.
+"""Removal: whether containerd can delete a bundle. Pure. Internal to the collection.
 
 Source: cleanupAfterDeadShim and Bundle.Delete, recovery-spec 1.3 and 1.5; rows F6, F10 and G of 10.2. What cannot be
 seen from outside is left out: a delete that takes too long (G2), a mount that is busy (G4).
@@ -48,7 +48,7 @@ def _delete_fails(observed: Observation, bundle: Bundle, name: str) -> Optional[
     options = bundle.options_json
     if options.kind == "file" and isinstance(gojson.unmarshal(options.data, {}), gojson.Invalid):
         return "F10", "its options.json is no JSON, so the container is not killed"
-    # Shims from 2.1 on do without it, and which of 2.0 and 2.1 it is the class does not tell.
+    # Shims from 2.1 on do without it, and the class does not say which of 2.0 and 2.1 it is.
     if bundle.runtime.kind == "absent" and not at_least(name, "V20a"):
         return "F10", "its file runtime is missing, so the container is not killed"
     if observed.runc_found is False:

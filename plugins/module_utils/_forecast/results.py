@@ -97,10 +97,10 @@ def refusal(view: HostForecast) -> str:
         observed.entry.namespace,
         observed.entry.id[:16],
         " (pod {0}/{1})".format(names.get("namespace"), names.get("name")) if names else "",
-        # Kept by containerd and at risk all the same, or nobody can tell.
+        # Kept by containerd and at risk all the same, or unknown.
         "may be lost" if first.outcome in ("reattached", "unknown") else "would be " + first.outcome,
         first.reason,
         first.rule,
     )
-    remedy = next((hazard.remedy for hazard in view.hazards if hazard.id == first.rule), "mend it or drain the host")
+    remedy = next((hazard.remedy for hazard in view.hazards if hazard.id == first.rule), "repair it, or drain the host")
     return "{0}; {1}.".format(sentence, remedy)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rollback: whether the way back to an older release is open, and which containers close it. Pure. Internal.
+"""Rollback: whether a rollback to an older release is possible, and which containers it would lose. Pure. Internal.
 
 It is the forecast for the older release, made for the containers that run now and for one as the newest of the named
 releases would start it.
@@ -38,7 +38,7 @@ class Rollback(NamedTuple):
 
 
 def destination(versions: Iterable[Optional[str]]) -> Optional[str]:
-    """The release a way back leads to: the oldest of these, or the newest of the major line before them.
+    """The release a rollback leads to: the oldest of these, or the newest of the major line before them.
 
     :param versions: the releases that run, are installed, and are aimed at; None is passed over.
     """
@@ -52,7 +52,7 @@ def destination(versions: Iterable[Optional[str]]) -> Optional[str]:
 
 
 def rollback(versions: Sequence[Optional[str]], observations: Iterable[Observation], load_timeout: float) -> Rollback:
-    """The way back from the newest of these releases.
+    """The rollback from the newest of these releases.
 
     A container closes it when the older release would lose it, and not for a reason that is as true of the newest one.
     """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Jumps: from which containerd release to which one may go, and why not. Pure. Internal to the collection.
+"""Upgrade paths: which upgrades of containerd are supported, and why not. Pure. Internal to the collection.
 
 Sources: containerd's RELEASES.md (supported upgrades), recovery-spec (what was run), and containerd's issues by their
 numbers.
@@ -21,7 +21,7 @@ Line = Tuple[int, int]
 class UpgradePath(NamedTuple):
     """What is said of going from one release to another.
 
-    ``refusal`` is empty or one sentence naming the safe target; ``notes`` are sentences to tell beforehand;
+    ``refusal`` is empty or one sentence naming the safe target; ``notes`` are sentences to show before an upgrade;
     ``backward`` says that the target is older, so that the forecast has to allow it too; ``id`` is the hazard's.
     """
 
@@ -57,13 +57,13 @@ NEWEST = (
 )
 _LINES = tuple(line for line, _newest in NEWEST)
 
-# Jumps over a line, beside the one to the next line. Every way forward is a way back where the forecast allows it.
+# Upgrades that skip a line. Each is a rollback in the other direction, where the forecast allows it.
 OVER = (
     ((1, 7), (2, 3), "RELEASES.md: from one LTS release to the next"),
     ((1, 7), (2, 1), "run on 1.7.24 and 2.1.9: every plain container and pod was kept (recovery-spec 2.3)"),
 )
 
-# Releases nobody should go to. The daemon that runs is not judged by them: it has to be left somehow.
+# Releases that no host should run. The daemon that runs is not judged by them: it has to be left somehow.
 BAD = (
     Bad(
         (1, 6),
@@ -94,7 +94,7 @@ BAD = (
     ),
 )
 
-# Told, and not refused: whether they matter depends on the host.
+# Shown, and not refused: whether they matter depends on the host.
 NOTED = (
     Bad(
         (2, 0),
@@ -150,7 +150,7 @@ def judge(running: Optional[str], installed: Optional[str], target: str) -> Upgr
     """Whether a host may go to a release, from the one in memory and from the one on disk.
 
     :param running: the release of the daemon's process, or None when none runs.
-    :param installed: the release on disk, or None when it could not be told.
+    :param installed: the release on disk, or None when it could not be determined.
     :param target: the release to go to, such as ``2.1.9``.
     """
     wanted = _parse(target)

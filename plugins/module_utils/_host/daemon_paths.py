@@ -50,7 +50,7 @@ def places(pid: int, configuration: Callable[[], Configuration]) -> Places:
     settings = configuration()
     address = found.address or grpc_socket(sockets, settings.address) or settings.address
     by_layout = [one for one in LAYOUTS.values() if found.root_dir == one.root_dir or address == one.address]
-    # containerd makes this directory when it starts, so it tells a guess from the truth.
+    # containerd makes this directory when it starts, so it shows whether the guess is right.
     guesses = [one.state_dir for one in by_layout] + ([os.path.dirname(address)] if address else [])
     made = [one for one in guesses if os.path.isdir(os.path.join(one, TASK_DIRECTORY))]
     state_dir = found.state_dir or real_path(settings.state_dir) or next(iter(made), None)

@@ -63,7 +63,7 @@ def executable(pid: int) -> Optional[str]:
 
 
 def executable_gone(pid: int) -> Optional[bool]:
-    """Whether the file a process runs is no longer the one on disk; None when it cannot be told."""
+    """Whether the file a process runs is no longer the one on disk; None when it cannot be determined."""
     path = _link(pid, "exe")
     return None if path is None else path.endswith(_DELETED)
 
@@ -128,7 +128,7 @@ def named(name: str) -> List[int]:
 
 
 def children_of(parents: Set[int]) -> Dict[int, List[int]]:
-    """The living children of these processes, from one look at all processes of the host."""
+    """The living children of these processes, from one listing of all processes of the host."""
     found: Dict[int, List[int]] = {parent: [] for parent in parents}
     for entry in os.listdir("/proc") if parents else ():
         text = _read(entry, "stat") if entry.isdigit() else b""

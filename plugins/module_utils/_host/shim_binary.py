@@ -17,7 +17,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon im
 
 
 class Binary(NamedTuple):
-    """Where a runtime leads: ``path`` is None when there is no file, ``known`` False when that cannot be told."""
+    """Where a runtime leads: ``path`` is None when there is no file, ``known`` False when that cannot be determined."""
 
     known: bool
     path: Optional[str] = None
@@ -26,7 +26,7 @@ class Binary(NamedTuple):
 def find(runtime: bytes, daemon: Daemon, by_1_6: bool = False) -> Binary:
     """The shim binary of a runtime: a path, or a name such as ``io.containerd.runc.v2``.
 
-    A name cannot be told when the daemon does not run, so that its PATH is not known.
+    A name cannot be determined when the daemon does not run, so that its PATH is not known.
 
     :param by_1_6: as 1.6 resolves it, which takes a name with a directory before it, or with nothing before the dot.
     """
@@ -46,7 +46,7 @@ def binary_name(runtime: str, by_1_6: bool = False) -> Optional[str]:
 
 
 def find_named(binary: str, daemon: Daemon, folder: str = "") -> Binary:
-    """Where containerd finds a shim binary of that name: in that folder of its cwd, on PATH, beside its executable."""
+    """Where containerd finds a shim binary of that name: in that folder of its cwd, on PATH, next to its executable."""
     if daemon.process is None:
         return Binary(False)
     here = os.path.join(processes.working_directory(daemon.process.pid) or "/", folder, binary)

@@ -18,7 +18,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.processes
 # Programs that are known to answer -v and do nothing else then.
 _TELL_THEIR_VERSION = ("containerd-shim-runc-v1", "containerd-shim-runc-v2")
 _VERSION = re.compile(r"^\s*Version:\s+(\S+)", re.MULTILINE)
-# What a shim binary is told to do when it is not to become a shim.
+# Commands of a shim binary that do not make it a shim.
 _ERRANDS = ("start", "delete")
 
 
@@ -97,7 +97,7 @@ def by_socket(paths: Set[str], known: unix_sockets.UnixSockets) -> Dict[str, Shi
 def code_of(pid: int) -> Optional[str]:
     """Whether the program in memory is the one on disk.
 
-    ``current``; ``replaced``: another file is at its path now; ``deleted``: none is; None when it cannot be told.
+    ``current``; ``replaced``: another file is at its path now; ``deleted``: none is; None when it cannot be determined.
     """
     gone = processes.executable_gone(pid)
     if gone is None:
@@ -108,7 +108,7 @@ def code_of(pid: int) -> Optional[str]:
 
 
 def versions(found: List[ShimProcess], deadline: Deadline) -> Dict[int, Optional[str]]:
-    """What the program in memory says of itself, by pid; None where it is not known to tell.
+    """What the program in memory says of itself, by pid; None where it does not report one.
 
     Each program runs once with -v, from the process itself, so that a replaced one speaks too.
     """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""State: the file systems that containerd keeps its bundles and its metadata on. Internal to the collection."""
+"""Storage: the file systems that containerd keeps its bundles and its metadata on. Internal to the collection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PLACES = (0, 4096, 8192, 16384, 32768, _LARGEST_PAGE)
 
 
 class State(NamedTuple):
-    """What a Case says of the state directory; None where it could not be told.
+    """What an Observation says of the state directory; None where it could not be determined.
 
     ``takes_names`` is whether an entry without content can be made, such as a FIFO: a file system without a free byte
     still takes it.

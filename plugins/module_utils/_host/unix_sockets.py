@@ -4,7 +4,7 @@
 
 """What the kernel knows of unix sockets: who listens, who is connected to whom. Internal to the collection.
 
-The kernel is asked by netlink (NETLINK_SOCK_DIAG, family AF_UNIX), as ``ss -x`` does: unlike /proc/net/unix it tells
+The kernel is asked by netlink (NETLINK_SOCK_DIAG, family AF_UNIX), as ``ss -x`` does: unlike /proc/net/unix it says
 the other end of a connection. It answers for the network namespace the question comes from, and for nothing else.
 
 Sources: ``include/uapi/linux/{netlink,sock_diag,unix_diag}.h`` and ``net/unix/diag.c`` of Linux, sock_diag(7),
@@ -115,7 +115,7 @@ def snapshot() -> UnixSockets:
 
     A dump is no atomic picture: the kernel writes it in parts, and what opens or closes meanwhile may be missing.
 
-    :raises ShimError: of stage ``kernel``, when the kernel does not tell, for example without its module unix_diag,
+    :raises ShimError: of stage ``kernel``, when the kernel does not answer, for example without its module unix_diag,
         or when every attempt was interrupted.
     """
     for _attempt in range(_ATTEMPTS):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keeper: hold what would interfere, and put it back exactly as it was. Internal to the collection."""
+"""Hold: stop what would interfere, and put it back exactly as it was. Internal to the collection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TICK = 0.5
 
 
 class HoldResult(NamedTuple):
-    """What came of it. ``earlier`` is the run whose holds were found and put back; ``failure`` a sentence or None."""
+    """The result. ``earlier`` is the run whose holds were found and put back; ``failure`` a sentence or None."""
 
     changed: bool
     found: List[Finding] = []

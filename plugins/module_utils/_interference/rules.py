@@ -112,7 +112,7 @@ class Finding(NamedTuple):
 
 
 def plan(seen: Seen, custom: Sequence[str], runtime_units: Sequence[str]) -> Tuple[List[Item], List[Finding]]:
-    """What to hold, and what can only be told.
+    """What to hold, and what can only be reported.
 
     :param custom: units that the operator names.
     :param runtime_units: the units of this host's containerd: what they pull in cannot be held by stopping it.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Told: the options and the result of containerd_hold. Pure. Internal to the collection."""
+"""Settings: the options and the result of containerd_hold. Pure. Internal to the collection."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 """Log pipes: which FIFOs the tasks' logs go through, and which of them containerd reads. Internal to the collection.
 
 Seen through /proc/PID/fd alone: no FIFO is opened here. Sources: proc(5), and containerd's fifo library, which keeps a
-handle (O_PATH) beside every end it opens.
+handle (O_PATH) in addition to every end it opens.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Outlet(NamedTuple):
 
 
 def outlets(observations: List[Observation]) -> Dict[Key, Optional[List[Outlet]]]:
-    """The log FIFOs of every task; None for one whose shim did not tell. Each shim is looked at once."""
+    """The log FIFOs of every task; None for one whose shim did not report them. Each shim is read once."""
     shims: Dict[int, Optional[List[End]]] = {}
     found = {}
     for observed in observations:
@@ -146,7 +146,7 @@ def record(book: Ledger, observations: List[Observation], daemon: Daemon) -> Non
 
 
 def pipes(book: Ledger, namespace: str, identifier: str) -> Optional[List[Pipe]]:
-    """A task's FIFOs by the ledger; None when they were not told."""
+    """A task's FIFOs by the ledger; None when they are not known."""
     rows = (book.get("logs") or {}).get("/".join((namespace, identifier)))
     return None if rows is None else [Pipe(*row) for row in rows]
 
@@ -160,7 +160,7 @@ def heard(
 ) -> List[VerdictRow]:
     """The verdicts, each with its word in ``log`` and the reason in ``log_reason``; waits for logs not read yet.
 
-    A FIFO counts as not emptied when it was full each time it was looked at.
+    A FIFO counts as not emptied when it was full each time it was checked.
     """
     gauge = stall.Gauge(outlets(observations))
     full = None

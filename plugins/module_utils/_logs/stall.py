@@ -42,7 +42,7 @@ class Gauge:
     """The log pipes of a host, looked at again and again.
 
     :param outlets: by (namespace, id), as log_pipes.outlets() gives them.
-    :param inits: the init pid of each task, to tell whether the container itself waits.
+    :param inits: the init pid of each task, to find out whether the container itself waits.
     """
 
     def __init__(self, outlets: Mapping[Key, Optional[List[Any]]], inits: Optional[Dict[Key, int]] = None):
@@ -133,7 +133,7 @@ def written(pid: int) -> Optional[int]:
 def rates(outlets: Mapping[Key, Optional[List[Any]]], inits: Dict[Key, int], clock: Deadline) -> Dict[Key, float]:
     """Bytes per second each task writes to its log, measured over a short window.
 
-    A shim writes little beside logs. Where several tasks share one, a task counts with what its own init process
+    A shim writes little else than logs. Where several tasks share one, a task counts with what its own init process
     writes, and never with more than the shim does.
     """
     shims = {key: found[0].shim_pid for key, found in outlets.items() if found}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Log words: whether a container's log is being read, and who is likely to stall. Pure. Internal to the collection.
+"""Log status: whether a container's log is being read, and who is likely to stall. Pure. Internal to the collection.
 
 A container writes into a pipe to its shim, the shim into a FIFO, and containerd reads that FIFO. While containerd is
 away nobody reads it; when it is full the shim waits, then the container's own pipe fills, then the container waits in
@@ -16,7 +16,7 @@ from typing import Container, Dict, List, NamedTuple, Optional, Sequence, Tuple
 WORDS = ("read", "not_read", "none", "unknown")
 #: What a pipe holds, in bytes: pipe(7).
 PIPE = 65536
-#: Seconds a bare restart takes that loads no shim, beside what the forecast adds for shims.
+#: Seconds a bare restart takes that loads no shim; the forecast adds the time for shims.
 BARE_RESTART = 2.0
 
 Inode = Tuple[int, int]
@@ -32,7 +32,7 @@ class Pipe(NamedTuple):
 
     @property
     def file(self) -> Inode:
-        """What tells this FIFO from any other, whatever its path leads to now."""
+        """What identifies this FIFO, whatever its path leads to now."""
         return self.device, self.inode
 
 
@@ -49,12 +49,12 @@ def word(
 ) -> Tuple[str, str]:
     """The word for one task, and why when it is not well.
 
-    :param pipes: its FIFOs; None when its shim did not tell.
+    :param pipes: its FIFOs; None when its shim did not report them.
     :param held: the FIFOs whose reading end containerd holds now; None when that cannot be seen.
     :param full: those that were full whenever they were looked at.
     """
     if pipes is None:
-        return "unknown", "its shim did not tell where its log goes"
+        return "unknown", "its shim did not report where its log goes"
     wanted = needed(pipes, of_pod)
     if not wanted:
         return "none", ""

@@ -19,7 +19,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._restart import
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import Ledger
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict_rows import VerdictRow
 
-#: Seconds between two looks at the pipes.
+#: Seconds between two checks of the pipes.
 _PAUSE = 0.1
 
 Key = Tuple[str, str]
@@ -69,7 +69,7 @@ class LogWatch:
         self._likely = foretell(daemon, observations, start_estimate, clock)
 
     def enter(self, book: Ledger, observations: List[Observation], daemon: Daemon) -> None:
-        """Enter into the ledger where the logs of these tasks go, and be ready to look at their pipes."""
+        """Enter into the ledger where the logs of these tasks go, and be ready to check their pipes."""
         known = set(book.get("logs") or ())
         pipes.record(book, observations, daemon)
         fresh = [
@@ -81,14 +81,14 @@ class LogWatch:
         self._gauges.append(stall.Gauge(pipes.outlets(fresh), _inits(fresh)).only(read))
 
     def sample(self) -> None:
-        """Look at the pipes, while nobody reads them; often enough, and not so often that the look itself costs."""
+        """Check the pipes while containerd does not read them; not so often that the check itself costs."""
         if self._pause.expired():
             for gauge in self._gauges:
                 gauge.sample()
             self._pause = Deadline(_PAUSE)
 
     def saw(self, daemon: Daemon, observations: List[Observation]) -> None:
-        """Keep the last look at the host, which the words are about."""
+        """Keep the last observations, which the status is about."""
         self._last = daemon, observations
 
     def conclude(self, found: List[VerdictRow], book: Ledger, well: bool) -> Tuple[List[VerdictRow], List[str]]:

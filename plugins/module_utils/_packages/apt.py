@@ -137,7 +137,7 @@ class Apt:
         entries = []
         for name in sorted(os.listdir(directory)):
             path = os.path.join(directory, name)
-            # Other names could not be told apart from what surrounds them in an index.
+            # Other names could not be separated from what surrounds them in an index.
             if _FILE.fullmatch(name) and os.path.isfile(path) and not os.path.islink(path):
                 size, digest = _sum(path)
                 sentence = "Filename: ./{0}\nSize: {1}\nSHA256: {2}\n".format(name, size, digest)
@@ -158,7 +158,7 @@ def _sum(path: str) -> Tuple[int, str]:
 
 
 def _complaint(said: command.Output) -> str:
-    """The lines of apt that tell what is wrong, in one."""
+    """The lines of apt that say what is wrong, in one."""
     lines = (said.stderr + "\n" + said.stdout).splitlines()
     sentence = [line for line in lines if line.startswith(("E:", "dpkg:")) or " : Depends: " in line]
     return " ".join(" ".join(sentence or lines[-2:]).split())[:300].rstrip(".")

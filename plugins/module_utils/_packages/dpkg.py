@@ -39,7 +39,7 @@ def owner(path: str, deadline: Deadline) -> Optional[str]:
     said = command.run(["dpkg-query", "--search", "--", path], deadline)
     if said.code != 0:
         return None
-    # Diversions are told in lines of their own.
+    # Diversions are reported in lines of their own.
     lines = [line for line in said.stdout.splitlines() if not line.startswith("diversion")]
     return lines[0].rpartition(": ")[0].split(",")[0].split(":")[0] if lines else None
 
@@ -98,7 +98,7 @@ def alone(deadline: Deadline) -> Iterator[None]:
     try:
         while True:
             try:
-                # As apt does: a POSIX lock, which dpkg is told of by DPKG_FRONTEND_LOCKED.
+                # As apt does: a POSIX lock, which dpkg knows by DPKG_FRONTEND_LOCKED.
                 fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except OSError as error:
@@ -125,7 +125,9 @@ def install(paths: List[str]) -> None:
     if run.code() is None:
         raise ShimError("package", "dpkg", "did not end in {0} s and is left alone".format(_PATIENCE), "look at it")
     if run.code() != 0:
-        raise ShimError("package", "dpkg --install", "failed: {0}".format(run.words()), "mend it, then run this again")
+        raise ShimError(
+            "package", "dpkg --install", "failed: {0}".format(run.words()), "correct it, then run this again"
+        )
 
 
 def triggers(deadline: Deadline) -> None:

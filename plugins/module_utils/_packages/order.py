@@ -34,7 +34,7 @@ def stage(options: Dict[str, Any], here: Daemon, check_mode: bool, deadline: Dea
     result = dict(_result(here, release, path, done), repaired=repaired)
     if options["require_rollback"] and not done.back and not result["current"]:
         raise ShimError(
-            "package", "the way back", "cannot be staged ({0})".format(done.back_reason.rstrip(".")), _BRING
+            "package", "the rollback", "cannot be staged ({0})".format(done.back_reason.rstrip(".")), _BRING
         )
     return result
 

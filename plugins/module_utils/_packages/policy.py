@@ -37,7 +37,7 @@ def denied() -> Iterator[None]:
 def put_back() -> List[str]:
     """Take our policy away and put back what was there; what was done, nothing when none of ours is there.
 
-    Run first by whoever comes next, it mends what a killed module left.
+    Every module runs it first: it removes what a killed module left.
     """
     if os.path.lexists(PATH + _KEPT):
         files.rename(PATH + _KEPT, PATH)

@@ -142,7 +142,7 @@ def _undone(
         "package",
         plan.version,
         "was not installed ({0}) and the disk no longer fits the containerd that runs".format(sentence),
-        "no new container may start until this run was finished: mend it and start the same run again",
+        "no new container may start until this run was finished: correct it, and start the same run again",
     )
 
 
@@ -177,7 +177,7 @@ def _runc() -> List[str]:
 
 
 def rollback(plan: Staged) -> Optional[Staged]:
-    """The other release that lies beside a staged one, when there is exactly one."""
+    """The other release staged next to this one, when there is exactly one."""
     root = os.path.dirname(plan.directory)
     others = [os.path.join(root, name) for name in sorted(os.listdir(root))]
     found = [one for one in (staged.present(path) for path in others if path != plan.directory) if one]

@@ -69,5 +69,5 @@ def migrated(program: str, path: str, deadline: Deadline) -> Optional[str]:
 
 def _unreadable(path: str, release: str, why: str) -> ShimError:
     kept = sorted(glob.glob(glob.escape(path) + BACKUP + "*"))
-    remedy = "put {0} in its place".format(kept[0]) if kept else "mend it"
+    remedy = "put {0} in its place".format(kept[0]) if kept else "correct it"
     return ShimError("package", path, "cannot be read by containerd {0} ({1})".format(release, why), remedy)

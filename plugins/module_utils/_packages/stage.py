@@ -5,7 +5,7 @@
 """Stage: bring one release of containerd to a host and try it there, without installing it. Internal.
 
 All that can be known before anything is touched is judged here: the path, the dependencies, the room on the disk,
-whether the new containerd runs and reads the configuration, and whether there is a way back.
+whether the new containerd runs and reads the configuration, and whether a rollback is possible.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Configuration(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """What came of staging. ``back_reason`` says why there is no way back; ``changes`` are of other packages too."""
+    """The result of staging. ``back_reason`` says why no rollback is staged; ``changes`` are of other packages too."""
 
     plan: Staged
     changed: bool
@@ -218,7 +218,7 @@ class Stager:
         return os.path.join(self._root, quote(exact, safe="+~"))
 
     def _kept(self) -> Optional[Staged]:
-        """The way back that an earlier run staged, where the disk is already on the way."""
+        """The rollback that an earlier run staged, where the new release is on the disk already."""
         if self._here.running is None or self._here.running == self._here.installed:
             return None
         for name in sorted(os.listdir(self._root)):
@@ -287,7 +287,7 @@ class Stager:
             raise ShimError("package", plan.version, sentence, "bring another package")
 
     def _require_room(self, plan: Staged) -> None:
-        """dpkg unpacks beside what is there, and so do we."""
+        """dpkg unpacks next to what is there, and so do we."""
         target = os.path.dirname(self._program)
         if plan.kind == "tarball":
             files.require_space([(target, sum(os.path.getsize(path) for path in plan.paths()))])

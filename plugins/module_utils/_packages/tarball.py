@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tarball: containerd's own release archive, checked and unpacked beside what runs. Internal to the collection."""
+"""Tarball: containerd's own release archive, checked and unpacked next to what runs. Internal to the collection."""
 
 from __future__ import annotations
 

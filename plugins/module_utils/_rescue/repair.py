@@ -86,7 +86,7 @@ def take(step: Step) -> Optional[str]:
 def _set_aside(directory: int, step: Step) -> Optional[str]:
     """Give what stands in a file's place a second name, which containerd does not read; None when nothing is kept.
 
-    It stays inside the bundle: beside it, it would keep containerd from deleting the bundle (row G5).
+    It stays inside the bundle: next to it, it would keep containerd from deleting the bundle (row G5).
     """
     if step.before.kind == "absent" or not (step.keep or step.before.kind == "directory"):
         return None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rescuable: whether a task at risk would be kept if files of its bundle were restored, and which. Pure. Internal.
+"""Repairable: whether a task at risk would be kept if files of its bundle were restored, and which. Pure. Internal.
 
 What a restored bundle would do is not guessed: it goes through the forecast again, as if it were on disk already.
 """
@@ -46,7 +46,7 @@ def repair(
 ) -> Union[Repair, Unrepairable]:
     """What to restore of a bundle whose task is at risk, or why nothing.
 
-    :param told: the forecast of the bundle as it is.
+    :param before: the forecast of the bundle as it is.
     :param load_timeout: containerd's time-out for one shim, in seconds.
     """
     if observed.bundle is None or observed.bundle.problem or observed.bundle.empty:
@@ -110,7 +110,7 @@ def _proven(observed: Observation) -> Union[Endpoint, str]:
         if why is None:
             return place
         refusals.append((said.service is not None, why))
-    # What a shim said of the task tells more than the silence of another socket.
+    # What a shim said of the task says more than the silence of another socket.
     return max(refusals, key=lambda one: one[0])[1]
 
 

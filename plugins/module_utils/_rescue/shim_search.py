@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rescue search: the shim of a task whose bundle does not lead to it. Reads /proc and asks shims. Internal.
+"""Shim search: the shim of a task whose bundle does not lead to it. Reads /proc and asks shims. Internal.
 
 A container's init process is a child of its shim; the shim has its listening socket open, and its pod's sandbox may
 name the same socket. What is found is only a place to ask: what the shim says there has to prove it.
@@ -170,7 +170,7 @@ def _binary(observed: Observation, shim: Optional[Process], daemon: Daemon) -> T
     """
     running = processes.executable(shim.pid) if shim else None
     if shim is None or running is None:
-        return None, "no shim runs from which the right one could be told"
+        return None, "no shim runs from which the right one could be determined"
     name = os.path.basename(running)
     if not processes.executable_gone(shim.pid):
         return (running, None) if _is_safe(running) else (None, "the {0} it runs can be changed by others".format(name))

@@ -100,7 +100,7 @@ def new(run_id: str, daemon: Daemon, observations: List[Observation], now: float
 
 
 def identity(daemon: Daemon) -> DaemonIdentity:
-    """What tells one run of containerd from another: pid, start time, systemd's invocation, the kernel's boot."""
+    """What identifies one run of containerd: pid, start time, systemd's invocation, the kernel's boot."""
     return {
         "pid": daemon.process.pid if daemon.process else None,
         "start_time": daemon.process.start_time if daemon.process else None,

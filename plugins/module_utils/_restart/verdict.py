@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Verdict: what became of one task of the ledger, from independent witnesses. Pure. Internal to the collection."""
+"""Verdict: the state of one task after the restart, from independent witnesses. Pure. Internal to the collection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GOOD = ("reattached", "exited", "new")
 
 
 class Exit(NamedTuple):
-    """How a task ended: ``status`` as the shim tells it, ``at`` in seconds since the epoch."""
+    """How a task ended: ``status`` as the shim reports it, ``at`` in seconds since the epoch."""
 
     status: int
     at: float
@@ -106,7 +106,7 @@ def _living(evidence: Evidence, required: Container[str]) -> Tuple[str, str]:
         return "orphaned", "it runs on, and containerd does not know it"
     # Without an answer of the shim containerd lists pid 0: that is no other process.
     if evidence.before is None or evidence.listed.pid not in (0, evidence.before.pid):
-        return "duplicated", "containerd runs it as pid {0} beside the old one".format(evidence.listed.pid)
+        return "duplicated", "containerd runs it as pid {0} in addition to the old one".format(evidence.listed.pid)
     missing = [name for name, word in witnesses(evidence).items() if name in required and word != "yes"]
     if missing:
         said = witnesses(evidence)

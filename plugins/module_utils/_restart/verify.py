@@ -61,7 +61,7 @@ def collect(
 
 
 def connections(daemon: Daemon) -> Optional[Dict[str, int]]:
-    """How many connections containerd holds to each socket path; None when the kernel does not tell.
+    """How many connections containerd holds to each socket path; None when the kernel does not say.
 
     The kernel's list is no atomic picture and can miss a connection, so the better of two counts.
     """

@@ -88,10 +88,10 @@ class Channel:
         """Ask, without waiting for anything; gives the stream id the answer will have: 1, 3, 5 and so on.
 
         :param payload: the bytes of the method's request message.
-        :param timeout_seconds: how long the shim may take, told to it; None for as long as it likes.
+        :param timeout_seconds: how long the shim may take, sent with the request; None for no limit.
         :param namespace: containerd's namespace.
         :raises ShimError: when the question is not allowed, cannot be written, or the connection is broken.
-        :raises DeadlineExceeded: when no time is left to tell; a time-out of 0 would mean none.
+        :raises DeadlineExceeded: when no time is left; a time-out of 0 would mean no limit.
         """
         allowed_calls.check(service, method, self._subject)
         if self._error is not None:
@@ -138,7 +138,7 @@ class Channel:
     def call(self, service: str, method: str, payload: bytes, deadline: Deadline, namespace: str) -> Answer:
         """Ask and wait for the answer to that question; other answers that come meanwhile are kept for receive().
 
-        The shim is told the time that is left. Parameters and errors are those of send() and receive(), but after
+        The request has the time that is left. Parameters and errors are those of send() and receive(), but after
         DeadlineExceeded the question is given up: an answer that still comes is read and dropped.
         """
         stream_id = self.send(service, method, payload, deadline.remaining(), namespace)

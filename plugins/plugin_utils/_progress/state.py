@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""State: how far a play is, from what its hosts tell. Knows no clock and no terminal. Internal to the collection."""
+"""State: how far a play is, from the results of its hosts. Knows no clock and no terminal. Internal."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def findings_of(judged: Iterable[dict]) -> Iterable[Finding]:
     """What the rules engine found, finding by finding; a rule that could not be judged is one too."""
     for entry in judged:
         if entry["status"] == "unknown":
-            sentence = "; ".join(str(row["text"]) for row in entry["findings"]) or "this was not looked at"
+            sentence = "; ".join(str(row["text"]) for row in entry["findings"]) or "this was not checked"
             yield Finding(entry["rule"], entry["severity"], reason=sentence, unknown=True)
             continue
         for row in entry["findings"]:
@@ -116,9 +116,9 @@ def _facts(document: dict) -> Tuple[Tuple[str, str], ...]:
         ("Layout", document.get("layout")),
         ("Tasks", "{0} in {1}".format(counts["tasks"], count(counts["bundles"], "bundle"))),
         ("Shims", counts["shims"]),
-        ("Way back", rollback.get("class") or "unknown"),
+        ("Rollback", rollback.get("class") or "unknown"),
         ("Shims were asked", ", ".join(name.capitalize() for name in asked) or "nothing"),
-        ("Looked at", moment(document.get("at"))),
+        ("Audited at", moment(document.get("at"))),
     ]
     if document.get("truncated"):
         facts.append(("Rows left out", document["truncated"]))
@@ -136,7 +136,7 @@ def _daemon(document: dict) -> Tuple[str, str]:
 
 
 def _shims(document: dict) -> Tuple[Tuple[str, str, int], ...]:
-    """What shims run, against what lies on disk: by their version where they tell it."""
+    """What shims run, against what lies on disk: by their version where they report it."""
     disk = str(document["daemon"].get("installed") or "unknown")
     found: Counter = Counter()
     for shim in document.get("shims") or []:

@@ -96,7 +96,7 @@ def _head(folder: RunFolder, wanted: Wanted, kind: str) -> Head:
 
 
 def _why_not(folder: RunFolder, host: str) -> str:
-    """Why an audit has no document of a host: the run was told, and keeps it beside."""
+    """Why an audit has no document of a host, as the run recorded it."""
     sentence = folder.document(host, "roll")
     return str(sentence.get("message") or "") if isinstance(sentence, dict) else ""
 

@@ -26,12 +26,12 @@ ENDINGS = {"host": ".host.json", "roll": ".json"}
 
 
 class Unreadable(NamedTuple):
-    """A document that tells nothing, and why."""
+    """A document that cannot be used, and why."""
 
     reason: str
 
 
-#: What is read of a document: it, why it tells nothing, or None when there is none.
+#: What is read of a document: it, why it cannot be used, or None when there is none.
 Document = Union[Dict[str, Any], Unreadable, None]
 
 
@@ -177,7 +177,7 @@ def _read(path: str) -> Document:
 
 
 class Output:
-    """Where reports go: written beside each other in a scratch folder, moved to ``dest`` when all are whole.
+    """Where reports go: written together into a scratch folder, moved to ``dest`` when all are whole.
 
     Use it as a context; ``commit`` moves.
     """

@@ -48,7 +48,7 @@ class Rule(NamedTuple):
 class Finding(NamedTuple):
     """One rule that one thing of a host does not meet.
 
-    ``subject`` is ``namespace/id``, a path, or empty for the host itself; ``command`` would mend it, and is never run.
+    ``subject`` is ``namespace/id``, a path, or empty for the host; ``command`` would correct it; it is never run.
     ``waived`` is the reason for which it is accepted, ``expired`` the one that no longer counts. ``unknown``: nobody
     looked, so nothing was found and nothing is well. ``new`` is None when there is no earlier run to compare with.
     """

@@ -152,7 +152,7 @@ class Page:
                     words, name, sentence
                 )
             )
-        out.write('<button type="reset">Show all</button>\n<output id="told" aria-live="polite"></output>\n</form>\n')
+        out.write('<button type="reset">Show all</button>\n<output id="shown" aria-live="polite"></output>\n</form>\n')
         pour(self._cards, out)
         out.write("</section>\n")
 

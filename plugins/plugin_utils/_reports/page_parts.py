@@ -66,7 +66,7 @@ TABLE_END = "</tbody></table>\n"
 
 
 def meter(number: int, of: int) -> str:
-    """A bar; the number stands beside it."""
+    """A bar with its number."""
     width = 100.0 * number / of if of else 0
     return (
         '<svg class="meter" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">'

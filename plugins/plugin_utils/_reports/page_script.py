@@ -12,7 +12,7 @@ SCRIPT = r"""
   const form = document.getElementById("filter");
   const cards = [...document.querySelectorAll("#hosts .host")];
   const cells = new Map([...document.querySelectorAll(".map a")].map((cell) => [cell.hash.slice(1), cell]));
-  const told = document.getElementById("told");
+  const output = document.getElementById("shown");
   const texts = new Map();
   const textOf = (card) => {
     if (!texts.has(card)) texts.set(card, card.textContent.toLowerCase());
@@ -34,10 +34,10 @@ SCRIPT = r"""
       if (cell) cell.classList.toggle("out", !fit);
       if (fit) shown += 1;
     }
-    told.textContent = `${shown} of ${cards.length} hosts shown`;
+    output.textContent = `${shown} of ${cards.length} hosts shown`;
   };
   let later = 0;
-  // A list tells of its choice by "change" alone in some browsers.
+  // Some browsers report the choice of a list by "change" alone.
   for (const event of ["input", "change"]) {
     form.addEventListener(event, () => { clearTimeout(later); later = setTimeout(filter, 80); });
   }

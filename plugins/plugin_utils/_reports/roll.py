@@ -37,7 +37,7 @@ RULES = {
             "The host failed",
             "blocker",
             "What was begun on it was not finished, or not proven.",
-            "Mend the host, then run the same run_id again: it is verified against its ledger, not restarted twice.",
+            "Repair the host, then run the same run_id again: it is verified against its ledger, not restarted twice.",
         ),
         Rule(
             "begun",
@@ -147,7 +147,7 @@ def _findings(document: dict, state: str, tasks: Iterable[Task]) -> Iterable[Fin
 
 
 def _counts(document: dict, tasks: Tuple[Task, ...]) -> Dict[str, int]:
-    """Verdicts where there are any; else what the forecast says, which a look alone has."""
+    """Verdicts where there are any; else what the forecast says, which is all that a forecast has."""
     if tasks:
         return dict(Counter(task.verdict for task in tasks))
     forecast = document.get("forecast") or {}

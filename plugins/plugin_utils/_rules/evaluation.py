@@ -31,7 +31,7 @@ def judge(document: dict, packs: Iterable[Pack], waivers: Sequence[Waiver], toda
 
 
 def refusing(results: Iterable[dict]) -> List[dict]:
-    """The results that refuse a host: blockers that failed, or of which nobody can tell."""
+    """The results that refuse a host: blockers that failed or are unknown."""
     return [one for one in results if one["severity"] == SEVERITIES[0] and one["status"] in ("failed", "unknown")]
 
 
@@ -66,7 +66,9 @@ def _look(rule: Rule, document: dict) -> tuple:
     try:
         if rule.needs and rule.needs.search(document) is not True:
             return "unknown", [
-                _finding({"text": "cannot be told: {0} is not true of this look".format(rule.needs.text)}, rule)
+                _finding(
+                    {"text": "cannot be determined: {0} is not true in this document".format(rule.needs.text)}, rule
+                )
             ]
         found = rule.query.search(document)
     except QueryError as error:

@@ -33,7 +33,7 @@ class PackError(Exception):
 class Rule(NamedTuple):
     """One rule. What its query finds is a finding each, or with ``expected`` set, anything else than that value.
 
-    ``needs`` is a query that has to give true, else nobody can tell.
+    ``needs`` is a query that has to give true, otherwise the result is unknown.
     """
 
     id: str

@@ -5,7 +5,7 @@
 """Claims: who may begin, decided for all processes of a run in one place. Internal.
 
 Everything here happens under one lock of the run's folder, so that a budget is exact however many hosts act at once:
-a host that begins after another's loss was told is told no.
+a host that asks after another's loss was recorded may not begin.
 """
 
 from __future__ import annotations

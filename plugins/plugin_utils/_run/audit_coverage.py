@@ -19,7 +19,7 @@ def host_path(folder: Path, host: str) -> Path:
 
 
 def missing(folder: Path, hosts: Sequence[str]) -> dict[str, str]:
-    """Return the hosts without a host document, each with the reason that was told."""
+    """Return the hosts without a host document, each with the recorded reason."""
     absent = [host for host in hosts if not host_path(folder, host).exists()]
     return {host: RunHost(str(folder), host).document()["message"] or "it was not asked" for host in absent}
 

@@ -22,7 +22,7 @@ _LONGEST = 400
 def judged(document: dict, packs: Sequence[Pack], waivers: Sequence[Waiver], rescue: bool) -> dict:
     """Return how many findings each rule has, and in one sentence why the host is to be refused, else empty.
 
-    :param rescue: leave out of the refusal what shim_migrate with rescue would mend.
+    :param rescue: leave out of the refusal what shim_migrate with rescue would repair.
     """
     results = judge(document, packs, waivers, datetime.datetime.now(datetime.timezone.utc).date())
     counts = {

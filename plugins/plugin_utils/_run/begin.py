@@ -66,7 +66,7 @@ def begin(folder: Path, run: dict, join: bool) -> dict:
             admission.begin(run)
             return run
         if earlier["operation"] != run["operation"]:
-            sentence = f"run {run['run_id']} is one of operation {earlier['operation']}, not {run['operation']}"
+            sentence = f"run {run['run_id']} is a run of operation {earlier['operation']}, not {run['operation']}"
             raise ValueError(sentence + "; choose another run_id")
         absent = [host for host in earlier["hosts"] if host not in run["hosts"]]
         run.update(began=earlier["began"], hosts=run["hosts"] + absent, run_host=earlier["attempt"])

@@ -42,7 +42,7 @@ def give_back(folder: Path) -> None:
 
 
 def _started(pid: object) -> str | None:
-    """Return when a process started, in the kernel's ticks; None when it does not live, or nobody can tell."""
+    """Return when a process started, in the kernel's ticks; None when it does not live, or that is not known."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     except OSError:

@@ -24,15 +24,15 @@ class RunAction(ActionBase):
     rows: str
 
     def acts(self, options: dict) -> bool:
-        """Tell whether these options change the host: then the run is asked before."""
+        """Return whether these options change the host: then the run is asked before."""
         raise NotImplementedError
 
     def unwell(self, row: dict) -> bool:
-        """Tell whether a row belongs into a summary."""
+        """Return whether a row belongs into a summary."""
         raise NotImplementedError
 
     def note(self, run_host: RunHost, options: dict, result: dict) -> None:
-        """Write into the host's document what came of it."""
+        """Write the result into the host's document."""
         raise NotImplementedError
 
     def late(self, run_host: RunHost, options: dict, reason: str) -> dict | None:

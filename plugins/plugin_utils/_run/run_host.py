@@ -60,7 +60,7 @@ class RunHost:
         return found
 
     def known(self) -> bool:
-        """Tell whether the host has a document."""
+        """Return whether the host has a document."""
         return self._path.exists()
 
     def begin(self) -> str:

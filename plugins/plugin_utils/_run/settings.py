@@ -59,7 +59,7 @@ def quarantine(wanted: Iterable[str], groups: Mapping[str, Sequence[str]]) -> li
         elif name in everyone:
             held.add(name)
         else:
-            raise ValueError(f"quarantine: {name!r} is neither a host nor a group of the inventory; mend the name")
+            raise ValueError(f"quarantine: {name!r} is neither a host nor a group of the inventory; correct the name")
     return [host for host in everyone if host in held]
 
 

@@ -76,4 +76,4 @@ def lines(run: dict, mark: dict | None, found: list[dict], folder: Path) -> Iter
         there = [row for row in found if row["state"] == state]
         if there:
             yield f"{len(there)} {title}:"
-            yield from (f"  {row['host']}: {row['message'] or 'no reason was told'}" for row in there)
+            yield from (f"  {row['host']}: {row['message'] or 'no reason was given'}" for row in there)

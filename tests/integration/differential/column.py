@@ -18,7 +18,7 @@ LOOKS = 3
 
 @dataclass
 class Column:
-    """What came of a column: judgements by the condition's name, and how long containerd's start was said to take."""
+    """The result of a column: judgements by the condition's name, and how long containerd's start was said to take."""
 
     origin: str
     target: str

@@ -17,7 +17,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Judgement:
-    """One forecast beside what happened: ``verdict`` is ``agrees``, ``race``, ``unknown`` or ``DIFFERS``."""
+    """One forecast and what happened: ``verdict`` is ``agrees``, ``race``, ``unknown`` or ``DIFFERS``."""
 
     verdict: str
     foretold: dict
@@ -29,7 +29,7 @@ def seen(facts, listed, hanging=False, log=""):
     """Put the agent's facts of one entry into words.
 
     ``listed`` is containerd's task list, or None when it has none; ``log`` what it has logged, for shims that are not
-    ours: nobody else can tell what was asked of them.
+    ours: what was asked of others is not known.
     """
     key = facts["namespace"], facts["id"]
     # Whoever lists the tasks makes containerd ask the shim of each for its state, also when the shim has no such task.
@@ -65,7 +65,7 @@ def _outcome(facts, listed, managed, hanging):
 
 
 def _removed(facts):
-    """The bundle is gone: which of the three ways is told by what containerd asked of the shim and of its binary."""
+    """The bundle is gone: which of the three ways shows in what containerd asked of the shim and of its binary."""
     if facts["calls"] is None:
         if facts["leaked"]:
             return "reaped"

@@ -64,7 +64,7 @@ def columns(request, stages):
 
 
 def _run(stage, origin, target, chosen):
-    """One column: what is told by one restart, what hangs, what is of the host."""
+    """One column: what one restart shows, what hangs, what is of the host."""
     settings = [one for one in chosen if one in hosts.SETTINGS]
     stuck = [one for one in chosen if target in getattr(one, "hangs", ())]
     usual = [one for one in chosen if one not in settings and one not in stuck]

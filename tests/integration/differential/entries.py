@@ -56,7 +56,7 @@ CLEANING = (
     scripted(
         "G3", "shim dead, rootfs filled and not mounted", files={"rootfs": {"directory": {"a": {"text": "b"}}}}, **GONE
     ),
-    scripted("G5", "shim dead, a filled .<id> beside it", sibling=True, **GONE),
+    scripted("G5", "shim dead, a filled .<id> next to it", sibling=True, **GONE),
     scripted("G6", "shim dead, work link missing", work="none", **GONE),
     scripted("G6b", "shim dead, no rootfs", files={"rootfs": None}, **GONE),
 )

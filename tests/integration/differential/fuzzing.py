@@ -16,14 +16,14 @@ ROUNDS = 6
 
 @dataclass(frozen=True)
 class Tried:
-    """One example, and what came of it."""
+    """One example and its result."""
 
     example: object
     judgement: object
 
 
 def fuzz(stage, release, count, number):
-    """So many examples in batches; what came of each."""
+    """So many examples in batches, each with its result."""
     wanted = examples(release, count, number)
     return [
         one for start in range(0, len(wanted), BATCH) for one in through(stage, release, wanted[start : start + BATCH])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Conditions that hang containerd's start: all in one restart, which goes on from one to the next as each is let go."""
+"""Conditions that hang containerd's start: one restart, which goes on from one to the next as each is released."""
 
 import time
 

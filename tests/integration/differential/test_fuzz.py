@@ -12,7 +12,7 @@ from differential.stage import together
 
 @pytest.fixture(scope="session")
 def fuzzed(request, stages):
-    """What came of the examples of each release that is chosen, and the number they were made from."""
+    """The results of the examples of each chosen release, and the number they were made from."""
     count, number = request.config.getoption("--examples"), request.config.getoption("--fuzz-seed")
     releases = [item.callspec.params["release"] for item in request.session.items if "fuzzed" in item.fixturenames]
     tried = together(lambda release: fuzzing.fuzz(stages[release], release, count, number), releases)

@@ -58,7 +58,7 @@ def clean(fleet, hosts):
 
 @pytest.fixture(scope="session")
 def row():
-    """Ten small hosts of one release, in a lab beside the other: for what takes a fleet."""
+    """Ten small hosts of one release, in a lab of their own: for what takes a fleet."""
     lab = Fleet(Fleet().places.lab + "row")
     found = lab.hosts
     # Hosts that are there may be in any state; each test begins with sound ones.

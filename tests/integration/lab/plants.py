@@ -30,7 +30,7 @@ class Planted:
     findings: set = field(default_factory=set)
 
     def expect(self, rule, about=None):
-        """Note a finding that has to be told of this host, once."""
+        """Note a finding that has to be reported of this host, once."""
         assert (rule, about) not in self.findings
         self.findings.add((rule, about))
 

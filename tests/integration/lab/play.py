@@ -33,7 +33,7 @@ def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=18
             timeout=timeout,
         )
         results = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in Path(tree).iterdir()}
-    # The tree's files do not tell whether the module failed; the lines for people do.
+    # The tree's files do not say whether the module failed; the lines for people do.
     words = dict(re.findall(r"^(\S+) \| (\w+)!? =>", done.stdout, re.MULTILINE))
     missing = sorted(set(names(fleet, hosts)) - (set(results) & set(words)))
     assert not missing, f"no result of {missing}: {done.stdout}\n{done.stderr}"

@@ -28,11 +28,11 @@ COUNT = "/var/lib/lab-restarts"
 
 _RESTART = f"echo >> {COUNT}; systemctl restart containerd"
 _WAIT = f"n=0; while [ ! -e {GO} ] && [ $n -lt 1200 ]; do sleep 0.1; n=$((n+1)); done; "
-#: What a host does when it is told to restart containerd. Each begins by saying so in COUNT.
+#: What a host does for the restart of containerd. Each begins by saying so in COUNT.
 WAYS = {
     "restarts": _RESTART,
     "waits": _WAIT + _RESTART,
-    # The shim first: it would tell how its container ended.
+    # The shim first: it would report how its container ended.
     "loses": f"pkill -KILL -f containerd-shim; pkill -KILL -f '/bin/sleep 100000'; {_RESTART}",
     "stays down": f"echo >> {COUNT}; systemctl stop containerd; echo it is broken >&2; exit 1",
     "drops its connection": "systemctl stop ssh ssh.socket; pkill -KILL sshd; " + _RESTART,

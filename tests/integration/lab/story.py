@@ -90,7 +90,7 @@ def recount(fleet, hosts, make, prepare=lambda host: None, **options):
 
 
 def conclude(fleet, hosts, by_name, wanted):
-    """Restart, and see what came of it."""
+    """Restart, and see the result."""
     for name, result in play.run(fleet, "shim_reconnect", wanted, by_name).items():
         by_name[name].done = result
         by_name[name].verdicts = by_key(result["verdicts"])

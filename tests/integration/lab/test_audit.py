@@ -45,7 +45,7 @@ def findings(document, status="failed"):
     for one in results(document):
         if one["status"] == status:
             for finding in one["findings"]:
-                # Where something has a name of containerd's and a path that was planted, the path tells more.
+                # Where something has a name of containerd's and a path that was planted, the path says more.
                 by_path = one["rule"] in (
                     "socket-open",
                     "state-open",
@@ -80,7 +80,7 @@ def looked(fleet, hosts):
 
 @pytest.mark.parametrize("release", CLASSES)
 class TestAudit:
-    """One look at a clean host, one at a host with a fault of every kind."""
+    """One observation of a clean host, one of a host with a fault of every kind."""
 
     def test_nothing_is_found_on_a_clean_host(self, looked, release):
         assert {one["rule"]: one["findings"] for one in results(looked["clean"][release]) if one["findings"]} == {}
@@ -106,7 +106,7 @@ class TestAudit:
         assert document["asked"] == {"connect": True, "state": True, "pids": False}
         assert {row["pids_answer"] for row in document["bundles"]} == {"not_asked"}
         assert set(findings(document, "unknown")) == {("restart-orphans", None)}
-        # Without Pids nobody can tell which task would be orphaned, only that a shim does not find its runc.
+        # Without Pids it is not known which task would be orphaned, only that a shim does not find its runc.
         planted = looked["planted"][release].findings
         orphans = {one for one in planted if one[0] == "restart-orphans"}
         assert findings(document) == Counter((planted - orphans) | ({("host-hazard", None)} if orphans else set()))
@@ -163,7 +163,7 @@ def test_rules_are_judged_where_the_host_answered(fleet, hosts, looked, tmp_path
     assert kill.endswith(
         "; If the forecast says rescuable, repair it with shim_migrate and rescue; else move the workload away first."
     )
-    # What would be mended is no reason; what is waived is none either.
+    # What would be repaired is no reason; what is waived is none either.
     waivers = [{"rule": "restart-drops", "id": "drop*", "reason": "r", "owner": "o", "expires": "2999-01-01"}]
     repaired = {**options, "rescue": True, "waivers": waivers}
     reported = play.run(fleet, "shim_probe", repaired, [hosts["2.1"]])[hosts["2.1"].name]["judged"]
@@ -200,7 +200,7 @@ def test_the_preflight_of_a_roll_refuses_by_the_same_rules(fleet, hosts, looked,
     refusals = {
         "1.6": "rule shim-hung: A shim with a running container does not answer: default/hung1; Find out why",
         "1.7": "rule restart-orphans: A restart would orphan this container: default/orphan1 (",
-        # What kill1 and drop2 need is mended first, so the pack of one's own is next.
+        # What kill1 and drop2 need is repaired first, so the pack of one's own is next.
         "2.1": "rule no-plain-containers: A container outside of Kubernetes: default/",
     }
     for line, host in hosts.items():
@@ -236,7 +236,7 @@ def test_the_preflight_of_an_upgrade_judges_the_release_it_goes_to(fleet, hosts,
 
 
 def test_every_leak_goes_with_its_command_and_nothing_else_does(fleet, hosts, looked):
-    """The commands that the documents tell are run; then there is nothing left to tell, and every task lives on."""
+    """The commands in the documents are run; then nothing is left to report, and every task lives on."""
     documents = looked["nightly"]
 
     def clean(host):

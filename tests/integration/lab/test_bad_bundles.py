@@ -108,7 +108,7 @@ os.rename(folder + "/../ready.part", folder + "/../ready")
 init.wait()
 """
 
-# Tells how much memory a module took.
+# Reports how much memory a module took.
 MEASURED = """#!/usr/bin/python3
 import resource, subprocess, sys
 code = subprocess.run(["/usr/bin/python3", *sys.argv[1:]]).returncode
@@ -141,7 +141,7 @@ SPARSE = "truncate -s 100M"
 
 @dataclass(frozen=True)
 class Bad:
-    """One bundle: which socket it names, what is done to its files, and what comes of it by release line."""
+    """One bundle: which socket it names, what is done to its files, and the result by release line."""
 
     name: str
     shim: str

@@ -103,7 +103,7 @@ def _kill(fleet, hosts):
 
 @pytest.fixture(scope="module")
 def stories(fleet, hosts):
-    """The stories by name, each told when it is first asked for."""
+    """The stories by name, each run when it is first asked for."""
     reported = {
         "damaged": lambda: story.observe(fleet, hosts, _damage, _more_containers),
         "shim_stopped": lambda: _hang(fleet, hosts),

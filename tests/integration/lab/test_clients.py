@@ -15,7 +15,7 @@ from conftest import CLASSES
 
 from lab import cri, workloads
 
-# Waits for its sign before it does anything, then holds the gap open, in which one container is told to end.
+# Waits for its sign before it does anything, then holds the gap open, in which one container is asked to end.
 SLOW_RESTART = """#!/bin/sh
 touch /run/shimops-begun
 until [ -e /run/shimops-go ]; do sleep 0.05; done

@@ -13,7 +13,7 @@ import world
 RESTART = "/usr/local/sbin/lab-slow-restart"
 CTR, REAL_CTR = "/usr/bin/ctr", "/usr/local/lib/lab-ctr"
 WANTED, GO = "/run/lab-phase", "/run/lab-go"
-# A bundle that names no shim: it makes every look ask ctr, and the next start of containerd clears it away.
+# A bundle that names no shim: it makes every observation ask ctr, and the next start of containerd clears it away.
 STALE = "/run/containerd/io.containerd.runtime.v2.task/default/stale"
 # Keeps the module in the wanted phase until the strike is done.
 HOLD = f"""#!/bin/sh
@@ -76,7 +76,7 @@ READY = 'rm -f "$3"; mkdir -p "$4"; printf "%s" "$2" > "$1"'
 
 
 def hold(host):
-    """Put both commands on a host; the real ctr stays beside."""
+    """Put both commands on a host; the real ctr stays next to it."""
     host.script('[ -e "$2" ] || mv "$1" "$2"; touch "$1" "$3"; chmod 755 "$1" "$3"', CTR, REAL_CTR, RESTART)
     host.path(CTR).write_text(f'{HOLD}exec {REAL_CTR} "$@"\n')
     host.path(RESTART).write_text(f"{HOLD}exec systemctl restart containerd\n")
@@ -109,7 +109,7 @@ def strikes(hosts, run_id, phase, victim):
 
 
 def struck(watchers, phase):
-    """Each of them struck something, and at the right time; what they tell."""
+    """Each of them struck something, and at the right time; what they say."""
     told_all = []
     for watcher in watchers:
         out, errors = watcher.communicate(timeout=70)

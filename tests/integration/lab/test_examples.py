@@ -99,9 +99,9 @@ def test_task_file_after_each_host(fleet, clean, tmp_path):
     page = (PAGE.parent / "rolling.md").read_text()
     (text,) = re.findall(r"^```yaml\n(# after\.yml.*?)^```", page, re.MULTILINE | re.DOTALL)
     (tmp_path / "after.yml").write_text(text)
-    options = {"run_id": "told", "run_dir": str(tmp_path / "runs"), "after_host": [str(tmp_path / "after.yml")]}
+    options = {"run_id": "shown", "run_dir": str(tmp_path / "runs"), "after_host": [str(tmp_path / "after.yml")]}
     options = {f"rolling_restart_{name}": value for name, value in {**options, "settle": 1}.items()}
     done = play.book(fleet, f"{play.FQCN}.rolling_restart", "-e", json.dumps(options))
     assert done.returncode == 0
     for host in clean.values():
-        assert f"{host.name} is verified in run told" in done.stdout
+        assert f"{host.name} is verified in run shown" in done.stdout

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A roll over a fleet: one stale host in ten, a check that changes nothing, two rolls at once, and how much is told.
+"""A roll over a fleet: one stale host in ten, a check that changes nothing, two rolls at once, and the size of results.
 
 The run itself is kept by ``fleet_run``, on the controller.
 """
@@ -34,9 +34,9 @@ class CallbackModule(CallbackBase):
     CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, "notification", "sizes"
 
     def note(self, result, **_rest):
-        told = result._result if hasattr(result, "_result") else result.result
+        found = result._result if hasattr(result, "_result") else result.result
         host, task = (result._host, result._task) if hasattr(result, "_host") else (result.host, result.task)
-        size = len(json.dumps(told, default=str).encode())
+        size = len(json.dumps(found, default=str).encode())
         with open(os.environ["LAB_SIZES"], "a") as stream:
             stream.write(json.dumps([host.get_name(), task.action, size]) + "\\n")
 
@@ -171,7 +171,7 @@ def test_what_is_mistyped_is_said_before_any_host_is_audited(row, tmp_path, opti
 
 
 def test_hooks_gate_deadline_quarantine_and_stop_file(row, ten, tmp_path):
-    """Everything around a host, in one roll of five: what is called when, and with what it is told."""
+    """Everything around a host, in one roll of five: what is called when, and with which arguments."""
     hosts = ten[:5]
     rolls.ways(hosts, {"lab3": "loses"})
     held = row.hosts["lab2"]

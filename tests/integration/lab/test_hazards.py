@@ -137,7 +137,7 @@ WARNINGS = {"live_restore": {"stops_with", "tasks_max"}, "state_full": {"state_f
 
 @pytest.fixture(scope="module")
 def stories(fleet, hosts):
-    """The stories by the hazard's name, each told when it is first asked for."""
+    """The stories by the hazard's name, each run when it is first asked for."""
 
     def observe(name):
         def make(host):
@@ -202,7 +202,7 @@ class TestHazard:
 
 
 class TestWarning:
-    """What is told and overrules nothing."""
+    """What is reported and overrules nothing."""
 
     @pytest.fixture(params=WARNINGS)
     def name(self, request):

@@ -27,7 +27,7 @@ def api():
 
 
 def environment():
-    """The environment of a play that has kubernetes.core beside this collection."""
+    """The environment of a play that has kubernetes.core next to this collection."""
     env = play.environment()
     env["ANSIBLE_COLLECTIONS_PATH"] += f":{kubernetes_core.collections_path()}"
     # A proxy of the environment is not for loopback.

@@ -128,7 +128,7 @@ def test_progress_on_a_terminal(fleet, clean, runs):
 
 
 def _read(leader):
-    """What the terminal got; nothing once its last user has gone, which Linux tells as an error."""
+    """What the terminal got; nothing once its last user has gone, which Linux reports as an error."""
     try:
         return os.read(leader, 65536)
     except OSError:

@@ -24,7 +24,7 @@ def roll(fleet, *words, **options):
 
 
 def daemons(hosts):
-    """containerd's main pid on each host, by the host's name, as systemd tells it."""
+    """containerd's main pid on each host, by the host's name, according to systemd."""
     show = ["systemctl", "show", "--property=MainPID", "--value", "containerd"]
     return play.together(hosts.values(), lambda host: host.run(show).stdout.strip())
 

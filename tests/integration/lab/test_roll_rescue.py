@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The roll mends what it would lose and then restarts, refuses where it is not to mend, and looks again in time."""
+"""The roll rescues what it would lose and then restarts, refuses where it may not rescue, and checks again in time."""
 
 import json
 import time
@@ -27,7 +27,7 @@ json.dump(document, open(path, "w"))
 
 
 def roll(fleet, folder, status=0, **options):
-    """The playbook over the lab, all hosts at once unless told otherwise, ends so; each host's document."""
+    """The playbook over the lab, all hosts at once unless given otherwise, ends so; each host's document."""
     wanted = {
         "rolling_restart_batches": ["100%"],
         "rolling_restart_settle": 1,
@@ -60,14 +60,14 @@ def fates(host, tasks):
 
 @pytest.fixture(scope="module")
 def rolls(fleet, hosts, tmp_path_factory):
-    """Two rolls over damaged bundles: one that is not to mend them, then one that is."""
+    """Two rolls over damaged bundles: one that may not rescue them, then one that may."""
     play.reset(fleet, hosts.values())
     seen = play.together(hosts.values(), hurt)
     before = {host.name: damage.listing(host) for host in hosts.values()}
     # Where every host is refused the playbook fails.
     refused = roll(fleet, tmp_path_factory.mktemp("refused"), status=2, rolling_restart_rescue=False)
     between = {host.name: (damage.listing(host), world.containerd(host)) for host in hosts.values()}
-    repaired = roll(fleet, tmp_path_factory.mktemp("mended"))
+    repaired = roll(fleet, tmp_path_factory.mktemp("repaired"))
     return {
         host.release: SimpleNamespace(
             host=host,
@@ -94,7 +94,7 @@ def test_without_rescue_the_host_is_refused_and_left_alone(one):
     assert one.between == (one.before, one.daemon)
 
 
-def test_with_rescue_the_host_is_mended_and_restarted(one):
+def test_with_rescue_the_host_is_repaired_and_restarted(one):
     assert one.repaired["state"] == "verified", one.repaired["message"]
     assert {(row["namespace"], row["id"]) for row in one.repaired["rescued"]} == set(one.victims)
     assert one.after not in (None, one.daemon) and one.fates == {"kept"}
@@ -136,7 +136,7 @@ def test_a_forecast_older_than_ten_minutes_is_taken_again(fleet, clean, tmp_path
     assert [documents[name]["forecast"]["at_risk"] for name in (old, fresh)] == [1, 0]
     assert documents[old]["forecast"]["at"] > documents[fresh]["forecast"]["at"] > began
     for name in (old, fresh):
-        # Found so late it is not mended in this attempt; the restart itself sees it in any case.
+        # Found so late it is not repaired in this attempt; the restart itself sees it in any case.
         assert documents[name]["state"] == "refused" and documents[name]["rescued"] == [], documents[name]["message"]
         assert world.containerd(fleet.host(name)) == damaged[name]["daemon"]
     documents = roll(fleet, tmp_path)

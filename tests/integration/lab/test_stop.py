@@ -27,7 +27,7 @@ def roll(row, hosts, tmp_path, version, run_id, **options):
 
 
 def stop(hosts, one, denied):
-    """Let the hosts that act beside the victim go on once the run was stopped, and wait for the end of the roll.
+    """Let the hosts that act together with the victim go on once the run was stopped, and wait for the end of the roll.
 
     Gives the reason, the hosts that were restarted, and the exit status.
     """

@@ -23,7 +23,7 @@ def _of_host(fault):
 
 @pytest.fixture(scope="module")
 def stories(fleet, hosts):
-    """The stories by the fault's name, each told when it is first asked for."""
+    """The stories by the fault's name, each run when it is first asked for."""
     return functools.lru_cache(lambda fault: story.observe(fleet, hosts, _of_host(fault)))
 
 

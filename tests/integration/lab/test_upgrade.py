@@ -74,7 +74,7 @@ def test_jump_that_nobody_supports_is_refused_before_anything_is_touched(four, h
 def test_path_there_and_back(four, hosts, tmp_path):
     start = upgrades.see_all(hosts)
 
-    # Check mode tells, and changes nothing.
+    # Check mode reports, and changes nothing.
     one, _documents = go(four, hosts, tmp_path, "check", "1.7", "--check")
     assert one.output().count("containerd 1.6.20 would be restarted into 1.7.24") >= len(hosts)
     assert upgrades.see_all(hosts) == start
@@ -108,7 +108,7 @@ def test_path_there_and_back(four, hosts, tmp_path):
     assert {document["state"] for document in documents.values()} == {"current"}
     assert upgrades.see_all(hosts) == at_21
 
-    # What is started under 2.1 closes the way back: it is refused with their list.
+    # What is started under 2.1 rules out the rollback: it is refused with their list.
     plain = ("default", "newer")
     play.together(hosts, lambda host: workloads.start_plain(host, plain[1]))
     in_pod = play.together(hosts, lambda host: upgrades.add_to_pod(host, container="latest"))

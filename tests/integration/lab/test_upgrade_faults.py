@@ -21,7 +21,7 @@ def two(four):
     """Two fresh hosts of 1.6, in the order the playbook takes them."""
     hosts = list(four.hosts.values())[:2]
     for host in hosts:
-        # The package the base was made of is still in apt's cache, and would be a way back.
+        # The package the base was made of is still in apt's cache, and would be a rollback.
         host.script("rm -f /run/lab-fails /var/cache/apt/archives/*.deb /usr/sbin/policy-rc.d")
     play.reset(four, hosts)
     yield hosts
@@ -83,7 +83,7 @@ def test_package_that_fails_to_install_is_taken_back_and_the_same_run_finishes(f
 
 
 def test_package_that_fails_and_cannot_be_taken_back_is_told_and_finished(four, two, bring, tmp_path):
-    """Without the old package the disk is left as dpkg left it; that is said, and the same run mends it."""
+    """Without the old package the disk is left as dpkg left it; that is said, and the same run repairs it."""
     bring(packages.failing(tmp_path, "1.7"))
     first = two[0]
     before = upgrades.see(first)
@@ -131,7 +131,7 @@ def test_crash_loop_freezes_the_host_and_it_can_be_taken_back(four, two, bring, 
         denied = play.run(four, "shim_reconnect", arguments, [first])[first.name]
         assert denied["failed"] and "/etc/shimops/hold holds this host" in denied["msg"]
 
-    # By hand, where a task would be lost on the way back: refused, with it.
+    # By hand, where a task would be lost in the rollback: refused, with it.
     staged = document["staged"]["rollback"]["path"]
     back = {"state": "rolled_back", "run_id": one.run_id, "package_dir": staged, "settle": 1}
     faults.apply(first, "shim_stopped", "plain1")
@@ -166,7 +166,7 @@ def test_way_back_is_required_for_going_back_by_itself(four, two, bring, tmp_pat
     bring(packages.deb("1.7"))
     before = upgrades.see_all(two)
     _one, documents = run(four, two, tmp_path, "noway", status=2, auto_rollback=True)
-    assert "package: the way back cannot be staged (" in documents[two[0].name]["message"]
+    assert "package: the rollback cannot be staged (" in documents[two[0].name]["message"]
     assert upgrades.see_all(two) == before
 
 
@@ -258,7 +258,7 @@ def test_container_lost_on_the_canary_stops_the_roll(four, two, bring, tmp_path)
 
 
 def test_tarball_beside_no_package(four, two, tmp_path):
-    """containerd as upstream ships it, in /usr/local/bin: checked, unpacked beside, renamed into place, taken back."""
+    """containerd as released upstream, in /usr/local/bin: checked, unpacked next to it, renamed into place, rolled back."""
     first = two[0]
     path, digest = packages.tarball(tmp_path, "1.7")
     packages.put(first, path)

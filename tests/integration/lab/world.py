@@ -27,7 +27,7 @@ def process(host, pid):
 
 
 def containerd(host):
-    """The main process of containerd's unit, as systemd tells it."""
+    """The main process of containerd's unit, according to systemd."""
     shown = host.run(["systemctl", "show", "--property=MainPID", "--value", "containerd"]).stdout
     return process(host, int(shown))
 

@@ -25,7 +25,7 @@ SERVED = {"1.6.20": "v2", "1.7.24": "v2", "2.1.9": "v3"}
 
 
 def manifest(release, kind):
-    """What is known of a captured bundle beside its files: namespace, id, entries."""
+    """What is known of a captured bundle in addition to its files: namespace, id, entries."""
     return json.loads((FIXTURES / "bundles" / release / "manifest.json").read_text())[kind]
 
 

@@ -262,7 +262,7 @@ ROWS = (
     Row("G3", "rootfs is not empty", STUCK, silent("D2"), "BBBBBBBB", rules="G3"),
     Row("G3", "the same, no binary", STUCK, V2, "BBBBBBBB", NO_BINARY, rules="G3"),
     Row("G3", "the same, it answers", STUCK, V2, "RRRRRRRR", rules="A1"),
-    Row("G5", "beside it stands .id", STUCK._replace(stuck=("G5", "why")), silent("D2"), "BBBBBBBB"),
+    Row("G5", "a hidden directory next to it", STUCK._replace(stuck=("G5", "why")), silent("D2"), "BBBBBBBB"),
     # H: entries and files
     Row("H1", "hidden", None, None, "SSSSSSSS", {"kind": "hidden"}),
     Row("H2", "a link", None, None, "SSSSSSSS", {"kind": "link"}),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A gRPC server on a real unix socket that serves task v3 as a test tells it to. Needs grpcio."""
+"""A gRPC server on a real unix socket that serves task v3 as a test says. Needs grpcio."""
 
 from __future__ import annotations
 

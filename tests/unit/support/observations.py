@@ -36,7 +36,7 @@ def parameters(version, protocol="ttrpc", address=ADDRESS):
 
 
 def a_bundle(bootstrap_json=None, address=None, shim_binary_path=SHIM, **fields):
-    """A bundle with a running task, but for what is told otherwise."""
+    """A bundle with a running task, but for what is given otherwise."""
     values = {
         "namespace": "default",
         "id": "plain1",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A ttrpc server on a real unix socket that answers as a test tells it to, well or badly.
+"""A ttrpc server on a real unix socket that answers as a test says, well or badly.
 
     with ScriptedShim() as shim:
         shim.on(V3, "Connect", status(12, "service containerd.task.v3.Task"))
@@ -36,7 +36,7 @@ _RESPONSE = 2
 
 
 class Request(NamedTuple):
-    """One request the shim got. ``connection`` counts from 0, ``timeout_nano`` is 0 when none was told."""
+    """One request the shim got. ``connection`` counts from 0, ``timeout_nano`` is 0 when there was none."""
 
     connection: int
     stream_id: int
@@ -125,7 +125,7 @@ def on_stream(stream_id: int, answer: Answer) -> Answer:
 
 
 def slowly(answer: Answer, pause: float, stop_after: int | None = None) -> Answer:
-    """That answer a byte at a time, with so many seconds before each; then, if told to, no more of it."""
+    """That answer a byte at a time, with so many seconds before each; then, if wanted, no more of it."""
 
     def drip(connection: Connection, request: Request) -> None:
         whole = _Collected()

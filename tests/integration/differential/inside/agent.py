@@ -50,7 +50,7 @@ class Agent:
                 os.kill(init, 9)
             bundles.make(reported, init)
             if reported.get("shim"):
-                # It knows the task under its own id, unless told that it has none.
+                # It knows the task under its own id, unless it is said to have none.
                 tasks = {reported["id"]: init} if init and reported.get("known", True) else {}
                 self._shims[key] = shims.Shim(reported["shim"], tasks)
             if reported.get("shim_of"):

@@ -70,7 +70,7 @@ def make(reported, init):
 
 
 def put(path, what):
-    """Make what a name in a bundle is told to be."""
+    """Make what a name in a bundle is to be."""
     if "directory" in what:
         os.mkdir(path)
         for name, inner in what["directory"].items():

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shims that answer as a condition tells them to; whatever is not told is answered as the runc shim does.
+"""Shims that answer as a condition says; what it does not say is answered as the runc shim does.
 
-A shim is told of by a dictionary:
+A shim is described by a dictionary:
 
     serves   which services: "v2", "v3", "v2 v3", or "grpc" (task v3 over gRPC)
     says     per method what is answered instead: a status code, or one of the words of ODD
@@ -131,7 +131,7 @@ class Shim:
         """Status code, and the fields of the answer or the words of the refusal."""
         said = self._reported["says"].get(method)
         if isinstance(said, int):
-            return said, f"{method} as it was told"
+            return said, f"{method} as described"
         if isinstance(said, dict):
             return 0, said
         pid = self.tasks.get(identifier, 0)

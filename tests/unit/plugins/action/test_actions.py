@@ -145,7 +145,11 @@ def test_a_host_lost_in_another_task_of_the_play_counts(play, folder):
     play.call(shim_probe, "h3", run_folder=folder)
     play.alive = ["h1", "h2"]
     result = play.call(fleet_run, state="host_checked", run_folder=folder)
-    assert result["may_begin"] is False and "1 failed host" in result["msg"] and document(folder, "h3")["state"] == "failed"
+    assert (
+        result["may_begin"] is False
+        and "1 failed host" in result["msg"]
+        and document(folder, "h3")["state"] == "failed"
+    )
 
 
 def test_a_host_that_was_lost_before_it_was_audited_does_not_count(play, folder):

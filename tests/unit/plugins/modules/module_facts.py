@@ -54,7 +54,7 @@ def taken(module, monkeypatch):
 
 
 def plain(spec):
-    """An option of the argument spec or of the documentation, with what is told and what is understood."""
+    """An option of the argument spec or of the documentation, with what is given and what is understood."""
     reported = {key: spec[key] for key in ("type", "elements", "default", "choices", "required") if key in spec}
     reported.setdefault("type", "str")
     if reported.get("required") is False:

@@ -167,7 +167,7 @@ def test_refused_versions(run_module, host, version, sentence):
     [
         ({"says": "2.1.8"}, "holds containerd 2.1.8, not 2.1.9; bring another package."),
         ({"says": "; exit 126"}, "holds a containerd that does not run here ("),
-        ({"reads": 1}, "config.toml cannot be read by containerd 2.1.9 (no); mend it."),
+        ({"reads": 1}, "config.toml cannot be read by containerd 2.1.9 (no); correct it."),
     ],
 )
 def test_the_new_containerd_is_tried(run_module, host, change, sentence):
@@ -189,7 +189,7 @@ def test_configuration_is_shown_and_staged_only_when_asked(run_module, host):
     asked, _status = run_module(containerd_package, config="migrate", **options)
     assert asked["config"]["applied"] is True
     assert (root / "staging" / NEW / "config.toml").read_text() == program["migrates"]
-    # The way back brings the old one.
+    # The rollback installs the old one.
     assert (root / "staging" / OLD / "config.toml").read_text() == (root / "config.toml").read_text()
 
 
@@ -213,7 +213,7 @@ def test_without_a_way_back(run_module, host, monkeypatch):
     result, status = run_module(containerd_package, **options)
     assert status == 0 and result["rollback"]["path"] == "" and "is not in /srv" in result["rollback"]["reason"]
     result, status = run_module(containerd_package, require_rollback=True, **options)
-    assert status == 1 and "package: the way back cannot be staged (" in result["msg"]
+    assert status == 1 and "package: the rollback cannot be staged (" in result["msg"]
     # What apt kept when it was installed will do.
     (root / "cache").mkdir()
     (root / "cache" / "containerd_{0}_amd64.deb".format(OLD)).write_text("old")

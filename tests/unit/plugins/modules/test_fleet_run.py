@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""fleet_run: its documentation; what it does is the action's, tested beside plugin_utils."""
+"""fleet_run: its documentation; what it does is the action's, tested together with plugin_utils."""
 
 from __future__ import annotations
 

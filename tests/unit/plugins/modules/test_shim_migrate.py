@@ -66,7 +66,7 @@ def test_a_legacy_bundle_is_migrated_once(run_module, host):
     assert path.read_text() == '{"version":2,"address":"unix://' + shim.path + '","protocol":"ttrpc"}'
     assert path.stat().st_mode & 0o7777 == 0o644 and written(root) == ["plain1"]
     assert result["diff"][0]["after"] == path.read_text() + "\n" and result["diff"][0]["before"] == ""
-    # address stays, so the way back stays open.
+    # address stays, so a rollback stays possible.
     assert (path.parent / "address").exists()
     result, status = run_module(shim_migrate, **options)
     assert status == 0 and result["changed"] is False and result["migrated"] == []

@@ -132,10 +132,10 @@ def test_an_outcome_that_is_not_wanted_fails_with_everything(run_module, tmp_pat
 @pytest.mark.parametrize("version", ["latest", "1.7", "", "1.7.x"])
 def test_a_target_that_is_no_release(run_module, tmp_path, version):
     result, status = run_module(shim_probe, target_version=version, **where(a_state_dir(tmp_path)))
-    assert status == 1 and "is no release of containerd; name one such as 1.7.24" in result["msg"]
+    assert status == 1 and "is not a containerd release; name one such as 1.7.24" in result["msg"]
 
 
 @needs_root
 def test_the_running_release_of_a_containerd_that_does_not_run(run_module, tmp_path):
     result, status = run_module(shim_probe, target_version="running", **where(a_state_dir(tmp_path)))
-    assert status == 1 and "the running release of containerd could not be told" in result["msg"]
+    assert status == 1 and "the running release of containerd could not be determined" in result["msg"]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Leftovers: what is found, that it is found once, and that its command cleans it and nothing beside it."""
+"""Leftovers: what is found, that it is found once, and that its command removes it and nothing else."""
 
 from __future__ import annotations
 

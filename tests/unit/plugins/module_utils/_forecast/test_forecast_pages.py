@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every rule and hazard that a host can be told of stands in the pages for people."""
+"""Every rule and hazard that a host can be refused for is in the pages for people."""
 
 from __future__ import annotations
 

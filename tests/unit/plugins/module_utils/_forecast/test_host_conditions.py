@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is observed of a host beside its bundles."""
+"""What is observed of a host in addition to its bundles."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ def test_a_name_is_looked_for_where_containerd_does(here, tmp_path, monkeypatch)
     monkeypatch.setattr(processes, "search_path", lambda pid: ":/nowhere:" + str(places["path"]))
     here = here._replace(executable=str(places["beside"] / "containerd"))
     assert shim_binary.find(name, here) == Binary(True)
-    # Beside containerd and where it stands existence is enough; on its PATH a file has to be executable.
+    # Next to containerd and in its working directory existence is enough; on its PATH a file has to be executable.
     for key, mode in (("beside", 0o644), ("path", 0o755), ("cwd", 0o644)):
         file = places[key] / binary
         file.write_text("")

@@ -199,7 +199,7 @@ def test_a_refusal_is_one_sentence_with_the_first_task():
     text = results.refusal(an_outlook(pair(said("v2")), pair(silent("D2", "the shim is dead"))))
     assert text == (
         "forecast: 1 of 2 tasks at risk in a restart into 2.1.9: default/plain1 would be killed, "
-        "the shim is dead (row D2); mend it or drain the host."
+        "the shim is dead (row D2); repair it, or drain the host."
     )
 
 

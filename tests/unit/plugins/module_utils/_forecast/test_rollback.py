@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way back to an older release: where it leads, and what closes it."""
+"""The rollback to an older release: where it leads, and what rules it out."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def test_where_it_leads(versions, to):
         (["2.1.9", "2.1.9", "1.7.24"], [(MIGRATED, said("v2")), (NEW, said("v3"))], "closed"),
         # 2.0.5 does not go back to v2 on a shim whose file says 3.
         (["2.0.5", "2.1.9"], [(a_bundle(parameters(3), ADDRESS), said("v2"))], "closed"),
-        # A dead task closes nothing, and a shim that is dead to every release is no matter of the way back.
+        # A dead task rules out nothing, and neither does a shim that is dead to every release.
         (["2.1.9", "2.1.9"], [(NEW._replace(init=None), silent("D2"))], "closing"),
         (["1.7.24", "1.7.24"], [(OLD, silent("D2"))], "open"),
-        # Garbled, and started by 2.x: mending the file does not open the way back.
+        # Garbled, and started by 2.x: repairing the file does not make the rollback possible.
         (["2.1.9", "2.1.9"], [(a_bundle("{", None), said("v3"))], "closed"),
     ],
 )

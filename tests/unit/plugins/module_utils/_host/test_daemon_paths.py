@@ -89,7 +89,7 @@ def test_a_name_through_a_link_is_the_place_it_leads_to(host, tmp_path):
         ([A, A + ".ttrpc", B], B, A),
         ([A, B], B, B),
         ([A, B], None, A),
-        # Without a name that tells it, one of them may be that for debugging.
+        # Without a name that says so, one of them may be that for debugging.
         ([B], None, None),
         ([B], B, B),
         ([B, B + ".ttrpc", A, A + ".ttrpc"], B, B),

@@ -50,7 +50,7 @@ def test_every_layout_can_be_chosen():
 
 @pytest.mark.parametrize("name", sorted(set(TABLE) - {"docker"}))
 def test_directories_name_their_layout(name):
-    # k3s and rke2 share the state directory; the root tells them apart.
+    # k3s and rke2 share the state directory; the root distinguishes them.
     assert named_by(*TABLE[name][:2]) == name
 
 

@@ -54,7 +54,7 @@ def test_a_real_unit(says, release):
 
 @pytest.mark.parametrize("release", captured.RELEASES)
 def test_a_unit_that_systemd_does_not_have(says, release):
-    # systemctl show ends well for it: only LoadState tells.
+    # systemctl show ends well for it: only LoadState shows it.
     output = captured.output(release, "systemctl-show-absent")
     assert output.code == 0 and says(output) is None
 

@@ -354,7 +354,7 @@ def test_what_others_send_is_not_believed(fake):
         [row(1, flags=0x12), done()],
         [row(1), done(flags=0x12)],
     ],
-    ids=["overrun", "overrun told", "interrupted told", "flagged", "flagged at the end"],
+    ids=["overrun", "overrun reported", "interrupted reported", "flagged", "flagged at the end"],
 )
 def test_an_interrupted_dump_is_begun_again_but_not_for_ever(fake, interrupted):
     kernel = fake(interrupted, [row(8, peer(9)) + done()])

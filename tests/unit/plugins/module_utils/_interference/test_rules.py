@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is held, what is only told, and what is put back: by values alone."""
+"""What is held, what is only reported, and what is put back: by values alone."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ BOTH = {(25, 7), (25, 8)}
         ([OUT._replace(read=None)], True, BOTH, (), "read", ""),
         ([], True, set(), (), "none", ""),
         ([], False, None, (), "none", ""),
-        (None, True, BOTH, (), "unknown", "its shim did not tell"),
+        (None, True, BOTH, (), "unknown", "its shim did not report"),
         ([OUT], True, None, (), "unknown", "cannot be seen"),
     ],
 )

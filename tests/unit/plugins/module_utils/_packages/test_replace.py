@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replacing: what is on the disk afterwards, whatever happened, and what is told of it."""
+"""Replacing: what is on the disk afterwards, whatever happened, and what is reported of it."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def test_a_package_that_fails(place, monkeypatch, broken):
 
     def install(paths):
         if "2.1.9" in paths[0] and broken == "before anything":
-            raise ShimError("package", "dpkg --install", "failed: no", "mend it")
+            raise ShimError("package", "dpkg --install", "failed: no", "correct it")
         files.replace_together(str(home), paths[:1] if "2.1.9" in paths[0] else paths)
         if "2.1.9" in paths[0]:
-            raise ShimError("package", "dpkg --install", "failed: half", "mend it")
+            raise ShimError("package", "dpkg --install", "failed: half", "correct it")
 
     monkeypatch.setattr(dpkg, "install", install)
     new, old = (made[release]._replace(kind="apt") for release in ("2.1.9", "1.7.24"))

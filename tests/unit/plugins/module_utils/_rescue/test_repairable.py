@@ -143,7 +143,7 @@ UNPROVEN = [
     ({HERE: said("v2")}, {"shim": None}, "its init process is the child of no shim"),
     ({}, {}, "its shim listens on no socket"),
     ({HERE._replace(protocol="grpc"): said("v3")}, {}, "its shim speaks gRPC, for which nothing is restored"),
-    # The one that said something of the task is told, not the one that is silent.
+    # The one that said something of the task is named, not the one that is silent.
     ({ELSEWHERE: silent("D3", "no answer"), HERE: said("v2", task_pid=7)}, {}, "its shim names pid 7"),
     ({HERE: said("v2", task_pid=7), ELSEWHERE: silent("D3", "no answer")}, {}, "its shim names pid 7"),
 ]

@@ -94,7 +94,7 @@ def test_an_init_process_whose_parent_is_no_shim(shim, start, monkeypatch):
     tells(shim, os.getpid(), init.pid)
     (observed,) = search(a_case(a_bundle(None, None, init=init), {}, "V20b"))
     assert (observed.found.shim, observed.found.places, observed.found.owned) == (None, (), ()) and not shim.requests
-    assert observed.found.binary_problem == "no shim runs from which the right one could be told"
+    assert observed.found.binary_problem == "no shim runs from which the right one could be determined"
 
 
 def test_the_sandbox_of_a_pod_names_the_socket_of_its_workloads(shim, start, monkeypatch):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The exec proof: which tasks, and what came of each."""
+"""The exec proof: which tasks, and each result."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_a_link_is_not_followed(place, tmp_path):
 
 def test_the_claim_of_a_run_that_died_in_the_middle_keeps_nobody_away(place):
     with host_claim.held("one", 0, last=False):
-        # Its lock tells that it lives, whatever its ledger says.
+        # Its lock shows that it lives, whatever its ledger says.
         with pytest.raises(HostRefused, match="is being acted on by run one"), host_claim.held(
             "two", 0, True, lambda: "one"
         ):

@@ -406,7 +406,7 @@ def test_a_broken_peer_is_one_sentence(shim, channel, name):
     assert not isinstance(caught.value, DeadlineExceeded)
     assert (caught.value.stage, caught.value.subject) == ("ask", shim.path)
     assert "\n" not in str(caught.value)
-    # Nothing more is read from such a peer: its frames can no longer be told apart.
+    # Nothing more is read from such a peer: its frames can no longer be separated.
     for work in (
         lambda: channel.send(V2, "Connect", ID, 5, "n"),
         lambda: connect(channel),

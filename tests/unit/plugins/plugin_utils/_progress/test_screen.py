@@ -44,7 +44,7 @@ def test_hosts_done_in_a_roll():
     assert one.done == 1
     one.begin_batch(["b", "c"], 5)
     assert one.done == 1
-    assert one.end("b", RECONNECT, LOST, "failed", 1) is True, "a loss is told at once"
+    assert one.end("b", RECONNECT, LOST, "failed", 1) is True, "a loss is shown at once"
     one.end("elsewhere", RECONNECT, WELL, "ok", 1)
     assert one.done == 2
     assert dict(one.counts()) == {"reattached": 22, "killed": 2, "host failed": 1}

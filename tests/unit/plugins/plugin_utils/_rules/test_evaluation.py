@@ -103,7 +103,7 @@ def test_waivers(document):
     assert result["status"] == "failed" and [finding["waiver"] for finding in result["findings"]] == [held, None]
     result = one(document, [dict(waiver, expires="2026-11-24")], query=query)
     assert result["status"] == "failed" and result["findings"][0]["expired"]["expires"] == "2026-11-24"
-    # What nobody can tell cannot be waived.
+    # What is unknown cannot be waived.
     document["rollback"] = None
     assert one(document, [waiver], query=query)["status"] == "unknown"
 

@@ -84,7 +84,7 @@ def test_the_shipped_packs():
     rules = [rule for one in packs for rule in one.rules]
     assert len(rules) > 20 and len({rule.title for rule in rules}) == len(rules)
     assert all(rule.tags and rule.why.endswith(".") and rule.remedy.endswith(".") for rule in rules)
-    # What can refuse a host is told in the docs.
+    # What can refuse a host is in the docs.
     page = Path(__file__).resolve().parents[5] / "docs/after-a-refusal.md"
     text = page.read_text(encoding="utf-8")
     assert [rule.id for rule in rules if rule.severity == "blocker" and f"### {rule.id}:" not in text] == []

@@ -140,7 +140,7 @@ def test_a_run_that_goes_on_with_fewer_hosts_still_knows_the_others(folder):
 
 
 def test_a_run_is_of_one_operation(folder):
-    with pytest.raises(ValueError, match="run one is one of operation restart, not upgrade; choose another run_id"):
+    with pytest.raises(ValueError, match="run one is a run of operation restart, not upgrade; choose another run_id"):
         begun(folder, operation="upgrade")
 
 
