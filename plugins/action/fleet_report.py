@@ -123,4 +123,4 @@ def _day(today) -> datetime.date:
     try:
         return datetime.date.fromisoformat(today)
     except ValueError as problem:
-        raise ShimError("report", "today", "is no day", "write it as YYYY-MM-DD") from problem
+        raise ShimError("report", "today", "is not a day", "write it as YYYY-MM-DD") from problem

@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
         except ValueError as error:
             return _failed(str(error))
         except OSError as error:
-            return _failed(f"{error.filename} cannot be used ({error.strerror}); look at it, or name another run_dir")
+            return _failed(f"{error.filename} cannot be used ({error.strerror}); check it, or name another run_dir")
 
     def _begun(self, options, task_vars):
         hosts, here = list(task_vars["ansible_play_hosts_all"]), Path(str(task_vars["playbook_dir"]))

@@ -52,7 +52,7 @@ class ActionModule(RunAction):
             if run["operation"] == "audit":
                 return
         if result.get("failed") and "summary" not in result:
-            run_host.enter_state("refused", str(result.get("msg") or "it could not be looked at"))
+            run_host.enter_state("refused", str(result.get("msg") or "it could not be read"))
             return
         keys = ("release", "hazards", "rollback", "targets", "start_estimate")
         facts = {key: result[key] for key in keys if key in result}

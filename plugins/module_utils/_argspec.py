@@ -41,10 +41,10 @@ def check(options: Dict[str, Any]) -> None:
             raise ShimError("options", name, "holds a NUL character", "name what exists on the host")
     for name in ("timeout", "shim_timeout", "restart_timeout", "stage_timeout", "sleep"):
         if options.get(name) is not None and not 0 < options[name] <= LONGEST:
-            _refuse(name, options[name], "is no time", "give seconds above 0, at most {0}".format(LONGEST))
+            _refuse(name, options[name], "is not a time", "give seconds above 0, at most {0}".format(LONGEST))
     for name in ("settle", "wait_timeout"):
         if options.get(name) is not None and not 0 <= options[name] <= LONGEST:
-            _refuse(name, options[name], "is no time", "give seconds from 0 to {0}".format(LONGEST))
+            _refuse(name, options[name], "is not a time", "give seconds from 0 to {0}".format(LONGEST))
     if len(options.get("ids") or ()) > MOST_IDS:
         _refuse("ids", len(options["ids"]), "are too many", "name at most {0}, or none for all".format(MOST_IDS))
     for name in ("state_dir", "root_dir", "address", "ledger", "staging", "directory", "tarball", "package_dir"):
@@ -53,7 +53,7 @@ def check(options: Dict[str, Any]) -> None:
     if options.get("run_id") and not _RUN_ID.fullmatch(options["run_id"]):
         _refuse("run_id", options["run_id"], "cannot be a file name", "use up to 64 letters, digits, dots, dashes")
     if options.get("unit") and not re.fullmatch(r"[\w@:.\\-]+\.service", options["unit"]):
-        _refuse("unit", options["unit"], "is no service unit", "give its whole name, such as containerd.service")
+        _refuse("unit", options["unit"], "is not a service unit", "give its whole name, such as containerd.service")
 
 
 def _refuse(name: str, value: object, problem: str, remedy: str) -> None:

@@ -53,12 +53,10 @@ def private_directory(place: str) -> Iterator[int]:
         with open_directory(place) as directory:
             status = os.fstat(directory)
             if status.st_uid != 0 or status.st_mode & 0o022:
-                raise ShimError("act", place, "can be written by others than root", "give it to root alone")
+                raise ShimError("act", place, "can be written by users other than root", "let only root write there")
             yield directory
     except OSError as error:
-        raise ShimError(
-            "act", place, "cannot be used ({0})".format(error.strerror), "look at the file system"
-        ) from error
+        raise ShimError("act", place, "cannot be used ({0})".format(error.strerror), "check the file system") from error
 
 
 def remove(directory: int, name: str) -> None:

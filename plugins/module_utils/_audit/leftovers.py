@@ -36,7 +36,7 @@ def find(inventory: Inventory) -> List[LeftoverRow]:
     found.extend(_connections(inventory, served))
     # Those of bundles go with them.
     found.extend(
-        _row("stale_socket", "nobody listens on it", _unless_bound(path, "rm -- " + quote(path)), path=path)
+        _row("stale_socket", "no process listens on it", _unless_bound(path, "rm -- " + quote(path)), path=path)
         for path in sorted(stale - set(map(endpoint_of, inventory.observations)))
     )
     return found
@@ -66,10 +66,10 @@ def _entries(inventory: Inventory) -> Iterable[LeftoverRow]:
             command = _remove([entry.path])
             yield _row("hidden_directory", reason, command, observed, path=entry.path)
         elif entry.kind in ("link", "other"):
-            reason = "it is no directory, so containerd passes over it"
+            reason = "it is not a directory, so containerd skips it"
             yield _row("not_a_bundle", reason, "rm -- {0}".format(quote(entry.path)), observed, path=entry.path)
         elif entry.kind == "namespace_invalid":
-            reason = "its namespace has no valid name, so containerd passes over it"
+            reason = "its namespace has no valid name, so containerd skips it"
             yield _row("not_a_bundle", reason, None, observed, path=entry.path)
 
 

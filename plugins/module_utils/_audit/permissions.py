@@ -30,14 +30,14 @@ class _Expectation(NamedTuple):
 
 # Group and mode of containerd's own socket are the operator's (grpc.gid); that everybody may connect is never meant.
 _KINDS = {
-    "daemon_socket": _Expectation(0o007, "0660", "everybody may speak to containerd"),
-    "shim_socket": _Expectation(0o077, "0600", "others than root may connect to a shim"),
+    "daemon_socket": _Expectation(0o007, "0660", "every user can connect to containerd"),
+    "shim_socket": _Expectation(0o077, "0600", "users other than root can connect to a shim"),
     # 0600 up to 2.2, 0700 from 2.3 on.
-    "socket_directory": _Expectation(0o077, "0700", "others than root may reach the shims' sockets"),
-    "state_directory": _Expectation(0o022, "0711", "others than root may write to containerd's state"),
-    "namespace_directory": _Expectation(0o022, "0711", "others than root may add and remove bundles"),
+    "socket_directory": _Expectation(0o077, "0700", "users other than root can reach the shims' sockets"),
+    "state_directory": _Expectation(0o022, "0711", "users other than root can write to containerd's state"),
+    "namespace_directory": _Expectation(0o022, "0711", "users other than root can add and remove bundles"),
     # 0710 with a group where the container has a user namespace of its own.
-    "bundle": _Expectation(0o067, "0700", "others than root may look into the bundle"),
+    "bundle": _Expectation(0o067, "0700", "users other than root can read the bundle"),
 }
 
 

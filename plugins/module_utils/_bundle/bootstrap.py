@@ -25,7 +25,7 @@ _NO_FILE = {
     "socket": ("B4", "killed", "{0} is a socket"),
     "unreadable": ("B4", "killed", "{0} cannot be read"),
     # os.ReadFile waits for somebody to write.
-    "fifo": ("X1", "hangs", "{0} is a FIFO, and containerd would wait for ever to read it"),
+    "fifo": ("X1", "hangs", "{0} is a FIFO, and containerd would wait forever to read it"),
 }
 
 
@@ -33,7 +33,7 @@ class Params(NamedTuple):
     """What containerd would dial with. ``source`` names the file it comes from, ``dialer`` is ``1.x`` or ``2.x``.
 
     ``address`` has each byte that is no UTF-8 as a surrogate escape. ``doubt`` is (row, reason) where the text is
-    hardly an address: to blame when nobody listens on it.
+    hardly an address: to blame when no process listens on it.
     """
 
     version: int
@@ -96,7 +96,7 @@ def _unread(file: File, source: str) -> Optional[Unusable]:
 def _address(file: File) -> Union[Params, Unusable]:
     """``address`` as raw text, nothing trimmed (loadShim@v1.6.39; the migration of restoreBootstrapParams)."""
     if file.kind == "too_large":
-        return Unusable("B1", "address is no address but many bytes of something else")
+        return Unusable("B1", "address is not an address but many bytes of something else")
     unread = _unread(file, "address")
     if unread:
         return unread
@@ -138,7 +138,7 @@ def _too_large(file: File, source: str) -> Unusable:
     """Only its beginning is known: enough when that begins no object, for then the whole of it is the address."""
     head = file.data.lstrip(b" \t\r\n")
     if head and not head.startswith(b"{"):
-        return Unusable("B1", "{0} is no JSON but many bytes of something else".format(source))
+        return Unusable("B1", "{0} is not JSON but many bytes of something else".format(source))
     return Unusable("B1", "{0} is larger than we read".format(source), "unknown")
 
 
@@ -184,5 +184,5 @@ def _doubt(data: bytes, source: str, parsed: Union[Dict[str, Any], gojson.Invali
             return None
         return ("B1", source + " holds neither bootstrap parameters nor an address")
     if source == "address":
-        return ("C6" if parsed["version"] > 2 else "C5", "address holds JSON, which is not looked into")
+        return ("C6" if parsed["version"] > 2 else "C5", "address holds JSON, which is not read")
     return ("B3" if words == b"null" else "B11", "{0} has version {1}".format(source, parsed["version"]))

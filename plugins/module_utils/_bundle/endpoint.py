@@ -100,7 +100,7 @@ def _path(path: str, protocol: str, cwd: str) -> Union[Endpoint, Nowhere]:
 
 def _named(name: str, protocol: str) -> Union[Endpoint, Nowhere]:
     if not name or _length(name) > _LONGEST - 1:
-        return Nowhere("D1", "the address is no possible name of a socket")
+        return Nowhere("D1", "the address is not a possible name of a socket")
     return Endpoint("abstract", name, protocol)
 
 

@@ -74,7 +74,7 @@ def unmarshal(data: bytes, fields: Mapping[str, Kind]) -> Union[Dict[str, Any], 
     if tokens[0].data == b"null" and tokens[0].kind == "word":
         return values
     if tokens[0] != ("mark", b"{"):
-        return Invalid("type", "it is no object")
+        return Invalid("type", "it is not an object")
     for key, value in _members(tokens):
         name = fold(unquote(key))
         kind = fields.get(name)
@@ -121,13 +121,13 @@ def _tokens(data: bytes) -> Union[List[_Token], Invalid]:
     while wanted != "end":
         match = _TOKEN.match(data, place)
         if not match:
-            broken = "it is no JSON at byte {0}".format(place)
+            broken = "it is not JSON at byte {0}".format(place)
             return Invalid("syntax", "it breaks off" if _BLANK.match(data, place) else broken)
         kind = match.lastgroup or ""
         token = _Token(kind, match.group(kind))
         wanted = _next(wanted, token, open_marks)
         if not wanted:
-            return Invalid("syntax", "it is no JSON at byte {0}".format(place))
+            return Invalid("syntax", "it is not JSON at byte {0}".format(place))
         if len(open_marks) > _DEEPEST:
             return Invalid("syntax", "it is nested too deeply")
         found.append(token)

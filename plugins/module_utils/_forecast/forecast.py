@@ -66,7 +66,7 @@ _NO_LOG = {
     "directory": "its log is a directory",
     "socket": "its log is a socket",
     "dangling": "its log is a link that leads nowhere",
-    "unreadable": "its log cannot be looked at",
+    "unreadable": "its log cannot be read",
 }
 
 
@@ -128,7 +128,7 @@ def _entry(observed: Observation, name: str, load_timeout: float) -> Load:
         return Load("runtime_absent", "C8", "containerd cannot make its mounts.db: the state file system is full")
     if kind != "bundle" or bundle is None:
         row = {"hidden": "H1", "link": "H2", "namespace_invalid": "H8"}.get(kind, "H3")
-        return Load("skipped", row, "containerd passes over this entry ({0})".format(kind.replace("_", " ")))
+        return Load("skipped", row, "containerd skips this entry ({0})".format(kind.replace("_", " ")))
     return removal(observed, _bundle(observed, bundle, name, load_timeout), name)
 
 
@@ -144,7 +144,7 @@ def _runtime(observed: Observation, bundle: Bundle, name: str) -> Optional[Load]
     """LoadBundle and resolveRuntimePath: the runtime has to be known and its binary to exist (rows F, A11)."""
     path = bundle.shim_binary_path
     if path.kind == "fifo":
-        return Load("hangs", "X1", "shim-binary-path is a FIFO, and containerd would wait for ever to read it")
+        return Load("hangs", "X1", "shim-binary-path is a FIFO, and containerd would wait forever to read it")
     if path.kind in ("link", "device", "untold"):
         return Load("unknown", "F8", "shim-binary-path is not a plain file ({0})".format(path.kind))
     if path.kind == "too_large":
@@ -177,7 +177,7 @@ def _log(observed: Observation, bundle: Bundle) -> Optional[Load]:
         return failed(
             "H10", "its log is a device on a file system mounted nodev", "killed" if observed.nodev else "unknown"
         )
-    return Load("unknown", "H10", "its log could not be looked at") if kind == "untold" else None
+    return Load("unknown", "H10", "its log could not be read") if kind == "untold" else None
 
 
 def start_estimate(delays: Tuple[float, ...], release: ReleaseClass, processors: int) -> float:

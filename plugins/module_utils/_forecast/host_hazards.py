@@ -56,7 +56,7 @@ def _of_unit(unit: Unit, state_dir: str, tasks: int, start_estimate: float) -> I
             "unit_not_loaded",
             "unknown",
             "{0} was changed on disk and not loaded".format(unit.name),
-            "run systemctl daemon-reload, then look again",
+            "run systemctl daemon-reload, then check again",
         )
     if unit.timeout_start is not None and start_estimate >= unit.timeout_start:
         yield Hazard(
@@ -81,7 +81,7 @@ def _of_unit(unit: Unit, state_dir: str, tasks: int, start_estimate: float) -> I
             "{0} runs {1} when containerd stops, and what that does to containers is not known".format(
                 unit.name, unit.stop_commands[0]
             ),
-            "remove ExecStop and ExecStopPost for the restart, if you do not know them for harmless",
+            "remove ExecStop and ExecStopPost for the restart, unless you know that they are harmless",
         )
     if unit.tasks_max is not None:
         yield _tasks_max(unit, unit.tasks_max, tasks)
@@ -109,7 +109,7 @@ def _of_services(around: HostConditions) -> Iterator[Hazard]:
             "{0} is stopped with containerd{1}".format(name, "" if kept else ": " + what),
             "set live-restore in /etc/docker/daemon.json and reload docker"
             if docker
-            else "stop it yourself first, or end its dependence on containerd",
+            else "stop it yourself first, or remove its dependency on containerd",
             _DOCKER if docker else None,
         )
 
@@ -127,21 +127,21 @@ def _of_files(around: HostConditions, release_class: str) -> Iterator[Hazard]:
         yield Hazard(
             "metadata_missing",
             "orphaned",
-            "the metadata of containerd (meta.db) is gone: it would know no container any more",
+            "the metadata of containerd (meta.db) is gone: it would not know any container",
             "do not restart it; save what runs, or restore the file",
         )
     elif around.metadata:
         yield Hazard(
             "metadata_damaged",
             "runtime_absent",
-            "the metadata of containerd (meta.db) is no database, so no runtime would be loaded",
+            "the metadata of containerd (meta.db) is not a database, so no runtime would be loaded",
             "do not restart it; save what runs, or restore the file",
         )
     if around.mounts == "damaged" and at_least(release_class, "V22"):
         yield Hazard(
             "mounts_damaged",
             "runtime_absent",
-            "containerd's mounts.db is no database, so no runtime would be loaded",
+            "containerd's mounts.db is not a database, so no runtime would be loaded",
             "move the file away: containerd makes a new one",
         )
     if around.full:

@@ -85,7 +85,7 @@ def _asked(
         return refusal
     if load_timeout <= 0:
         return failed(
-            "load_timeout", "containerd's load time-out is {0:g} s: it gives every shim up".format(load_timeout)
+            "load_timeout", "containerd's load time-out is {0:g} s: it gives up every shim".format(load_timeout)
         )
     if said.greeted >= load_timeout:
         reason = "its shim took {0:.3g} s to answer, and containerd waits {1:g} s".format(said.greeted, load_timeout)
@@ -182,7 +182,7 @@ def _pids(observed: Observation, said: Answers, name: str, load_timeout: float, 
     if said.pids is None and code is None:
         if at_least(name, "V23c"):
             return good._replace(rule="E7", reason="its shim does not answer Pids", delay=load_timeout)
-        return Load("hangs", "E7", "its shim never answers Pids, and containerd waits for ever")
+        return Load("hangs", "E7", "its shim never answers Pids, and containerd waits forever")
     # From 2.x on the store lies elsewhere in the metadata, so a 1.7 that follows finds it empty.
     moved = name == "V17" and observed.stored_by and at_least(observed.stored_by, "V20a")
     if observed.in_sandbox_store and not moved:

@@ -47,7 +47,7 @@ def _delete_fails(observed: Observation, bundle: Bundle, name: str) -> Optional[
         return None
     options = bundle.options_json
     if options.kind == "file" and isinstance(gojson.unmarshal(options.data, {}), gojson.Invalid):
-        return "F10", "its options.json is no JSON, so the container is not killed"
+        return "F10", "its options.json is not JSON, so the container is not killed"
     # Shims from 2.1 on do without it, and the class does not say which of 2.0 and 2.1 it is.
     if bundle.runtime.kind == "absent" and not at_least(name, "V20a"):
         return "F10", "its file runtime is missing, so the container is not killed"

@@ -156,7 +156,7 @@ def judge(running: Optional[str], installed: Optional[str], target: str) -> Upgr
     wanted = _parse(target)
     if wanted is None:
         return _refuse(
-            "unsupported_upgrade", "{0} is no released version of containerd".format(target), _go(NEWEST[-1][1])
+            "unsupported_upgrade", "{0} is not a released version of containerd".format(target), _go(NEWEST[-1][1])
         )
     line = wanted[:2]
     if line not in _LINES:

@@ -85,5 +85,5 @@ def start(argv: List[str]) -> Running:
             env={"PATH": SAFE_PATH, "LC_ALL": "C"},
         )
     except OSError as error:
-        raise ShimError("act", argv[0], "cannot be started ({0})".format(error.strerror), "look at it") from error
+        raise ShimError("act", argv[0], "cannot be started ({0})".format(error.strerror), "check it") from error
     return Running(process, errors)

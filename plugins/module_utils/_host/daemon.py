@@ -100,7 +100,7 @@ def find(options: Dict[str, Any], deadline: Deadline) -> List[Daemon]:
             "daemon",
             "containerd",
             "was not found on this host",
-            "install it, or name its layout, or its state_dir and address",
+            "install it, or set layout, or state_dir and address",
         )
     return [_observe(place, options.get("unit"), deadline) for place in places]
 
@@ -111,10 +111,10 @@ def only(daemons: List[Daemon]) -> Daemon:
         raise ShimError(
             "daemon",
             "layout auto",
-            "fits {0} containerd daemons (state {1})".format(
-                len(daemons), " and ".join(daemon.state_dir for daemon in daemons)
+            "matches {0} containerd daemons ({1})".format(
+                len(daemons), ", ".join(daemon.state_dir for daemon in daemons)
             ),
-            "name the one you mean with state_dir and address, or with layout",
+            "set layout, or state_dir and address",
         )
     return daemons[0]
 

@@ -142,7 +142,7 @@ def stops_with(name: str, deadline: Deadline) -> List[str]:
 
 
 def _silent() -> ShimError:
-    return ShimError("daemon", "systemctl", "did not answer in time", "look at the state of systemd on the host")
+    return ShimError("daemon", "systemctl", "did not answer in time", "check the state of systemd on the host")
 
 
 def _limit(text: str) -> Optional[int]:

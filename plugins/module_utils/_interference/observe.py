@@ -55,7 +55,7 @@ def units(names: Sequence[str], deadline: Deadline) -> Dict[str, UnitState]:
     """
     answer = command.run(["systemctl", "show", "--property=" + _PROPERTIES, "--"] + list(names), deadline)
     if answer.code is None:
-        raise ShimError("daemon", "systemctl", "did not answer in time", "look at the state of systemd on the host")
+        raise ShimError("daemon", "systemctl", "did not answer in time", "check the state of systemd on the host")
     found = {}
     for block in answer.stdout.split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)

@@ -24,7 +24,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._interference.r
 PLACE = "/var/lib/shimops"
 NAME = "held.json"
 SCHEMA = 1
-_REMEDY = "look at the file; remove it once everything it names is as you want it"
+_REMEDY = "check the file; remove it once everything it names is as you want it"
 _LARGEST = 1 << 20
 
 

@@ -138,7 +138,7 @@ def plan(seen: Seen, custom: Sequence[str], runtime_units: Sequence[str]) -> Tup
         items.append(Item("needrestart", SNIPPET, "snippet", {}))
     elif seen.needrestart:
         same = seen.snippet == SNIPPET_TEXT
-        reason = "such a snippet is there already" if same else "a file of another content is there; look at it"
+        reason = "such a snippet is there already" if same else "a file of another content is there; check it"
         sentence.append(Finding("needrestart", SNIPPET, same, "none", reason))
     for name, held in sorted(seen.snaps.items()):
         if held:

@@ -21,7 +21,9 @@ def names(units: Optional[List[str]]) -> List[str]:
     own = {unit for layout in LAYOUTS.values() for unit in layout.units}
     for name in units or ():
         if not _UNIT.fullmatch(name) or name.startswith("-"):
-            raise ShimError("options", "units={0}".format(name), "is no unit", "give its whole name, with its suffix")
+            raise ShimError(
+                "options", "units={0}".format(name), "is not a unit", "give its whole name, with its suffix"
+            )
         if name in own:
             raise ShimError("options", "units={0}".format(name), "runs containerd itself", "leave it out")
     return list(units or ())

@@ -126,7 +126,7 @@ class Apt:
         if said.code is None:
             raise ShimError("package", program, "did not end in time", "raise stage_timeout")
         if said.code != 0:
-            raise ShimError("package", what, "({0})".format(_complaint(said)), "look at the host's apt")
+            raise ShimError("package", what, "({0})".format(_complaint(said)), "check the host's apt")
         return said.stdout
 
     def _index(self, directory: str) -> None:

@@ -59,7 +59,7 @@ def fields(path: str, deadline: Deadline) -> Dict[str, str]:
     said = command.run(["dpkg-deb", "--field", path], deadline)
     found = dict(line.split(": ", 1) for line in said.stdout.splitlines() if ": " in line and line[0] != " ")
     if said.code != 0 or not {"Package", "Version", "Architecture"}.issubset(found):
-        raise ShimError("package", path, "is no package file of dpkg", "bring it again")
+        raise ShimError("package", path, "is not a package file of dpkg", "bring it again")
     return found
 
 
@@ -123,7 +123,7 @@ def install(paths: List[str]) -> None:
     while run.code() is None and not clock.expired():
         clock.sleep(_TICK)
     if run.code() is None:
-        raise ShimError("package", "dpkg", "did not end in {0} s and is left alone".format(_PATIENCE), "look at it")
+        raise ShimError("package", "dpkg", "did not end in {0} s and is left alone".format(_PATIENCE), "check it")
     if run.code() != 0:
         raise ShimError(
             "package", "dpkg --install", "failed: {0}".format(run.words()), "correct it, then run this again"

@@ -21,7 +21,7 @@ LARGEST = 1024 * 1024 * 1024
 
 
 def require_ours(path: str, option: str) -> None:
-    """Refuse a file or directory that others than root can change: what is in it will run as root."""
+    """Refuse a file or directory that users other than root can change: what is in it will run as root."""
     for place in (os.path.realpath(path), os.path.dirname(os.path.realpath(path))):
         try:
             status = os.stat(place)
@@ -38,7 +38,7 @@ def require_ours(path: str, option: str) -> None:
             raise ShimError(
                 "package",
                 "{0} {1}".format(option, path),
-                "can be changed by others than root",
+                "can be changed by users other than root",
                 "put it where only root can write",
             )
 
@@ -125,7 +125,7 @@ def opened(path: str) -> Iterator[IO[bytes]]:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise ShimError("package", path, "cannot be read ({0})".format(error.strerror), "look at it") from error
+        raise ShimError("package", path, "cannot be read ({0})".format(error.strerror), "check it") from error
     with os.fdopen(handle, "rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
@@ -196,4 +196,4 @@ _SPARE = 20 * _MB
 
 
 def _unwritable(path: str, error: OSError) -> ShimError:
-    return ShimError("package", path, "cannot be written ({0})".format(error.strerror), "look at its file system")
+    return ShimError("package", path, "cannot be written ({0})".format(error.strerror), "check its file system")

@@ -155,7 +155,7 @@ def _require_on_disk(plan: Staged) -> None:
             "package",
             plan.executable,
             "is {0} after the installation, not {1}".format(found, plan.release),
-            "look at it",
+            "check it",
         )
 
 

@@ -36,7 +36,7 @@ def read(path: str) -> Optional[str]:
     with files.opened(os.path.realpath(path)) as stream:
         data: bytes = stream.read(_LARGEST + 1)
     if len(data) > _LARGEST:
-        raise ShimError("package", path, "is too large to be a configuration", "look at it")
+        raise ShimError("package", path, "is too large to be a configuration", "check it")
     return data.decode("utf-8", "replace")
 
 

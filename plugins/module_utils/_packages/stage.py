@@ -272,7 +272,7 @@ class Stager:
             if dpkg.fields(path, self._deadline)["Package"] == plan.package:
                 dpkg.extract(path, self._program.lstrip("/"), trial)
                 return trial
-        raise ShimError("package", plan.package or plan.version, "was not fetched", "look at the host's apt")
+        raise ShimError("package", plan.package or plan.version, "was not fetched", "check the host's apt")
 
     def _require_release(self, program: str, plan: Staged) -> None:
         said = command.run([program, "--version"], self._deadline.within(30))

@@ -25,7 +25,7 @@ def check(path: str, checksum: str) -> None:
     """Refuse an archive that is not the one the checksum was made of."""
     match = _SUM.fullmatch(checksum)
     if match is None:
-        raise ShimError("package", "checksum", "is no SHA-256", "give sha256: and 64 hexadecimal digits")
+        raise ShimError("package", "checksum", "is not a SHA-256", "give sha256: and 64 hexadecimal digits")
     digest = hashlib.sha256()
     with files.opened(path) as stream:
         for block in iter(lambda: stream.read(1024 * 1024), b""):

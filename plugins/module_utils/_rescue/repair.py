@@ -58,11 +58,13 @@ def take(step: Step) -> Optional[str]:
     try:
         with _atomic.open_directory(step.path) as directory:
             if bundles.inode(directory) != step.inode:
-                raise ShimError("act", step.path, "was replaced since it was read", "look again")
+                raise ShimError("act", step.path, "was replaced since it was read", "run the task again")
             if not all(process.alive() for process in step.alive):
-                raise ShimError("act", step.path, "has lost its task or its shim meanwhile", "look again")
+                raise ShimError("act", step.path, "has lost its task or its shim meanwhile", "run the task again")
             if bundles.read_file(directory, step.name, bundles.SMALL) != step.before:
-                raise ShimError("act", os.path.join(step.path, step.name), "changed since it was read", "look again")
+                raise ShimError(
+                    "act", os.path.join(step.path, step.name), "changed since it was read", "run the task again"
+                )
             _changes.note()
             kept = _set_aside(directory, step)
             try:
@@ -75,11 +77,11 @@ def take(step: Step) -> Optional[str]:
                 raise
             here, there = os.fstat(directory), os.stat(step.path, follow_symlinks=False)
             if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
-                raise ShimError("act", step.path, "was replaced while it was written", "look again")
+                raise ShimError("act", step.path, "was replaced while it was written", "run the task again")
             return kept
     except OSError as error:
         raise ShimError(
-            "act", step.path, "cannot be written ({0})".format(error.strerror), "look at the file system"
+            "act", step.path, "cannot be written ({0})".format(error.strerror), "check the file system"
         ) from error
 
 

@@ -68,7 +68,9 @@ def save(path: str, book: Ledger) -> None:
         with _atomic.open_directory(place) as directory:
             status = os.fstat(directory)
             if status.st_uid != 0 or status.st_mode & 0o022:
-                raise ShimError("ledger", place, "can be written by others than root", "name another place with ledger")
+                raise ShimError(
+                    "ledger", place, "can be written by users other than root", "name another place with ledger"
+                )
             _atomic.write_atomically(directory, name, json.dumps(book, indent=1, sort_keys=True).encode("utf-8"), 0o600)
     except OSError as error:
         raise ShimError(

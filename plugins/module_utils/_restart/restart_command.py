@@ -62,7 +62,7 @@ def argv_for(unit: str, command: Optional[List[str]]) -> List[str]:
             raise ShimError(
                 "act",
                 "restart_command " + program,
-                "can be changed by others than root",
+                "can be changed by users other than root",
                 "name a program that is root's alone",
             )
     if not os.access(program, os.X_OK):

@@ -15,7 +15,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._errors import 
 
 _REASONS = {
     errno.ENOENT: ("D1", "the socket file is missing"),
-    errno.ECONNREFUSED: ("D2", "nobody listens on the socket: the shim is dead"),
+    errno.ECONNREFUSED: ("D2", "no process listens on the socket: the shim is dead"),
     errno.EAGAIN: ("D4", "the shim accepts no more connections"),
 }
 

@@ -102,7 +102,7 @@ def _message(document: dict) -> str:
     if forecast.get("refusal"):
         return str(forecast["refusal"])
     if not forecast:
-        return "what a restart would do was not looked at"
+        return "what a restart would do was not checked"
     return "a restart into {0} keeps every task".format(forecast.get("target") or "the installed release")
 
 

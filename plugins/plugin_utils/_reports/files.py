@@ -39,14 +39,14 @@ class RunFolder:
     """The folder of one run.
 
     :param path: ``<run_dir>/<run_id>``.
-    :raises ShimError: when it is no run's folder.
+    :raises ShimError: when it is not a run's folder.
     """
 
     def __init__(self, path: str):
         self.path = path
         head = _read(os.path.join(path, "run.json"))
         if isinstance(head, Unreadable):
-            raise ShimError(STAGE, path, "is no run's folder: run.json " + head.reason, "name a run's own folder")
+            raise ShimError(STAGE, path, "is not a run's folder: run.json " + head.reason, "name a run's own folder")
         self.head: Dict[str, Any] = head or {}
         if self.head.get("schema") != 1:
             said = json.dumps(self.head.get("schema"))[:20]
@@ -129,7 +129,7 @@ def before(run_dir: str, run: RunFolder) -> Optional[RunFolder]:
 
 
 def _runs(run_dir: str) -> List[RunFolder]:
-    """The runs below ``run_dir`` in the order in which they began; what is no run's folder is passed over."""
+    """The runs below ``run_dir`` in the order in which they began; what is not a run's folder is passed over."""
     found = []
     for name in sorted(os.listdir(run_dir)) if os.path.isdir(run_dir) else []:
         try:
@@ -165,7 +165,7 @@ def _read(path: str) -> Document:
     about = os.fstat(descriptor)
     if not stat.S_ISREG(about.st_mode):
         os.close(descriptor)
-        return Unreadable("is no regular file")
+        return Unreadable("is not a regular file")
     with os.fdopen(descriptor, "rb") as handle:
         if about.st_size > LARGEST:
             return Unreadable("is larger than {0} MiB".format(LARGEST >> 20))
@@ -173,7 +173,7 @@ def _read(path: str) -> Document:
             found = json.loads(handle.read(LARGEST))
         except (ValueError, RecursionError):
             return Unreadable("is not JSON")
-    return found if isinstance(found, dict) else Unreadable("is no JSON object")
+    return found if isinstance(found, dict) else Unreadable("is not JSON object")
 
 
 class Output:

@@ -68,7 +68,7 @@ class Glance:
         if not counts:
             return
         roll = self._head.kind == "roll"
-        title = "What became of the tasks" if roll else "What a restart would do"
+        title = "Verdicts on the tasks" if roll else "What a restart would do"
         self._out.write("<h3>{0}</h3>\n".format(title))
         heads = [("Verdict" if roll else "Outcome", ""), ("Tasks" if roll else "Bundles", "number"), ("Share", "bar")]
         self._out.write(table_begin(title, heads, unseen=True))

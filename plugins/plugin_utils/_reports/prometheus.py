@@ -23,7 +23,7 @@ METRICS = {
     "shimops_expired_waivers": "Findings whose waiver has expired.",
     "shimops_new_findings": "Findings that the earlier run did not have.",
     "shimops_gone_findings": "Findings that only the earlier run had.",
-    "shimops_tasks": "Tasks by what became of them in the roll.",
+    "shimops_tasks": "Tasks by their verdict in the roll.",
     "shimops_bundles": "Bundles by what a restart would do to them.",
     "shimops_host_state": "1, with the state of the host as a label.",
     "shimops_host_containerd_info": "1, with the releases in memory and on disk as labels.",

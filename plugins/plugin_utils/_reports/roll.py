@@ -31,7 +31,7 @@ RULES = {
         Rule("restarted", "A task was replaced by a new one", "blocker", _WHY, _AFTER),
         Rule("duplicated", "A task runs twice", "blocker", _WHY, _AFTER),
         Rule("orphaned", "A task runs on, and containerd does not know it", "blocker", _WHY, _AFTER),
-        Rule("unproven", "Nobody can prove what became of a task", "blocker", _WHY, _AFTER),
+        Rule("unproven", "The state of a task is not proven", "blocker", _WHY, _AFTER),
         Rule(
             "failed",
             "The host failed",

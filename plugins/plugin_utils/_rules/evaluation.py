@@ -23,7 +23,7 @@ _SECTIONS = frozenset(name for name, shape in DOCUMENT.items() if shape is not N
 def judge(document: dict, packs: Iterable[Pack], waivers: Sequence[Waiver], today: datetime.date) -> List[dict]:
     """One result per rule, in the order of the packs.
 
-    ``status`` is ``passed``; ``failed``; ``waived`` when every finding is; ``unknown`` when the host was not looked at
+    ``status`` is ``passed``; ``failed``; ``waived`` when every finding is; ``unknown`` when the host was not checked
     for what the rule needs, which never counts as passed. ``findings`` name what each is about.
     """
     pods = {(row["namespace"], row["id"]): _pod(row["pod"]) for row in document.get("bundles") or ()}
@@ -62,7 +62,7 @@ def _look(rule: Rule, document: dict) -> tuple:
     """Status and findings, before waivers."""
     blind = sorted(name for name in rule.query.sections & _SECTIONS if document.get(name) is None)
     if blind:
-        return "unknown", [_finding({"text": "the host was not looked at for {0}".format(", ".join(blind))}, rule)]
+        return "unknown", [_finding({"text": "the host was not checked for {0}".format(", ".join(blind))}, rule)]
     try:
         if rule.needs and rule.needs.search(document) is not True:
             return "unknown", [

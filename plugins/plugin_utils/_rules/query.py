@@ -49,13 +49,13 @@ class Query(NamedTuple):
 
 @functools.lru_cache(maxsize=1024)
 def compile_query(text: str) -> Query:
-    """A query from its text. Raises QueryError when it is no JMESPath, or names what no document has."""
+    """A query from its text. Raises QueryError when it is not JMESPath, or names what no document has."""
     if MISSING:
         raise QueryError("needs the Python library jmespath on the controller ({0})".format(MISSING))
     try:
         compiled: Any = jmespath.compile(text)
     except JMESPathError as error:
-        raise QueryError("is no JMESPath: {0}".format(_one_line(error))) from error
+        raise QueryError("is not JMESPath: {0}".format(_one_line(error))) from error
     walk = _Walk()
     walk.shape(compiled.parsed, DOCUMENT)
     return Query(text, compiled, frozenset(walk.sections))
@@ -154,7 +154,7 @@ def _element(here, words: str):
         return here[0]
     if here == ANY:
         return ANY
-    raise QueryError("has {0} after what is no list".format(words))
+    raise QueryError("has {0} after what is not a list".format(words))
 
 
 def _one_line(error: Exception) -> str:

@@ -99,7 +99,7 @@ def _read(source: Union[str, dict]) -> tuple:
             )
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PackError("pack {0}: is no YAML: {1}.".format(text, " ".join(str(error).split()))) from error
+        raise PackError("pack {0}: is not YAML: {1}.".format(text, " ".join(str(error).split()))) from error
 
 
 def _parsed(data: object, where: str) -> Pack:
@@ -125,7 +125,7 @@ def _parsed(data: object, where: str) -> Pack:
 
 def _rule(entry: object, where: str) -> Rule:
     if not isinstance(entry, dict):
-        raise PackError("{0} is no mapping; write {1}.".format(where, ", ".join(_TEXTS)))
+        raise PackError("{0} is not a mapping; write {1}.".format(where, ", ".join(_TEXTS)))
     unknown = sorted(set(map(str, entry)) - set(_KEYS))
     if unknown:
         raise PackError("{0} has the unknown key {1}; there are {2}.".format(where, unknown[0], ", ".join(_KEYS)))
@@ -140,7 +140,7 @@ def _rule(entry: object, where: str) -> Rule:
         )
     tags = entry.get("tags", [])
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise PackError("{0} has tags that are no list of words; write [one, two].".format(where))
+        raise PackError("{0} has tags that are not a list of words; write [one, two].".format(where))
     return Rule(
         id=str(entry["id"]),
         title=_words(entry["title"]),

@@ -54,7 +54,7 @@ def load(source: object) -> list:
     else:
         found = source
     if not isinstance(found, (list, tuple)):
-        raise WaiverError("waivers: are no list; write a list of mappings.")
+        raise WaiverError("waivers: are not a list; write a list of mappings.")
     return [entry if isinstance(entry, Waiver) else _waiver(entry, number) for number, entry in enumerate(found, 1)]
 
 
@@ -68,7 +68,7 @@ def day(value: object, where: str) -> datetime.date:
     try:
         return datetime.date.fromisoformat(str(value)[:10] if isinstance(value, datetime.date) else str(value))
     except ValueError as error:
-        raise WaiverError("{0} {1!r} is no day; write one such as 2026-12-31.".format(where, str(value))) from error
+        raise WaiverError("{0} {1!r} is not a day; write one such as 2026-12-31.".format(where, str(value))) from error
 
 
 def _read(path: str) -> object:
@@ -78,12 +78,12 @@ def _read(path: str) -> object:
     except OSError as error:
         raise WaiverError("waivers: {0} cannot be read ({1}).".format(path, error.strerror)) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise WaiverError("waivers: {0} is no YAML: {1}.".format(path, " ".join(str(error).split()))) from error
+        raise WaiverError("waivers: {0} is not YAML: {1}.".format(path, " ".join(str(error).split()))) from error
 
 
 def _waiver(entry: object, number: int) -> Waiver:
     if not isinstance(entry, dict):
-        raise WaiverError("waiver {0}: is no mapping; write {1} and expires.".format(number, ", ".join(_TEXTS)))
+        raise WaiverError("waiver {0}: is not a mapping; write {1} and expires.".format(number, ", ".join(_TEXTS)))
     where = "waiver {0} ({1}):".format(number, entry.get("rule", "no rule"))
     unknown = sorted(set(map(str, entry)) - set(_KEYS))
     if unknown:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Audited: which hosts of an audit were looked at, and why the others were not. Internal."""
+"""Audited: which hosts of an audit were audited, and why the others were not. Internal."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def missing(folder: Path, hosts: Sequence[str]) -> dict[str, str]:
 def lines(run: dict, folder: Path, absent: dict[str, str]) -> Iterator[str]:
     """Yield the report for people, one line each."""
     audited = len(run["hosts"]) - len(absent)
-    yield f"Run {run['run_id']} (audit): {audited} looked at, {len(absent)} not. Documents: {folder}"
+    yield f"Run {run['run_id']} (audit): {audited} audited, {len(absent)} not. Documents: {folder}"
     yield from (f"  {host}: {reason}" for host, reason in absent.items())

@@ -59,10 +59,10 @@ def verdict(run: dict, mark: dict | None, count: dict[str, int], spent: str) -> 
 
 
 def forecasts(folder: str, hosts: list[str]) -> Iterator[str]:
-    """Yield one line per host that was only looked at, for people."""
+    """Yield one line per host that was only audited, for people."""
     for host in hosts:
         document = RunHost(folder, host).document()
-        yield f"  {host}: {document['message'] or 'was not looked at'}"
+        yield f"  {host}: {document['message'] or 'was not checked'}"
 
 
 def lines(run: dict, mark: dict | None, found: list[dict], folder: Path) -> Iterator[str]:

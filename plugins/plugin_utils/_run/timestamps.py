@@ -41,7 +41,7 @@ def deadline(wanted: str, begun: float) -> float:
             moment = datetime.datetime.fromisoformat(wanted.strip()).timestamp()
         except (ValueError, OverflowError):
             example = "give a span such as 90m or 2h, or a date and time such as 2026-06-30T18:00"
-            raise ValueError(f"is no time; {example}") from None
+            raise ValueError(f"is not a time; {example}") from None
     if moment <= begun:
         raise ValueError(f"is past already ({text(begun)} now)")
     return moment

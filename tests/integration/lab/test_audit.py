@@ -140,7 +140,7 @@ def test_the_playbook_keeps_a_document_per_host(fleet, hosts, looked, tmp_path):
     done = play.book(fleet, "shimops.containerd.health_audit", *words)
     # Ansible's own status for an unreachable host.
     assert done.returncode == 4
-    assert f"Run night (audit): {len(fleet.hosts)} looked at, 1 not." in done.stdout
+    assert f"Run night (audit): {len(fleet.hosts)} audited, 1 not." in done.stdout
     assert "  absent: it became unreachable: " in done.stdout
     kept = {path.name: json.loads(path.read_text()) for path in (tmp_path / "night/documents").iterdir()}
     assert set(kept) == {f"{name}.host.json" for name in fleet.hosts} | {"absent.json"}

@@ -103,7 +103,7 @@ def test_path_there_and_back(four, hosts, tmp_path):
         assert documents[name]["rollback"] == {"class": "closing", "to": "1.7.24", "containers": []}
         assert documents[name]["rollback_after"] == {"class": "closing", "to": "1.7.24", "containers": []}
 
-    # Whoever is there already is looked at, and nothing else.
+    # Whoever is there already is audited, and nothing else.
     one, documents = go(four, hosts, tmp_path, "again", "2.1")
     assert {document["state"] for document in documents.values()} == {"current"}
     assert upgrades.see_all(hosts) == at_21

@@ -258,7 +258,7 @@ def test_container_lost_on_the_canary_stops_the_roll(four, two, bring, tmp_path)
 
 
 def test_tarball_beside_no_package(four, two, tmp_path):
-    """containerd as released upstream, in /usr/local/bin: checked, unpacked next to it, renamed into place, rolled back."""
+    """containerd as released upstream, in /usr/local/bin: checked, unpacked, renamed into place, rolled back."""
     first = two[0]
     path, digest = packages.tarball(tmp_path, "1.7")
     packages.put(first, path)

@@ -55,7 +55,7 @@ def test_judge(document):
         (({"kind": "roll"},), "judge: takes a host document"),
         (({"kind": "host"}, ["nosuch"]), "pack nosuch: cannot be read"),
         (({"kind": "host"}, ["hygiene"], [{}]), "waiver 1 (no rule): has no rule"),
-        (({"kind": "host"}, ["hygiene"], [], "today"), "today 'today' is no day; write one such as 2026-12-31."),
+        (({"kind": "host"}, ["hygiene"], [], "today"), "today 'today' is not a day; write one such as 2026-12-31."),
     ],
 )
 def test_judge_refuses(arguments, sentence):

@@ -38,10 +38,10 @@ def test_a_result_is_returned(run):
 
 def test_an_error_becomes_one_sentence(run):
     def fail(options, check_mode):
-        raise ShimError("scan", "a\nb", "is odd", "look at it")
+        raise ShimError("scan", "a\nb", "is odd", "check it")
 
     result, status = run(fail)
-    assert status == 1 and (result["msg"], result["stage"]) == ("scan: a b is odd; look at it.", "scan")
+    assert status == 1 and (result["msg"], result["stage"]) == ("scan: a b is odd; check it.", "scan")
     assert result["changed"] is False and result["failed"] is True
 
 

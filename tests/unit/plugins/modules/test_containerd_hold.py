@@ -32,11 +32,11 @@ OWN = (
     ({"run_id": None}, "state is held but all of the following are missing: run_id"),
     ({"run_id": "../x"}, "options: run_id=../x cannot be a file name"),
     ({"state": "paused"}, "value of state must be one of: held, released, got: paused"),
-    ({"wait_timeout": -1}, "options: wait_timeout=-1.0 is no time; give seconds from 0 to 86400."),
-    ({"units": ["node-doctor"]}, "options: units=node-doctor is no unit; give its whole name, with its suffix."),
-    ({"units": ["--now.service"]}, "options: units=--now.service is no unit"),
-    ({"units": ["a b.service"]}, "options: units=a b.service is no unit"),
-    ({"units": ["*.service"]}, "options: units=*.service is no unit"),
+    ({"wait_timeout": -1}, "options: wait_timeout=-1.0 is not a time; give seconds from 0 to 86400."),
+    ({"units": ["node-doctor"]}, "options: units=node-doctor is not a unit; give its whole name, with its suffix."),
+    ({"units": ["--now.service"]}, "options: units=--now.service is not a unit"),
+    ({"units": ["a b.service"]}, "options: units=a b.service is not a unit"),
+    ({"units": ["*.service"]}, "options: units=*.service is not a unit"),
     ({"units": ["containerd.service"]}, "options: units=containerd.service runs containerd itself; leave it out."),
 )
 

@@ -40,7 +40,7 @@ def test_bad_options(run_module, options, sentence):
 @pytest.mark.parametrize(
     "options, sentence",
     [
-        ({"stage_timeout": 0}, "options: stage_timeout=0.0 is no time; give seconds above 0"),
+        ({"stage_timeout": 0}, "options: stage_timeout=0.0 is not a time; give seconds above 0"),
         ({"directory": "debs"}, "options: directory=debs is not an absolute path"),
         ({"tarball": "/x.tar.gz"}, "parameters are required together: tarball, checksum"),
         ({"directory": "/x", "repository": "deb x"}, "parameters are mutually exclusive"),
@@ -151,7 +151,7 @@ def test_check_mode_judges_and_fetches_nothing(run_module, host):
         ("2.1", "package: version '2.1' does not name one release of containerd; pin it"),
         ("2.1.0", "path: 2.1.0 loses containers that were started in a pod of 1.7"),
         ("2.1.8", "package: containerd 2.1.8 is not in /srv, which has"),
-        ("2.2.0~rc1", "path: 2.2.0~rc1 is no released version of containerd"),
+        ("2.2.0~rc1", "path: 2.2.0~rc1 is not a released version of containerd"),
     ],
 )
 def test_refused_versions(run_module, host, version, sentence):

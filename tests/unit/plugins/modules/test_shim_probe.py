@@ -28,8 +28,8 @@ def test_documentation(monkeypatch):
 
 
 OWN = (
-    ({"sleep": 0}, "options: sleep=0.0 is no time; give seconds above 0"),
-    ({"wait_timeout": -1}, "options: wait_timeout=-1.0 is no time; give seconds from 0 to 86400."),
+    ({"sleep": 0}, "options: sleep=0.0 is not a time; give seconds above 0"),
+    ({"wait_timeout": -1}, "options: wait_timeout=-1.0 is not a time; give seconds from 0 to 86400."),
     ({"wanted": ["good"]}, "value of wanted must be one or more of: reattached, killed, dropped, reaped, orphaned"),
     ({"pids": "perhaps"}, "is not a valid boolean"),
 )

@@ -32,8 +32,8 @@ def test_a_run_has_to_be_named_where_something_is_done(monkeypatch):
 
 
 OWN = (
-    ({"restart_timeout": 0}, "options: restart_timeout=0.0 is no time; give seconds above 0"),
-    ({"settle": -1}, "options: settle=-1.0 is no time; give seconds from 0 to 86400."),
+    ({"restart_timeout": 0}, "options: restart_timeout=0.0 is not a time; give seconds above 0"),
+    ({"settle": -1}, "options: settle=-1.0 is not a time; give seconds from 0 to 86400."),
     (
         {"ledger": "ledger.json"},
         "options: ledger=ledger.json is not an absolute path; give the whole path",

@@ -179,7 +179,7 @@ def test_white_space_that_only_go_trims(name, space):
     if name in ("V23b", "V23c"):
         assert found == V3
         return
-    # Before 2.3.4 it is no JSON, so the whole of it is taken for the address.
+    # Before 2.3.4 it is not JSON, so the whole of it is taken for the address.
     assert (found.version, found.address) == (2, space + parameters(3) + space)
 
 

@@ -69,7 +69,7 @@ def test_a_bad_release_may_be_left():
 )
 def test_what_is_no_release_is_refused(target):
     found = judge("1.7.24", "1.7.24", target)
-    assert not found.allowed and "is no released version of containerd" in found.refusal
+    assert not found.allowed and "is not a released version of containerd" in found.refusal
 
 
 def test_a_line_nobody_knows_is_refused():

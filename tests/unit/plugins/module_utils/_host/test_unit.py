@@ -126,5 +126,5 @@ def test_a_unit_that_does_not_run(says):
 def test_no_systemd_is_no_unit_and_a_silent_one_is_an_error(says):
     assert says(Output(127, "", "No such file")) is None
     assert says(Output(1, "", "System has not been booted with systemd")) is None
-    with pytest.raises(ShimError, match="daemon: systemctl did not answer in time; look at"):
+    with pytest.raises(ShimError, match="daemon: systemctl did not answer in time; check"):
         says(Output(None, "", "no answer in time"))

@@ -215,7 +215,7 @@ def test_a_damaged_record_stops_everything(world, text):
     with open(record.path(), "w") as handle:
         handle.write(text)
     for work in (hold, release):
-        with pytest.raises(ShimError, match="is damaged; look at the file"):
+        with pytest.raises(ShimError, match="is damaged; check the file"):
             work()
     assert not world.ran
 

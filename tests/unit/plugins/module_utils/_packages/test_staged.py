@@ -85,11 +85,11 @@ def test_what_is_no_plan_is_refused(plan, text):
 def test_what_others_can_change_is_refused(plan):
     staged.save(plan)
     os.chmod(plan.directory, 0o777)
-    with pytest.raises(ShimError, match="can be changed by others than root"):
+    with pytest.raises(ShimError, match="can be changed by users other than root"):
         staged.load(plan.directory)
     os.chmod(plan.directory, 0o700)
     os.chown(os.path.join(plan.directory, "plan.json"), 65534, 0)
-    with pytest.raises(ShimError, match="can be changed by others than root"):
+    with pytest.raises(ShimError, match="can be changed by users other than root"):
         staged.load(plan.directory)
 
 

@@ -53,7 +53,7 @@ def test_another_checksum_is_refused_and_told(good):
 
 @pytest.mark.parametrize("checksum", ["", "md5:" + "0" * 32, "0" * 63, "0" * 65, "G" * 64])
 def test_what_is_no_checksum(good, checksum):
-    with pytest.raises(ShimError, match="checksum is no SHA-256"):
+    with pytest.raises(ShimError, match="checksum is not a SHA-256"):
         tarball.check(good, checksum)
 
 

@@ -77,7 +77,9 @@ def test_a_damaged_note_names_nobody_and_stops_nobody(place, data):
 def test_a_place_that_others_can_write_is_refused(place):
     place.mkdir(mode=0o777)
     place.chmod(0o777)
-    with pytest.raises(ShimError, match="can be written by others than root"), host_claim.held("one", 0, last=True):
+    with pytest.raises(ShimError, match="can be written by users other than root"), host_claim.held(
+        "one", 0, last=True
+    ):
         pass
 
 

@@ -44,7 +44,7 @@ def test_a_directory_that_others_can_write_gets_no_ledger(tmp_path, mode, owner)
     place.mkdir()
     place.chmod(mode)
     os.chown(str(place), owner, 0)
-    assert "by others than root" in refused(ledger_file.save, str(place / "ledger.json"), {}).problem
+    assert "by users other than root" in refused(ledger_file.save, str(place / "ledger.json"), {}).problem
     assert names(place) == []
 
 

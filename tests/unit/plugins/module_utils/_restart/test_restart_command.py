@@ -68,23 +68,23 @@ def test_a_program_of_root_is_accepted(program, tmp_path):
 @pytest.mark.parametrize("mode", [0o775, 0o757, 0o777])
 def test_a_program_that_others_can_write_is_refused(program, mode):
     program.chmod(mode)
-    assert refused(restart_command.argv_for, UNIT, [str(program)]).problem == "can be changed by others than root"
+    assert refused(restart_command.argv_for, UNIT, [str(program)]).problem == "can be changed by users other than root"
 
 
 @needs_root
 @pytest.mark.parametrize("mode", [0o775, 0o757, 0o1777])
 def test_a_directory_that_others_can_write_is_refused(program, mode):
     program.parent.chmod(mode)
-    assert refused(restart_command.argv_for, UNIT, [str(program)]).problem == "can be changed by others than root"
+    assert refused(restart_command.argv_for, UNIT, [str(program)]).problem == "can be changed by users other than root"
 
 
 @needs_root
 def test_owners_other_than_root_are_refused(program):
     os.chown(str(program), 12345, 0)
-    assert refused(restart_command.argv_for, UNIT, [str(program)]).problem == "can be changed by others than root"
+    assert refused(restart_command.argv_for, UNIT, [str(program)]).problem == "can be changed by users other than root"
     os.chown(str(program), 0, 0)
     os.chown(str(program.parent), 12345, 0)
-    assert refused(restart_command.argv_for, UNIT, [str(program)]).problem == "can be changed by others than root"
+    assert refused(restart_command.argv_for, UNIT, [str(program)]).problem == "can be changed by users other than root"
 
 
 @needs_root
@@ -94,7 +94,8 @@ def test_a_link_that_others_can_point_elsewhere_is_refused(program, tmp_path):
     place.chmod(0o777)
     (place / "link").symlink_to(str(program))
     assert (
-        refused(restart_command.argv_for, UNIT, [str(place / "link")]).problem == "can be changed by others than root"
+        refused(restart_command.argv_for, UNIT, [str(place / "link")]).problem
+        == "can be changed by users other than root"
     )
 
 

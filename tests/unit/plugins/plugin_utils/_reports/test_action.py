@@ -91,7 +91,7 @@ def test_result_stays_small(report, tmp_path):
 @pytest.mark.parametrize(
     "options, reported",
     (
-        ({"run_id": "nowhere"}, "is no run's folder"),
+        ({"run_id": "nowhere"}, "is not a run's folder"),
         ({"run_dir": "nowhere"}, "has no run in it"),
         ({"packs": ["nonsense"]}, "pack nonsense: cannot be read"),
         ({"waivers": [{"rule": "shim-hung"}]}, "has no reason"),

@@ -54,15 +54,15 @@ def damage(path, kind):
 
 
 DAMAGES = {
-    "fifo": ("fifo", "is no regular file"),
+    "fifo": ("fifo", "is not a regular file"),
     "link": ("link", "cannot be opened"),
-    "directory": ("directory", "is no regular file"),
+    "directory": ("directory", "is not a regular file"),
     "huge": ("huge", "is larger than 64 MiB"),
     "empty": (b"", "is not JSON"),
     "cut": (b'{"schema": 1', "is not JSON"),
     "binary": (b"\xff\xfe\x00", "is not JSON"),
     "deep": (b"[" * 200000, "is not JSON"),
-    "list": (b"[]", "is no JSON object"),
+    "list": (b"[]", "is not JSON object"),
     "other schema": (b'{"schema": 2, "kind": "roll", "host": "a"}', "is no roll document of schema 1"),
     "other kind": (b'{"schema": 1, "kind": "host", "host": "a"}', "is no roll document of schema 1"),
     "other host": (b'{"schema": 1, "kind": "roll", "host": "b"}', "is the document of another host"),
@@ -83,7 +83,7 @@ def test_a_bad_document_is_a_state_and_no_error(tmp_path, name):
 def test_what_is_no_run_is_refused(tmp_path, content):
     if content is not None:
         (tmp_path / "run.json").write_bytes(content)
-    with pytest.raises(ShimError, match="report: .*(is no run's folder|has schema 2, not 1)"):
+    with pytest.raises(ShimError, match="report: .*(is not a run's folder|has schema 2, not 1)"):
         files.RunFolder(str(tmp_path))
 
 

@@ -74,7 +74,7 @@ def test_what_was_not_audited_is_unknown(document, section):
     document[section] = None
     result = one(document, query=section)
     assert result["status"] == "unknown"
-    assert result["findings"][0]["text"] == f"the host was not looked at for {section}"
+    assert result["findings"][0]["text"] == f"the host was not checked for {section}"
 
 
 def test_a_rule_whose_needs_are_not_met_is_unknown(document):

@@ -58,7 +58,7 @@ def test_the_schema_lets_no_key_be_missing_and_no_other_in():
 @pytest.mark.parametrize(
     "query, sentence",
     [
-        ("bundles[?", "is no JMESPath: "),
+        ("bundles[?", "is not JMESPath: "),
         ("nosuch(bundles)", "does not fit this document: Unknown function: nosuch()"),
         ("bundels", "names 'bundels', which is not there; there are: asked, at, bundles, counts"),
         ("bundles[?pid]", "names 'pid', which is not there; there are: answer, answers, at_risk"),
@@ -66,9 +66,9 @@ def test_the_schema_lets_no_key_be_missing_and_no_other_in():
         ("bundles.id", "asks a list for 'id': write [] or [?...] after the list's name"),
         ("bundles[?pod.name == 'x' && shimcode]", "names 'shimcode'"),
         ("daemon.running.major", "asks a single value for 'major'"),
-        ("daemon[]", "has [] after what is no list"),
-        ("daemon[0]", "has an element after what is no list"),
-        ("daemon[?running]", "has [?...] after what is no list"),
+        ("daemon[]", "has [] after what is not a list"),
+        ("daemon[0]", "has an element after what is not a list"),
+        ("daemon[?running]", "has [?...] after what is not a list"),
         ("length(bundles[?idd])", "names 'idd'"),
         ("sort_by(bundles, &idd)", "names 'idd'"),
         ("bundles[].{a: idd}", "names 'idd'"),

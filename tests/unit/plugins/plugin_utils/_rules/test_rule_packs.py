@@ -31,7 +31,7 @@ def pack(**fields):
         (dict(PACK, rules=[]), "pack ours: has no rules"),
         (dict(PACK, title=" "), "pack ours: has no title; write one line of text."),
         (dict(PACK, ruls=1), "pack ours: has the unknown key ruls; there are name, title and rules."),
-        (dict(PACK, rules=["x"]), "pack ours: rule 1 is no mapping; write id, title, severity, why, remedy, query."),
+        (dict(PACK, rules=["x"]), "pack ours: rule 1 is not a mapping; write id, title, severity, why, remedy, query."),
         (dict(PACK, rules=[RULE, RULE]), "pack ours: rule one is there twice; give each its own id."),
         (
             pack(id="Not_an_id"),
@@ -40,12 +40,12 @@ def pack(**fields):
         (pack(why=...), "pack ours: rule one has no why; write text."),
         (pack(remedy=["x"]), "pack ours: rule one has no remedy; write text."),
         (pack(severity="bad"), "pack ours: rule one has severity bad; write one of blocker, major, minor, info."),
-        (pack(tags="x"), "pack ours: rule one has tags that are no list of words; write [one, two]."),
+        (pack(tags="x"), "pack ours: rule one has tags that are not a list of words; write [one, two]."),
         (
             pack(querry="x"),
             "pack ours: rule one has the unknown key querry; there are id, title, severity, why, remedy",
         ),
-        (pack(query="bundles[?"), "pack ours: rule one: its query is no JMESPath: "),
+        (pack(query="bundles[?"), "pack ours: rule one: its query is not JMESPath: "),
         (
             pack(query="bundles[?pid]"),
             "pack ours: rule one: its query names 'pid', which is not there; there are: answer",
@@ -66,10 +66,10 @@ def test_a_pack_from_a_file(tmp_path):
     (read,) = rule_packs.load(str(path))
     assert (read.name, read.rules[0].id, read.rules[0].expected, read.rules[0].tags) == ("ours", "one", [], ())
     path.write_text("a: b: c")
-    with pytest.raises(rule_packs.PackError, match="is no YAML: mapping values are not allowed here"):
+    with pytest.raises(rule_packs.PackError, match="is not YAML: mapping values are not allowed here"):
         rule_packs.load([str(path)])
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(rule_packs.PackError, match="is no YAML"):
+    with pytest.raises(rule_packs.PackError, match="is not YAML"):
         rule_packs.load([str(path)])
 
 
@@ -96,9 +96,9 @@ WAIVER = {"rule": "one", "reason": "r", "owner": "o", "expires": "2026-12-31"}
 @pytest.mark.parametrize(
     "source, sentence",
     [
-        (7, "waivers: are no list; write a list of mappings."),
-        ({"rule": "one"}, "waivers: are no list; write a list of mappings."),
-        (["x"], "waiver 1: is no mapping; write rule, reason, owner and expires."),
+        (7, "waivers: are not a list; write a list of mappings."),
+        ({"rule": "one"}, "waivers: are not a list; write a list of mappings."),
+        (["x"], "waiver 1: is not a mapping; write rule, reason, owner and expires."),
         ([{}], "waiver 1 (no rule): has no rule; a waiver names its rule, its reason and who answers for it."),
         ([dict(WAIVER, owner="")], "waiver 1 (one): has no owner; a waiver names its rule"),
         ([WAIVER, dict(WAIVER, reason=None)], "waiver 2 (one): has no reason; a waiver names its rule"),
@@ -106,7 +106,7 @@ WAIVER = {"rule": "one", "reason": "r", "owner": "o", "expires": "2026-12-31"}
             [{k: v for k, v in WAIVER.items() if k != "expires"}],
             "waiver 1 (one): has no expires; a waiver ends on a day",
         ),
-        ([dict(WAIVER, expires="soon")], "waiver 1 (one): expires 'soon' is no day; write one such as 2026-12-31."),
+        ([dict(WAIVER, expires="soon")], "waiver 1 (one): expires 'soon' is not a day; write one such as 2026-12-31."),
         ([dict(WAIVER, pods="x")], "waiver 1 (one): has the unknown key pods; there are rule, reason, owner, expires"),
         ("/no/such.yml", "waivers: /no/such.yml cannot be read (No such file or directory)."),
     ],

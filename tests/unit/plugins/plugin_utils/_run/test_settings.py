@@ -76,7 +76,7 @@ def test_a_deadline_by_its_date():
 
 @pytest.mark.parametrize("text", ["noon", "2 weeks", "18:00", "-5m", "5 m m"])
 def test_a_deadline_that_is_none(text):
-    with pytest.raises(ValueError, match="is no time; give a span such as 90m or 2h"):
+    with pytest.raises(ValueError, match="is not a time; give a span such as 90m or 2h"):
         timestamps.deadline(text, 0.0)
 
 
