@@ -29,8 +29,6 @@ GROUPS = {
     "fleet": ("test_stop.py", "test_resume.py", "test_fleet.py"),
     "upgrade": ("test_upgrade*.py",),
 }
-# More than these are no accident of the moment.
-MOST_AGAIN = 3
 DIFFERENTIAL, DIFFERENTIAL_LAB = TESTS.parent / "differential", "shimdiff"
 
 
@@ -62,28 +60,14 @@ def group(name: str) -> Callable[[Desk], str]:
 
 
 def _tests(desk: Desk, lab: str, arguments: Sequence[str]) -> str:
-    """Run tests in a lab; a few that fail are run once more, and the note says which, whatever comes of it.
-
-    Real daemons on a busy machine now and then miss a moment. What fails twice is broken.
-    """
+    """Run tests in a lab; one that fails fails the gate, and is never run again."""
     machine.require_root("The lab")
     env = {**pytest_env(), "SHIMOPS_LAB": lab}
-    again: list[str] = []
-    try:
-        desk.run(pytest_argv(["-v", "-ra", *arguments]), cwd=place.ROOT, env=env, timeout=3000)
-    except GateFailed as failure:
-        # Status 1 is pytest's for tests that failed; after any other, some were not run.
-        if not str(failure).endswith("status 1"):
-            raise
-        again = re.findall(r"^(?:FAILED|ERROR) (\S+::.*?)(?: - .*)?$", desk.text(), re.MULTILINE)
-        if not 0 < len(again) <= MOST_AGAIN:
-            raise
-    first = desk.text()
-    if again:
-        desk.run(pytest_argv(["-v", "-ra", *again]), cwd=place.ROOT, env=env, timeout=1200)
-    counts = re.findall(r"^=+ (.* in [\d.]+s.*?) =+$", first, re.MULTILINE)
-    skipped = re.findall(r"^SKIPPED .*$", first, re.MULTILINE)
-    return "\n".join([*counts[-1:], *(f"failed, and passed when run again: {name}" for name in again), *skipped])
+    desk.run(pytest_argv(["-v", "-ra", *arguments]), cwd=place.ROOT, env=env, timeout=3000)
+    log = desk.text()
+    counts = re.findall(r"^=+ (.* in [\d.]+s.*?) =+$", log, re.MULTILINE)
+    skipped = re.findall(r"^SKIPPED .*$", log, re.MULTILINE)
+    return "\n".join([*counts[-1:], *skipped])
 
 
 def differential(desk: Desk) -> str:
