@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 
-from dev import ansible_test_gates, artifact_gates, browser_gates, docs_gates, lab_gates, static_gates
+from dev import ansible_test_gates, artifact_gates, browser_gates, docs_gates, lab_gates, project_gates, static_gates
 from dev.errors import DevError
 from dev.gate import Gate
 
@@ -15,6 +15,8 @@ STATIC = [
     Gate("types", static_gates.types),
     Gate("changelog", static_gates.changelog),
     Gate("docs", static_gates.docs),
+    Gate("workflows", project_gates.workflows),
+    Gate("licences", project_gates.licences),
     Gate("build and install", static_gates.artifact),
     Gate("galaxy-importer", static_gates.importer),
     Gate("ansible-lint", static_gates.ansible_lint),

@@ -14,11 +14,13 @@ import yaml
 
 from dev import checkout, origins, place, role_rules, rooms, words
 
+# REUSE-IgnoreStart
 HEADER = (
     "# Copyright (c) 2026 the shimops.containerd authors",
     "# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)",
     "# SPDX-License-Identifier: GPL-3.0-or-later",
 )
+# REUSE-IgnoreEnd
 LONGEST, LONGEST_TEST = 400, 550
 MODULES = Path("plugins/modules")
 PACKAGE = rf"{place.NAMESPACE}\.{place.NAME}"

