@@ -109,7 +109,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._deadline impor
 from ansible_collections.shimops.containerd.plugins.module_utils._interference import record, told
 from ansible_collections.shimops.containerd.plugins.module_utils._interference.keeper import Keeper
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import hold, preflight, report
+from ansible_collections.shimops.containerd.plugins.module_utils._recovery import hold, preflight
 
 
 def keep(options, check_mode):
@@ -128,7 +128,7 @@ def keep(options, check_mode):
         # All holds are released; release the claim of the run on the host as well.
         with hold.held(run_id, options["timeout"], last=True):
             pass
-    return report.fit(told.result(done), options["detail"])
+    return told.result(done)
 
 
 def main():

@@ -107,7 +107,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._recovery impor
     hold,
     plan,
     preflight,
-    report,
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery.look import look, target
 
@@ -135,7 +134,7 @@ def migrate(options, check_mode):
         "refused": [one._asdict() for one in refused + left + failed + more],
     }
     result["summary"] = {name: len(result[name]) for name in ("migrated", "rescued", "refused")}
-    return dict(report.fit(result, options["detail"]), diff=[step.diff() for step in rescues + migrations])
+    return dict(result, diff=[step.diff() for step in rescues + migrations])
 
 
 def main():

@@ -275,7 +275,7 @@ def reconnect(options, check_mode):
         "failure": done.failure,
         **host.logs.result(),
     }
-    return report.fit(result, options["detail"])
+    return result
 
 
 def main():

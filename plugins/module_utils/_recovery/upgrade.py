@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._packages import replace, staged
+from ansible_collections.shimops.containerd.plugins.module_utils._packages import policy, replace, staged
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.staged import Staged
 from ansible_collections.shimops.containerd.plugins.module_utils._recovery import (
     act,
@@ -94,6 +94,14 @@ class Upgrade(Host):
                 told = "is not {0}, which was staged there".format(self._plan.release)
                 raise ShimError("package", "target_version " + self._target(), told, "stage that release")
         return argv
+
+    @contextlib.contextmanager
+    def _held(self, last: bool) -> Iterator[None]:
+        with super()._held(last):
+            if not self._check:
+                # A module that was killed after its verification left it, and this run may install nothing.
+                policy.put_back()
+            yield
 
     def _target(self) -> str:
         wanted = self._options["target_version"]
