@@ -71,6 +71,7 @@ def test_a_stop_file_forbids_holding(run_module, monkeypatch, tmp_path):
 def test_the_host_of_another_run_is_left_alone(run_module, monkeypatch, tmp_path):
     monkeypatch.setattr(hold, "PLACE", str(tmp_path))
     monkeypatch.setattr(record, "PLACE", str(tmp_path))
+    monkeypatch.setattr(preflight, "STOP_FILE", str(tmp_path / "hold"))
     with hold.held("other", 0, last=False):
         pass
     for options in ({"run_id": "one"}, {"run_id": "one", "state": "released"}):
