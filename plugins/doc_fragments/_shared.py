@@ -58,8 +58,8 @@ options:
     default: 5
   detail:
     description:
-      - How much to return. With V(summary) counts are exact and lists are shortened, so that the result of a host stays
-        below 2 KB; C(truncated) in the summary is the number of omitted rows.
+      - How much to return. With V(summary) counts are exact, and lists and long strings are shortened, so that the
+        result of a host is at most 2 KB; C(truncated) in the summary is the number of omitted rows.
       - V(problems) returns every row with a problem, V(full) every row.
     type: str
     default: summary

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, NoReturn, Optional
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
-from ansible_collections.shimops.containerd.plugins.module_utils import _argspec, _changes
+from ansible_collections.shimops.containerd.plugins.module_utils import _argspec, _changes, _result
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import HostRefused, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import preflight
 from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
@@ -30,9 +30,9 @@ def execute(
 ) -> None:
     """Run a module and end the process.
 
-    :param work: takes the options and whether this is check mode, gives the result; a result with ``failure`` fails
-        with that sentence and returns all the rest. Any exception fails with one sentence, and with ``changed`` as it
-        is true; the traceback of one that is a defect is in the result from -vvv on.
+    :param work: takes the options and whether this is check mode, gives the result, which is then made small; a result
+        with ``failure`` fails with that sentence and returns all the rest. Any exception fails with one sentence, and
+        with ``changed`` as it is true; the traceback of one that is a defect is in the result from -vvv on.
     :param spec: the options the module has in addition to the shared ones; ``rules`` are those of AnsibleModule.
     :param asks_shims: whether protobuf is needed; a module respawns under an interpreter that has it.
     """
@@ -51,8 +51,18 @@ def execute(
         # It holds whole files, and nobody asked for it.
         result.pop("diff", None)
     if failure:
-        module.fail_json(**dict(result, msg=_in_one_line(failure)))
+        result["msg"] = _in_one_line(failure)
+    arguments = _returned(module)
+    result = _result.fit(result, module.params["detail"], _result.invoked(arguments))
+    result["invocation"] = {"module_args": arguments}
+    if failure:
+        module.fail_json(**result)
     module.exit_json(**result)
+
+
+def _returned(module: AnsibleModule) -> Options:
+    """The arguments as the result has them."""
+    return _result.shortened_arguments(module.params) if module.params["detail"] == "summary" else module.params
 
 
 def _fail(module: AnsibleModule, error: Exception) -> NoReturn:
@@ -61,7 +71,8 @@ def _fail(module: AnsibleModule, error: Exception) -> NoReturn:
     if known is not error and module._verbosity >= 3:
         more["traceback"] = traceback.format_exc().splitlines()
     module.fail_json(
-        msg=_in_one_line(known),
+        msg=_result.sentence(_in_one_line(known)),
+        invocation={"module_args": _returned(module)},
         stage=known.stage,
         changed=_changes.made(),
         refused=isinstance(known, HostRefused),

@@ -105,7 +105,7 @@ msg:
 
 import contextlib
 
-from ansible_collections.shimops.containerd.plugins.module_utils import _result, _stop_file
+from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._interference import record, settings
 from ansible_collections.shimops.containerd.plugins.module_utils._interference.hold import Hold
@@ -129,7 +129,7 @@ def keep(options, check_mode):
         # All holds are released; release the claim of the run on the host as well.
         with host_claim.held(run_id, options["timeout"], last=True):
             pass
-    return _result.fit(settings.result(done), options["detail"])
+    return settings.result(done)
 
 
 def main():

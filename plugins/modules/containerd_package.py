@@ -148,6 +148,11 @@ repaired:
   returned: always
   type: list
   elements: str
+truncated:
+  description: The number of omitted rows; with O(detail=summary) long lists are shortened.
+  returned: always
+  type: int
+  sample: 0
 msg:
   description: What was done.
   returned: always

@@ -114,8 +114,7 @@ def gather(options, check_mode):
         if options["detail"] == "summary":
             # The facts stay small; shim_probe reports a problem of the configuration as a hazard.
             del one["daemon"]["configuration"]
-    shims = _result.fit({"instances": found, "summary": summary}, options["detail"])
-    return {"ansible_facts": {"containerd_shims": shims}}
+    return {"ansible_facts": {"containerd_shims": {"instances": found, "summary": summary}}}
 
 
 def main():

@@ -99,7 +99,7 @@ summary:
 import contextlib
 from typing import Any, Dict, List
 
-from ansible_collections.shimops.containerd.plugins.module_utils import _result, _stop_file
+from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_forecast import target
 from ansible_collections.shimops.containerd.plugins.module_utils._host import daemon
@@ -132,7 +132,7 @@ def migrate(options, check_mode):
         "refused": [one._asdict() for one in refused + left + failed + more],
     }
     result["summary"] = {name: len(result[name]) for name in ("migrated", "rescued", "refused")}
-    return dict(_result.fit(result, options["detail"]), diff=[step.diff() for step in rescues + migrations])
+    return dict(result, diff=[step.diff() for step in rescues + migrations])
 
 
 def main():

@@ -266,9 +266,7 @@ def probe(options, check_mode):
             unwanted[0]["outcome"],
             unwanted[0]["reason"],
         )
-    document = found.pop("document", None)
-    found = _result.fit(found, options["detail"])
-    return found if document is None else dict(found, document=document)
+    return found
 
 
 def one_look(options):

@@ -279,7 +279,7 @@ def reconnect(options, check_mode):
         "failure": done.failure,
         **logs.result(),
     }
-    return _result.fit(result, options["detail"])
+    return result
 
 
 def main():

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, ContextManager, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
@@ -19,6 +19,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host import da
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
 from ansible_collections.shimops.containerd.plugins.module_utils._host.unit import journal_tail
+from ansible_collections.shimops.containerd.plugins.module_utils._packages import policy
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import forecast_host, observe
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import (
     host_claim,
@@ -128,13 +129,18 @@ class Host:
         book["times"][phase] = wall_clock()
         self.save(book)
 
-    def lock(self, last: bool) -> ContextManager[None]:
+    @contextlib.contextmanager
+    def lock(self, last: bool) -> Iterator[None]:
         """The host for this run alone; a module of the same run that is still at work is waited for."""
         if self.check:
-            return contextlib.nullcontext()
+            yield
+            return
         options = self.options
         patience = options["restart_timeout"] + options["settle"] + 2 * options["timeout"]
-        return host_claim.held(self.run_id, patience, last, self._unfinished_run)
+        with host_claim.held(self.run_id, patience, last, self._unfinished_run):
+            # A module that was killed after its verification left it, and this run may install nothing.
+            policy.put_back()
+            yield
 
     def _unfinished_run(self) -> Optional[str]:
         """The run that has begun a restart here and not verified it."""

@@ -44,7 +44,7 @@ class RunAction(ActionBase):
         options = dict(self._task.args)
         folder = options.pop("run_folder", None)
         if not folder:
-            return self._ask(options, task_vars)
+            return _fitted(self._ask(options, task_vars), options.get("detail") or "summary")
         run_host = RunHost(str(folder), task_vars["inventory_hostname"])
         try:
             return self._in_run(run_host, options, task_vars)
@@ -70,22 +70,30 @@ class RunAction(ActionBase):
             run_host.enter_state(state, "it became unreachable: " + " ".join(str(error).split())[:300])
             raise
         self.note(run_host, options, result)
-        brief = self._brief(result, options.get("detail") or "summary")
-        return {**brief, "host_state": run_host.document()["state"]}
+        return self._brief({**result, "host_state": run_host.document()["state"]}, options.get("detail") or "summary")
 
     def _ask(self, options: dict, task_vars: dict) -> dict:
         return self._execute_module(module_args=options, task_vars=task_vars)
 
     def _brief(self, result: dict, detail: str) -> dict:
         """Shape a whole result as the module itself shapes a summary."""
-        # What Ansible adds for itself: it is no part of a summary, and not always JSON.
-        added = {key: result.pop(key) for key in ("invocation", "exception") if key in result}
         if self.rows in result and "summary" in result:
             result[self.rows] = _result.select(result[self.rows], detail, self.unwell)
-            result = _result.fit(result, detail)
-        if "invocation" in added:
-            added["invocation"]["module_args"]["detail"] = detail
-        return {**result, **added}
+        if "invocation" in result:
+            result["invocation"]["module_args"]["detail"] = detail
+        return _fitted(result, detail)
+
+
+def _fitted(result: dict, detail: str) -> dict:
+    """Make a summary small; the arguments, which Ansible adds, count as well."""
+    if detail != "summary":
+        return result
+    # No part of a summary, and not always JSON.
+    added = {key: result.pop(key) for key in ("invocation", "exception") if key in result}
+    arguments = _result.shortened_arguments((added.get("invocation") or {}).get("module_args") or {})
+    if "invocation" in added:
+        added["invocation"] = {"module_args": arguments}
+    return {**_result.fit(result, detail, _result.invoked(arguments)), **added}
 
 
 def watch(run_host: RunHost, task_vars: dict) -> list[str]:

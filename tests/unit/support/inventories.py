@@ -41,7 +41,7 @@ def a_host(tmp_path, shims=(), tasks=None, connections=(), children=None, listen
     """
     state = tmp_path / "state"
     (state / TASK_DIRECTORY).mkdir(parents=True, exist_ok=True)
-    daemon = a_daemon(state_dir=str(state), root_dir=str(tmp_path / "root"))
+    daemon = a_daemon(state_dir=str(state), root_dir=str(tmp_path / "root"), address=str(state / "containerd.sock"))
     observations = []
     for entry in scan(str(state)):
         bundle = read(entry) if entry.kind == "bundle" else None

@@ -107,6 +107,44 @@ def test_many_losses_are_a_small_result_too(play, folder):
     assert result["host_state"] == "lost" and len(document(folder)["verdicts"]) == 300
 
 
+def test_a_summary_is_small_whatever_the_host_says(play, folder):
+    emoji = 900 * "\U0001f600"
+    arguments = {"state": "restarted", "ids": [64 * "f"] * 256, "ledger": "/" + 4000 * "x"}
+    verdicts = [dict(row(one, "killed"), reason=emoji) for one in range(300)]
+    play.answer = dict(
+        restarted(*["killed"] * 300, failed=True, journal_tail=[emoji] * 50, invocation={"module_args": arguments}),
+        verdicts=verdicts,
+        msg=emoji,
+        gap=float(2**63),
+        unread=verdicts,
+        commands=emoji,
+    )
+    result = play.call(shim_reconnect, state="restarted", run_folder=folder)
+    assert len(json.dumps(result)) <= 2048 - 200 and result["host_state"] == "lost"
+    assert result["summary"]["killed"] == 300 and result["summary"]["truncated"] >= 600
+    assert result["invocation"]["module_args"]["ids"] == "256 items"
+    assert len(document(folder)["verdicts"]) == 300 and document(folder)["message"] == emoji
+
+
+@pytest.mark.parametrize("in_a_run", [True, False])
+def test_what_the_rules_said_is_small_too(play, folder, monkeypatch, in_a_run):
+    shims = [{"id": 64 * "f", "namespace": "k8s.io", "at_risk": True, "outcome": "killed", "reason": 90 * "x"}] * 200
+    found = {
+        "failed": {f"rule-{one}": 1 for one in range(300)},
+        "waived": {},
+        "unknown": {},
+        "refusal": 400 * "\u00e9",
+    }
+    monkeypatch.setattr(shim_probe.audit_verdict, "judged", lambda *_rest: dict(found))
+    monkeypatch.setattr(shim_probe._packs, "load", lambda packs: [True])
+    play.answer = dict(a_forecast(), shims=shims, document={"bundles": [{"id": "a"}] * 500})
+    options = {"run_folder": folder} if in_a_run else {}
+    result = play.call(shim_probe, audit=True, packs=["hygiene"], **options)
+    whole = result.pop("document", None)
+    assert (whole is None) == in_a_run and (in_a_run or len(whole["bundles"]) == 500)
+    assert len(json.dumps(result)) <= 2048 - 200 and result["summary"]["truncated"] >= 199
+
+
 def test_after_a_loss_no_other_host_is_asked_anything(play, folder):
     play.answer = restarted("killed", failed=True)
     play.call(shim_reconnect, state="restarted", run_folder=folder)

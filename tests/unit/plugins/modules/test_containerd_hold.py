@@ -72,6 +72,7 @@ def test_a_stop_file_forbids_holding(run_module, monkeypatch, tmp_path):
 def test_the_host_of_another_run_is_left_alone(run_module, monkeypatch, tmp_path):
     monkeypatch.setattr(host_claim, "PLACE", str(tmp_path))
     monkeypatch.setattr(record, "PLACE", str(tmp_path))
+    monkeypatch.setattr(_stop_file, "PLACE", str(tmp_path / "hold"))
     with host_claim.held("other", 0, last=False):
         pass
     for options in ({"run_id": "one"}, {"run_id": "one", "state": "released"}):

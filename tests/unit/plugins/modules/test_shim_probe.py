@@ -9,6 +9,9 @@ import json
 
 import pytest
 
+from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
+from ansible_collections.shimops.containerd.plugins.module_utils._audit import leftovers
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger_file
 from ansible_collections.shimops.containerd.plugins.modules import shim_probe
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import fields
 from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_facts import (
@@ -21,6 +24,14 @@ from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_fa
     returned,
     where,
 )
+
+
+@pytest.fixture(autouse=True)
+def own_files(tmp_path, monkeypatch):
+    """Nothing of the machine is read: the hold file, the ledger and the sockets are those of the test."""
+    monkeypatch.setattr(_stop_file, "PLACE", str(tmp_path / "hold"))
+    monkeypatch.setattr(ledger_file, "PLACE", str(tmp_path / "ledger.json"))
+    monkeypatch.setattr(leftovers, "SOCKET_DIRECTORY", str(tmp_path / "s"))
 
 
 def test_documentation(monkeypatch):
@@ -60,6 +71,7 @@ def test_a_forecast(run_module, tmp_path):
     assert result["summary"] == counts
     assert result["release"]["release_class"] == "V17" and result["release"]["release_class_sure"] is True
     assert result["rollback"] == {"class": "open", "to": "1.6.39", "containers": []}
+    assert result["ledger"] == {} and "containerd does not answer" in result["refusal"]
     assert len(json.dumps(result)) < 4096
 
 

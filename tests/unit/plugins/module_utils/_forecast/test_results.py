@@ -1,13 +1,9 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What modules return: counts that stay exact, lists that are cut to size, nothing that may not leave a host."""
+"""What modules return: rows, and counts that stay exact."""
 
 from __future__ import annotations
-
-import json
-
-import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _result
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast import results
@@ -28,92 +24,6 @@ from ansible_collections.shimops.containerd.tests.unit.support.observations impo
 )
 
 V17 = ReleaseClass("V17", True, ("V17",))
-LONG_ID = "5c2c94f350956351767ab08d2fb10665b454fab9b15106287a43a930549cb7a2"
-
-
-def rows(count):
-    return [
-        {"namespace": "k8s.io", "id": LONG_ID, "reason": "nobody listens on the socket"} for _number in range(count)
-    ]
-
-
-def size(result):
-    return len(json.dumps(result))
-
-
-# fit
-
-
-@pytest.mark.parametrize("count", [0, 1, 5, 8, 9, 40, 256, 1000])
-def test_a_summary_is_small_and_says_what_was_left_out(count):
-    result = _result.fit({"shims": rows(count), "summary": {"bundles": count}}, "summary")
-    assert size(result) <= _result.SMALL
-    assert result["summary"] == {"bundles": count, "truncated": count - len(result["shims"])}
-    assert (result["summary"]["truncated"] == 0) == (count <= 8)
-    # No more than has to be is left out.
-    if result["summary"]["truncated"]:
-        assert size(dict(result, shims=result["shims"] + rows(1))) > _result.SMALL
-
-
-@pytest.mark.parametrize("detail", ["problems", "full"])
-def test_more_detail_leaves_nothing_out(detail):
-    result = _result.fit({"shims": rows(500), "summary": {}}, detail)
-    assert len(result["shims"]) == 500 and result["summary"] == {"truncated": 0}
-
-
-def test_the_longest_list_is_cut_first():
-    result = {"shims": rows(40), "at_risk": rows(3), "rollback": {"containers": []}, "summary": {}}
-    result = _result.fit(result, "summary")
-    assert len(result["at_risk"]) == 3 and 0 < len(result["shims"]) < 40
-
-
-def test_lists_within_dictionaries_are_cut_too():
-    result = {"rollback": {"class": "closed", "containers": ["k8s.io/" + LONG_ID] * 100}, "summary": {}}
-    result = _result.fit(result, "summary")
-    kept = len(result["rollback"]["containers"])
-    assert size(result) <= _result.SMALL and kept > 5 and result["summary"]["truncated"] == 100 - kept
-
-
-def test_of_many_lists_only_rows_are_lost():
-    result = {
-        "shims": rows(100),
-        "at_risk": rows(100),
-        "forecast": {"outcomes": {"killed": 100}},
-        "summary": {"tasks": 100},
-    }
-    result = _result.fit(result, "summary")
-    assert size(result) <= _result.SMALL and result["forecast"] == {"outcomes": {"killed": 100}}
-    kept = len(result["shims"]) + len(result["at_risk"])
-    assert result["summary"] == {"tasks": 100, "truncated": 200 - kept}
-    assert abs(len(result["shims"]) - len(result["at_risk"])) <= 1
-
-
-def test_an_instance_keeps_its_daemon_when_its_bundles_are_too_many():
-    daemon = {"unit": "containerd.service", "running": "1.7.24", "kill_mode": "process"}
-    bundles = [dict(row, problems=["its init process is gone", "no shim listens on its endpoint"]) for row in rows(50)]
-    one = {"layout": "containerd", "daemon": daemon, "bundles": bundles, "endpoints": [], "leftovers": rows(3)}
-    result = _result.fit({"instances": [one], "summary": {"bundles": 50}}, "summary")
-    assert size(result) <= _result.SMALL
-    (kept,) = result["instances"]
-    assert kept["daemon"] == daemon and len(kept["leftovers"]) == 3
-    # A row is there whole or not at all.
-    assert kept["bundles"] and all(len(row["problems"]) == 2 for row in kept["bundles"])
-    assert result["summary"] == {"bundles": 50, "truncated": 50 - len(kept["bundles"])}
-
-
-@pytest.mark.parametrize("padding", range(1250, 1330))
-def test_the_limit_is_kept_to_the_byte(padding):
-    lists = {"one": ["a"], "two": ["bb"], "three": ["c", "c"]}
-    result = _result.fit(dict(lists, text=padding * "x", summary={}), "summary")
-    left = result["one"] + result["two"] + result["three"]
-    assert size(result) <= _result.SMALL or left == ["a", "bb", "c"]
-    assert result["summary"]["truncated"] == 4 - len(left)
-
-
-def test_what_is_no_list_is_never_cut():
-    result = _result.fit({"text": 5000 * "x", "shims": rows(2), "summary": {}}, "summary")
-    assert result == {"text": 5000 * "x", "shims": rows(1), "summary": {"truncated": 1}}
-
 
 # Rows and counts
 
@@ -227,15 +137,6 @@ def test_a_target_is_its_forecast_in_counts():
         "start_estimate": 0.0,
         "refusal": results.refusal(an_outlook(pair(said("v2")), pair(silent("D2", "the shim is dead")))),
     }
-
-
-def test_targets_are_never_left_out_only_their_sentences_are_shortened():
-    targets = [dict(results.target(an_outlook()), refusal="x" * 500) for _number in range(2)]
-    result = _result.fit({"shims": rows(40), "targets": targets, "summary": {}}, "summary")
-    assert size(result) <= _result.SMALL and len(result["targets"]) == 2 and result["shims"]
-    assert {len(one["refusal"]) for one in result["targets"]} == {120}
-    assert result["targets"][0]["refusal"].endswith("x...")
-    assert size(dict(result, shims=result["shims"] + rows(1))) > _result.SMALL
 
 
 def test_a_forecast_is_what_these_tests_take_it_for():

@@ -1,0 +1,76 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The states and policy-rc.d: it goes before the claim on the host does, and after a killed module with the next."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import types
+
+import pytest
+
+from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
+from ansible_collections.shimops.containerd.plugins.module_utils._packages import dpkg, policy
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import host_claim, states
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.host import Host, Outcome
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lock is root's")
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    """Make a host whose files are in tmp_path; nothing is really restarted or installed."""
+    monkeypatch.setattr(host_claim, "PLACE", str(tmp_path / "held"))
+    monkeypatch.setattr(_stop_file, "PLACE", str(tmp_path / "hold"))
+    monkeypatch.setattr(policy, "PATH", str(tmp_path / "policy-rc.d"))
+    monkeypatch.setattr(dpkg, "alone", lambda deadline: contextlib.nullcontext())
+    monkeypatch.setattr(Host, "daemon", lambda self: None)
+    monkeypatch.setattr(states, "_require_restartable", lambda host, daemon: [])
+    view = types.SimpleNamespace(at_risk=[], start_estimate=0.0)
+    monkeypatch.setattr(states, "forecast_at_rest", lambda host, daemon: ([], view))
+    restart = types.SimpleNamespace(run=lambda observations, earlier: Outcome(True))
+    monkeypatch.setattr(states, "Restart", lambda host, daemon, argv: restart)
+    options = {"ledger": str(tmp_path / "ledger.json"), "run_id": "one", "namespaces": None, "ids": None}
+    options.update(timeout=1, restart_timeout=1, settle=0, package_dir=None, target_version="installed")
+    options.update(on_risk="refuse")
+
+    def make(check=False):
+        one = Host(options, check, types.SimpleNamespace(foretell=lambda *rest: None))
+        one.upgrade.staged = types.SimpleNamespace(kind="apt", release="2.1.9")
+        return one
+
+    return make
+
+
+def left(tmp_path):
+    """Which of the two are there: the policy, the claim."""
+    return [(tmp_path / "policy-rc.d").exists(), (tmp_path / "held" / "claim.json").exists()]
+
+
+def test_the_policy_of_the_triggers_goes_before_the_claim(host, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(dpkg, "triggers", lambda deadline: seen.append(left(tmp_path)))
+    unlink = os.unlink
+
+    def noted(path, **more):
+        seen.append((os.path.basename(path), left(tmp_path)))
+        unlink(path, **more)
+
+    monkeypatch.setattr(os, "unlink", noted)
+    assert states.restarted(host()).changed
+    assert seen == [[True, True], ("policy-rc.d", [True, True]), ("claim.json", [False, True])]
+    assert left(tmp_path) == [False, False]
+
+
+@pytest.mark.parametrize("state", ["restarted", "verified"])
+def test_the_next_module_removes_the_policy_that_a_killed_one_left(host, tmp_path, monkeypatch, state):
+    (tmp_path / "policy-rc.d").write_bytes(policy._OURS)
+    seen = []
+    book = {"run_id": "one", "phase": "verified"}
+    monkeypatch.setattr(Host, "load_ledger", lambda self: book)
+    monkeypatch.setattr(Host, "verify", lambda self, book: seen.append(left(tmp_path)) or Outcome(False))
+    assert states.STATES[state](host(check=True)) == Outcome(False) and left(tmp_path) == [True, False]
+    assert states.STATES[state](host()) == Outcome(False)
+    assert seen == [[True, False], [False, True]] and left(tmp_path) == [False, False]
