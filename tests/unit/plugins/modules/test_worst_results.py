@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible.module_utils.common.parameters import PASS_VARS
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _module
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import preflight
@@ -31,6 +32,8 @@ MODULES = {
     shim_probe: ("probe", {}),
     shim_reconnect: ("reconnect", {"state": "restarted", "run_id": 64 * "r"}),
 }
+# From ansible-core 2.21 on a result has the arguments of its module only where that is configured.
+WHOLE = {"_ansible_inject_invocation": True} if "inject_invocation" in PASS_VARS else {}
 #: What no operator gives, and the modules accept all the same.
 LONG = {"ids": [76 * "f"] * 256, "state_dir": "/" + 4000 * "d", "unit": 500 * "u" + ".service"}
 STRINGS = {"ids": 76 * "f", "ASCII": 2500 * "x", "emoji": 400 * "\U0001f600", "quotes": 400 * '"', "nothing": ""}
@@ -99,8 +102,9 @@ def test_a_result_is_small_whatever_is_in_it(run_module, monkeypatch, module, te
         result = dict(worst(module, text, rows), failure=failure)
         keys = set(result) - {"failure"}
         monkeypatch.setattr(module, name, lambda options, check, full=result: full)
-        answer, status = run_module(module, **required, **given)
-        assert status == bool(failure) and len(json.dumps(answer)) + ADDED <= LARGEST
+        answer, status = run_module(module, **required, **given, **WHOLE)
+        assert "invocation" in answer and status == bool(failure)
+        assert len(json.dumps(answer)) + ADDED <= LARGEST
         shims = answer.get("ansible_facts", {}).get("containerd_shims", {})
         counts = answer.get("summary") or shims.get("summary") or answer
         assert isinstance(counts["truncated"], int)
@@ -118,7 +122,7 @@ def test_an_error_is_small_too(run_module, monkeypatch, module):
     monkeypatch.setattr(preflight, "require_root", lambda: None)
     monkeypatch.setattr(_module, "_require_protobuf", lambda: None)
     monkeypatch.setattr(module, name, fail)
-    answer, status = run_module(module, **required, **LONG)
+    answer, status = run_module(module, **required, **LONG, **WHOLE)
     assert status == 1 and len(json.dumps(answer)) + ADDED <= LARGEST and "has a defect" in answer["msg"]
 
 
@@ -126,5 +130,5 @@ def test_more_detail_is_never_cut(run_module, monkeypatch):
     monkeypatch.setattr(preflight, "require_root", lambda: None)
     monkeypatch.setattr(_module, "_require_protobuf", lambda: None)
     monkeypatch.setattr(shim_migrate, "migrate", lambda options, check: worst(shim_migrate, 500 * "x", 300))
-    answer, _status = run_module(shim_migrate, detail="problems", **LONG)
+    answer, _status = run_module(shim_migrate, detail="problems", **LONG, **WHOLE)
     assert len(answer["refused"]) == 300 and len(answer["invocation"]["module_args"]["ids"]) == 256
