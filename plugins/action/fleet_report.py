@@ -13,7 +13,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import build, files, rules
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import audit, build, files
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import SEVERITIES, STATES
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.builtin_types import plain
@@ -25,7 +25,7 @@ SPEC = {
     "dest": {"type": "path"},
     "formats": {"type": "list", "elements": "str", "choices": list(build.FORMATS), "default": list(build.FORMATS)},
     "title": {"type": "str"},
-    "packs": {"type": "list", "elements": "raw", "default": list(rules.SHIPPED)},
+    "packs": {"type": "list", "elements": "raw", "default": list(audit.SHIPPED)},
     "waivers": {"type": "raw", "default": []},
     "previous": {"type": "str"},
     "fail_on": {"type": "str", "choices": [*SEVERITIES, NEVER], "default": NEVER},
@@ -57,7 +57,7 @@ def report(options: dict, write: bool) -> dict:
     earlier = _earlier(options, folder)
     today = _day(options["today"])
     known, judge = (
-        rules.engine(plain(options["packs"]), plain(options["waivers"]), today)
+        audit.engine(plain(options["packs"]), plain(options["waivers"]), today)
         if folder.kind() == "host"
         else ({}, None)
     )

@@ -24,13 +24,13 @@ MIB = 1024 * 1024
 
 def measure(path):
     """Build every report of the run at ``path`` in this process; the seconds of each form, and the peak."""
-    from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import build, files, rules
+    from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import audit, build, files
 
     run = files.RunFolder(path)
     spent = {}
     for name, writer in build.FORMATS.items():
         build.FORMATS[name] = timed(writer, name, spent)
-    known, judge = rules.engine(rules.SHIPPED, [], datetime.date(2026, 6, 30))
+    known, judge = audit.engine(audit.SHIPPED, [], datetime.date(2026, 6, 30))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     with files.Output(path + "/reports") as output:

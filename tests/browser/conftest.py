@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests" / "unit" / "support"))
 
 import run_folder  # noqa: E402  # after the path that leads to it
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import build, files, rules  # noqa: E402
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import audit, build, files  # noqa: E402
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -64,7 +64,7 @@ def _roll(path):
 
 def _page(path, before=None):
     run = files.RunFolder(path)
-    known, judge = rules.engine(rules.SHIPPED, [], datetime.date(2026, 6, 30))
+    known, judge = audit.engine(audit.SHIPPED, [], datetime.date(2026, 6, 30))
     wanted = build.Wanted(["html"], "", known, judge, files.RunFolder(before) if before else None)
     with files.Output(path + "/reports") as output:
         build.build(run, wanted, output)

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
-from typing import Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import Document, Unreadable
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import STAGE, Document, Unreadable
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import (
     Finding,
     HostReport,
@@ -20,6 +22,9 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text i
 
 #: What the rules engine says of one document: one entry per rule.
 Judge = Callable[[dict], List[dict]]
+
+#: The packs that come with the collection.
+SHIPPED = ("restart_safety", "upgrade_readiness", "security", "hygiene")
 
 
 def rules_of(packs: Iterable) -> Dict[str, Rule]:
@@ -143,3 +148,23 @@ def _shims(document: dict) -> Tuple[Tuple[str, str, int], ...]:
         version = shim.get("version") or {"current": "as on disk", None: "unknown"}.get(shim.get("code"), "older code")
         found[str(version)] += 1
     return tuple((version, disk, number) for version, number in sorted(found.items()))
+
+
+def engine(sources: Sequence, waivers: object, today: datetime.date) -> Tuple[Dict[str, Rule], Callable]:
+    """The rules by their ids, and who judges a document by them.
+
+    :raises ShimError: when a pack or a waiver cannot be used.
+    """
+    # Here and not above: a roll is reported without jmespath.
+    from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import evaluation, rule_packs, waiver_list
+
+    try:
+        packs = rule_packs.load(sources)
+        accepted = waiver_list.load(waivers)
+    except (rule_packs.PackError, waiver_list.WaiverError) as problem:
+        raise ShimError(STAGE, "the rules", "cannot be used: " + str(problem).rstrip(".")) from problem
+
+    def judge(document: dict) -> List[dict]:
+        return evaluation.judge(document, packs, accepted, today)
+
+    return rules_of(packs), judge

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import (
     SEVERITIES,
@@ -48,6 +48,11 @@ class Wave:
         self.began = _least(self.began, report.roll.began)
         self.ended = _most(self.ended, report.roll.ended)
         self.gap = _most(self.gap, report.roll.gap)
+
+    @property
+    def took(self) -> Optional[float]:
+        """Seconds from its first host's beginning to its last one's end; None when nothing is known of it."""
+        return None if self.began is None or self.ended is None else self.ended - self.began
 
 
 class Totals:

@@ -11,7 +11,7 @@ from pathlib import Path
 import run_folder
 from chromium import Browser
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import build, files, rules
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import audit, build, files
 
 HOSTS, BUNDLES = 60, 8
 HEIGHT = 940
@@ -21,7 +21,7 @@ def page(folder: Path) -> Path:
     """Write the example run and its report below the folder; return the path of the page."""
     documents = dict(run_folder.fleet(HOSTS, BUNDLES, every=6))
     path = run_folder.write(folder / "nightly", "audit", documents)
-    known, judge = rules.engine(rules.SHIPPED, [], datetime.date(2026, 6, 30))
+    known, judge = audit.engine(audit.SHIPPED, [], datetime.date(2026, 6, 30))
     wanted = build.Wanted(["html"], "", known, judge, None)
     with files.Output(f"{path}/reports") as output:
         build.build(files.RunFolder(path), wanted, output)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import build, files, rules
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import audit, build, files
 
 TODAY = datetime.date(2026, 6, 30)
 
@@ -20,7 +20,7 @@ def write(tmp_path):
     """Write all reports on a run's folder: ``write(path, waivers=[...], previous=path)`` gives folder and totals."""
 
     def do(path, formats=tuple(build.FORMATS), waivers=(), previous=None, title=""):
-        known, judge = rules.engine(rules.SHIPPED, list(waivers), TODAY)
+        known, judge = audit.engine(audit.SHIPPED, list(waivers), TODAY)
         earlier = files.RunFolder(previous) if previous else None
         dest = tmp_path / "out"
         with files.Output(str(dest)) as output:

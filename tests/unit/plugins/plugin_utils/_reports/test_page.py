@@ -10,9 +10,10 @@ import hashlib
 import html.parser
 import re
 
+import jinja2
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.page_parts import esc
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import template
 from ansible_collections.shimops.containerd.tests.unit.support import run_folder
 
 EVIL = "\"'><img src=x onerror=alert(1)></script><script>alert(2)</script>&amp;{{7*7}}\u202e\x00"
@@ -116,4 +117,10 @@ def test_one_heading_of_the_first_rank_and_no_rank_left_out(page):
 
 
 def test_text_is_safe_in_an_attribute_too():
-    assert esc("\"'<>&") == "&quot;&#x27;&lt;&gt;&amp;"
+    shown = template.environment(True).from_string('<a title="{{ text }}">').render(text="\"'<>&\x1b")
+    assert shown == '<a title="&#34;&#39;&lt;&gt;&amp;\\x1b">'
+
+
+def test_a_name_that_a_template_misspells_is_an_error():
+    with pytest.raises(jinja2.UndefinedError):
+        template.environment(True).from_string("{{ head.titel }}").render(head=object())

@@ -1,12 +1,8 @@
-# Copyright (c) 2026 the shimops.containerd authors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-
-"""What the page does beyond being read: it filters. Without it everything is there. Internal to the collection."""
-
-from __future__ import annotations
-
-SCRIPT = r"""
+// Copyright (c) 2026 the shimops.containerd authors
+// GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The page filters with this; without it everything is there and can be read.
 "use strict";
 (() => {
   const form = document.getElementById("filter");
@@ -63,4 +59,3 @@ SCRIPT = r"""
   form.hidden = false;
   filter();
 })();
-"""

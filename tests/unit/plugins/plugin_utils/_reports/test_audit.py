@@ -10,13 +10,13 @@ import datetime
 import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD, VERDICTS
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import audit, drift, files, roll, rules
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import audit, drift, files, roll
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import STATES, Finding, Head, HostReport
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.totals import MOST, Totals
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_packs
 from ansible_collections.shimops.containerd.tests.unit.support import run_folder
 
-RULES, JUDGE = rules.engine(rules.SHIPPED, [], datetime.date(2026, 6, 30))
+RULES, JUDGE = audit.engine(audit.SHIPPED, [], datetime.date(2026, 6, 30))
 
 
 def audited(*faults, **more):
@@ -60,10 +60,10 @@ def test_a_document_that_breaks_its_schema_is_unreadable(key):
 
 
 def test_every_rule_is_known_with_its_pack():
-    packs = rule_packs.load(rules.SHIPPED)
+    packs = rule_packs.load(audit.SHIPPED)
     assert set(RULES) == {rule.id for pack in packs for rule in pack.rules}
     assert RULES["shim-hung"].pack == "restart_safety"
-    assert rules.SHIPPED == rule_packs.SHIPPED
+    assert audit.SHIPPED == rule_packs.SHIPPED
 
 
 @pytest.mark.parametrize("word", VERDICTS)
