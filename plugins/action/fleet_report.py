@@ -16,7 +16,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._errors import 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import audit, build, files
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import SEVERITIES, STATES
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count
-from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.builtin_types import plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.builtin_types import to_builtin
 
 NEVER, LAST = "never", "last"
 SPEC = {
@@ -57,7 +57,7 @@ def report(options: dict, write: bool) -> dict:
     earlier = _earlier(options, folder)
     today = _day(options["today"])
     known, judge = (
-        audit.engine(plain(options["packs"]), plain(options["waivers"]), today)
+        audit.engine(to_builtin(options["packs"]), to_builtin(options["waivers"]), today)
         if folder.kind() == "host"
         else ({}, None)
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_packs, waiver_list
-from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.builtin_types import plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.builtin_types import to_builtin
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import audit_verdict, timestamps
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_action import RunAction
 
@@ -30,8 +30,8 @@ class ActionModule(RunAction):
         wanted = {name: options.pop(name, None) for name in ("packs", "waivers", "rescue")}
         try:
             packs, waivers = (
-                rule_packs.load(plain(wanted["packs"] or ())),
-                waiver_list.load(plain(wanted["waivers"] or ())),
+                rule_packs.load(to_builtin(wanted["packs"] or ())),
+                waiver_list.load(to_builtin(wanted["waivers"] or ())),
             )
             if packs and not boolean(options.get("audit", False)):
                 raise rule_packs.PackError("packs: judge the host document, so they need audit: true.")

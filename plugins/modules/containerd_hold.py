@@ -116,7 +116,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._restart import
 def keep(options, check_mode):
     """Hold or release, and return the result."""
     units = settings.names(options["units"])
-    keeper = Hold(units, settings.runtime_units(options), check_mode, lambda: Deadline(options["timeout"]))
+    hold = Hold(units, settings.runtime_units(options), check_mode, lambda: Deadline(options["timeout"]))
     release, patience = options["state"] == "released", Deadline(options["wait_timeout"])
     if not (release or check_mode):
         _stop_file.require_absent()
@@ -124,7 +124,7 @@ def keep(options, check_mode):
     run_id = options["run_id"] or (record.load() or {}).get("run_id")
     alone = host_claim.held(run_id, options["timeout"] + options["wait_timeout"], last=release)
     with contextlib.nullcontext() if check_mode else alone:
-        done = keeper.release(patience) if release else keeper.hold(str(run_id), patience)
+        done = hold.release(patience) if release else hold.hold(str(run_id), patience)
     if done.failure and not (release or check_mode):
         # All holds are released; release the claim of the run on the host as well.
         with host_claim.held(run_id, options["timeout"], last=True):

@@ -238,7 +238,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.rollback import destination, rollback
 from ansible_collections.shimops.containerd.plugins.module_utils._host import daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import candidates
-from ansible_collections.shimops.containerd.plugins.module_utils._logs.watch import foretell
+from ansible_collections.shimops.containerd.plugins.module_utils._logs.watch import forecast_stalls
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import forecast_host, observe
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger_file, ledger_summary, preflight
@@ -248,7 +248,7 @@ def probe(options, check_mode):
     """Forecast until every outcome is wanted, or once."""
     patience = Deadline(options["wait_timeout"])
     while True:
-        found = one_look(options)
+        found = observe_once(options)
         unwanted = [row for row in found["shims"] if options["wanted"] and row["outcome"] not in options["wanted"]]
         if not unwanted or not patience.sleep(options["sleep"]):
             break
@@ -269,7 +269,7 @@ def probe(options, check_mode):
     return found
 
 
-def one_look(options):
+def observe_once(options):
     """The whole route once, with every row."""
     deadline = Deadline(options["timeout"])
     if options["audit"]:
@@ -290,7 +290,7 @@ def one_look(options):
         "start_estimate": first.start_estimate,
         "hazards": [hazard.row() for hazard in first.hazards],
         "rollback": rollback(versions, observations, here.load_timeout).row(),
-        "likely_to_stall": foretell(here, observations, first.start_estimate, deadline),
+        "likely_to_stall": forecast_stalls(here, observations, first.start_estimate, deadline),
         "ledger": ledger_summary.brief(ledger_file.PLACE),
         "refusal": refusal(here, first),
         "targets": [results.target(view) for view in views],

@@ -19,18 +19,18 @@ ROUNDS = 3
 INSIDE = """
 import subprocess, time
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
-from ansible_collections.shimops.containerd.plugins.module_utils._recovery import daemon
-from ansible_collections.shimops.containerd.plugins.module_utils._forecast.gather import look, outlook
+from ansible_collections.shimops.containerd.plugins.module_utils._host import daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
+from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import forecast_host, observe
 
 options = {"layout": "auto", "shim_timeout": 5}
 
 def route(pids):
     here = daemon.only(daemon.find(options, Deadline(60)))
-    cases = look(here, options, Deadline(60), CLASSES, pids)
-    outlook(here, cases, "installed")
-    assert cases and all(case.best_answers.service for case in cases)
-    return [case.entry.id for case in cases]
+    found = observe(here, options, Deadline(60), CLASSES, pids)
+    forecast_host(here, found, "installed")
+    assert found and all(one.best_answers.service for one in found)
+    return [one.entry.id for one in found]
 
 def loop(ids):
     for one in ids:

@@ -62,7 +62,7 @@ def gather(
         records = {name: {} for name in records}
     suspects = {entry.namespace for (entry, _endpoint), said in answers.items() if said.service and not said.pids}
     stores = {name: set() for name in suspects} if forgotten else _sandbox_stores(daemon, suspects, deadline)
-    place = storage.look_at(daemon, sum(1 for one in read.values() if one.bootstrap_json.kind != "file"))
+    place = storage.observe_files(daemon, sum(1 for one in read.values() if one.bootstrap_json.kind != "file"))
     return [
         _with_runtime(
             Observation(

@@ -57,7 +57,7 @@ def observe(daemon: Daemon, observations: List[Observation]) -> HostConditions:
     """
     running = daemon.process is not None
     stops_with = systemd.stops_with(daemon.unit_name, Deadline(_PATIENCE)) if daemon.unit else []
-    place = storage.look_at(daemon, 1)
+    place = storage.observe_files(daemon, 1)
     answers = [observed.best_answers for observed in observations if observed.live and observed.best_answers]
     return HostConditions(
         unit=daemon.unit,

@@ -38,7 +38,7 @@ class State(NamedTuple):
     mounts_db: bool
 
 
-def look_at(daemon: Daemon, files: int) -> State:
+def observe_files(daemon: Daemon, files: int) -> State:
     """The state directory, and whether so many small files more can be made there (at least one)."""
     mounts_db = os.path.exists(os.path.join(daemon.state_dir, _MOUNTS))
     try:

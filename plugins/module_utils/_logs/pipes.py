@@ -151,7 +151,7 @@ def pipes(book: Ledger, namespace: str, identifier: str) -> Optional[List[Pipe]]
     return None if rows is None else [Pipe(*row) for row in rows]
 
 
-def heard(
+def with_log_status(
     found: List[VerdictRow],
     book: Ledger,
     daemon: Daemon,

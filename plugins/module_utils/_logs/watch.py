@@ -25,7 +25,7 @@ _PAUSE = 0.1
 Key = Tuple[str, str]
 
 
-def foretell(
+def forecast_stalls(
     daemon: Daemon, observations: List[Observation], start_estimate: float, clock: Deadline
 ) -> List[Dict[str, Any]]:
     """The tasks whose log is likely to stall in a restart, with what they write and when their pipe is full.
@@ -64,9 +64,11 @@ class LogWatch:
         exec_proof.wanted(options["exec_proof"] or ())
         exec_proof.require_command(options["exec_command"])
 
-    def foretell(self, daemon: Daemon, observations: List[Observation], start_estimate: float, clock: Deadline) -> None:
+    def forecast_stalls(
+        self, daemon: Daemon, observations: List[Observation], start_estimate: float, clock: Deadline
+    ) -> None:
         """Keep who is likely to stall."""
-        self._likely = foretell(daemon, observations, start_estimate, clock)
+        self._likely = forecast_stalls(daemon, observations, start_estimate, clock)
 
     def enter(self, book: Ledger, observations: List[Observation], daemon: Daemon) -> None:
         """Enter into the ledger where the logs of these tasks go, and be ready to check their pipes."""
@@ -87,7 +89,7 @@ class LogWatch:
                 gauge.sample()
             self._pause = Deadline(_PAUSE)
 
-    def saw(self, daemon: Daemon, observations: List[Observation]) -> None:
+    def keep_observations(self, daemon: Daemon, observations: List[Observation]) -> None:
         """Keep the last observations, which the status is about."""
         self._last = daemon, observations
 
@@ -100,7 +102,7 @@ class LogWatch:
             return found, []
         daemon, observations = self._last
         patience = Deadline(self._options["settle"] + pipes.PATIENCE if well else 0)
-        rows = pipes.heard(found, book, daemon, observations, patience)
+        rows = pipes.with_log_status(found, book, daemon, observations, patience)
         pods = {(task["namespace"], task["id"]): task["pod"] for task in book["tasks"]}
         stalled = [row for gauge in self._gauges for row in gauge.stalled()]
         book["stalled"] = self._stalled = _named(stalled, pods) or book.get("stalled") or []

@@ -52,7 +52,9 @@ class Outcome(NamedTuple):
 class Logs(Protocol):
     """What a restart needs of the room that watches logs: see LogWatch in _logs/watch.py."""
 
-    def foretell(self, daemon: Daemon, observations: List[Observation], start_estimate: float, clock: Deadline) -> None:
+    def forecast_stalls(
+        self, daemon: Daemon, observations: List[Observation], start_estimate: float, clock: Deadline
+    ) -> None:
         """Keep whose log is likely to stall."""
 
     def enter(self, book: Ledger, observations: List[Observation], daemon: Daemon) -> None:
@@ -61,7 +63,7 @@ class Logs(Protocol):
     def sample(self) -> None:
         """Check the pipes while containerd is down."""
 
-    def saw(self, daemon: Daemon, observations: List[Observation]) -> None:
+    def keep_observations(self, daemon: Daemon, observations: List[Observation]) -> None:
         """Keep the last observations."""
 
     def conclude(self, found: List[VerdictRow], book: Ledger, well: bool) -> Tuple[List[VerdictRow], List[str]]:
@@ -152,7 +154,7 @@ class Host:
     def verdicts(self, book: Ledger, daemon: Daemon, waits: Optional[Waits] = None) -> List[VerdictRow]:
         """The verdicts on every task of the ledger, by what runs now."""
         observations = self.observe(daemon)
-        self.logs.saw(daemon, observations)
+        self.logs.keep_observations(daemon, observations)
         after = verify.collect(book, daemon, observations, self.options["shim_timeout"], self.clock())
         return verify.verdicts(book, after, waits.exits() if waits else {}, self.options["witnesses"])
 

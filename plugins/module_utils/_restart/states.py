@@ -73,7 +73,7 @@ def restarted(host: Host) -> Outcome:
         daemon = host.daemon()
         argv = _require_restartable(host, daemon)
         observations, view = forecast_at_rest(host, daemon)
-        host.logs.foretell(daemon, observations, view.start_estimate, host.clock())
+        host.logs.forecast_stalls(daemon, observations, view.start_estimate, host.clock())
         if view.at_risk and host.options["on_risk"] == "refuse":
             return host.refusal(view)
         if host.check:

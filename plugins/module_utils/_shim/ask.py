@@ -160,7 +160,7 @@ class _Conversation:
     def ask_pids(self) -> None:
         """Pids, on the same connection, with a clock of its own.
 
-        A shim that does not answer in the usual time is left to hear_pids(), so that it keeps no other from its turn.
+        A shim that does not answer in the usual time is left to await_pids(), so that it keeps no other from its turn.
         """
         if not self.answers.service or self._channel is None:
             return
@@ -174,14 +174,14 @@ class _Conversation:
             self._pids_failed(error)
             return
         self._waiting = True
-        self._hear(self._pids_clock.within(self._timeout))
+        self._receive(self._pids_clock.within(self._timeout))
 
-    def hear_pids(self) -> None:
+    def await_pids(self) -> None:
         """The rest of the patience for a Pids that was asked and not answered."""
         if self._waiting:
-            self._hear(self._pids_clock)
+            self._receive(self._pids_clock)
 
-    def _hear(self, clock: Deadline) -> None:
+    def _receive(self, clock: Deadline) -> None:
         if self._channel is None:
             return
         try:
@@ -253,7 +253,7 @@ def ask(
             with ThreadPoolExecutor(max_workers=2 * (os.cpu_count() or 1)) as queue:
                 list(queue.map(_Conversation.ask_pids, talks.values()))
             with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(talks))) as crowd:
-                list(crowd.map(_Conversation.hear_pids, talks.values()))
+                list(crowd.map(_Conversation.await_pids, talks.values()))
     finally:
         for talk in talks.values():
             talk.close()

@@ -9,6 +9,6 @@ from __future__ import annotations
 import json
 
 
-def plain(value: object):
+def to_builtin(value: object):
     """Return the same value in plain types: those of Ansible's variables JMESPath does not know. Dates become text."""
     return json.loads(json.dumps(value, default=str))

@@ -36,7 +36,7 @@ def refusing(results: Iterable[dict]) -> List[dict]:
 
 
 def _apply(rule: Rule, pack: Pack, document: dict, pods: dict, waivers: Sequence[Waiver], today: datetime.date) -> dict:
-    status, findings = _look(rule, document)
+    status, findings = _check(rule, document)
     if status == "failed":
         for finding in findings:
             # A query that gives namespace/id alone does not know the pod.
@@ -58,7 +58,7 @@ def _apply(rule: Rule, pack: Pack, document: dict, pods: dict, waivers: Sequence
     }
 
 
-def _look(rule: Rule, document: dict) -> tuple:
+def _check(rule: Rule, document: dict) -> tuple:
     """Status and findings, before waivers."""
     blind = sorted(name for name in rule.query.sections & _SECTIONS if document.get(name) is None)
     if blind:

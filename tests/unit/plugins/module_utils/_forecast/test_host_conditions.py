@@ -113,21 +113,21 @@ class Room:
 )
 def test_room_for_so_many_files(here, monkeypatch, fields, files, writable):
     monkeypatch.setattr(os, "statvfs", lambda path: Room(**fields))
-    assert storage.look_at(here, files).writable is writable
+    assert storage.observe_files(here, files).writable is writable
     # A FIFO needs a name and no room.
-    assert storage.look_at(here, files).takes_names is (writable or "f_bfree" in fields)
+    assert storage.observe_files(here, files).takes_names is (writable or "f_bfree" in fields)
 
 
 def test_what_a_state_directory_tells(here, monkeypatch):
-    assert storage.look_at(here, 1).mounts_db is False
+    assert storage.observe_files(here, 1).mounts_db is False
     place = os.path.join(here.state_dir, "io.containerd.mount-manager.v1.bolt")
     os.mkdir(place)
     with open(os.path.join(place, "mounts.db"), "w"):
         pass
-    assert storage.look_at(here, 1).mounts_db is True
-    assert storage.look_at(here._replace(state_dir="/nowhere"), 1)[:2] == (None, None)
+    assert storage.observe_files(here, 1).mounts_db is True
+    assert storage.observe_files(here._replace(state_dir="/nowhere"), 1)[:2] == (None, None)
     monkeypatch.setattr(os, "statvfs", lambda path: Room(f_flag=os.ST_NODEV))
-    assert storage.look_at(here, 1).nodev is True
+    assert storage.observe_files(here, 1).nodev is True
 
 
 # Shims that do not find runc

@@ -100,7 +100,7 @@ def test_the_new_containerd_has_to_hold_the_same_fifo(fifo):
     pipes.record(book, observations, daemon)
     assert book["logs"] == {"ns/one": [["stdout", *file_of(path), True]], "ns/null": [], "ns/mute": None}
     rows = [verdict(), verdict(id="null"), verdict(id="mute"), verdict(id="late"), verdict(verdict="killed")]
-    heard = pipes.heard(rows, book, daemon, observations, Deadline(0))
+    heard = pipes.with_log_status(rows, book, daemon, observations, Deadline(0))
     assert [row["log"] for row in heard] == ["read", "none", "unknown", "unknown", "none"]
     assert pipes.unread(heard) == []
 
@@ -110,7 +110,7 @@ def test_a_fifo_that_nobody_holds_any_more_is_unread(fifo, tmp_path):
     book = {}
     pipes.record(book, [a_task(stdio=(path, ""))], a_daemon(process=look_up(os.getpid())))
     book["logs"]["ns/one"][0][2] += 1
-    rows = pipes.heard(
+    rows = pipes.with_log_status(
         [verdict(), verdict(verdict="orphaned")], book, a_daemon(process=look_up(os.getpid())), [], Deadline(0.5)
     )
     assert [row["log"] for row in rows] == ["not_read", "not_read"]
@@ -125,12 +125,12 @@ def test_a_fifo_that_stays_full_is_held_and_not_read(fifo):
     observations, daemon = [a_task(stdio=(path, ""))], a_daemon(process=look_up(os.getpid()))
     pipes.record(book, observations, daemon)
     os.write(writer, bytes(65536))
-    (row,) = pipes.heard([verdict()], book, daemon, observations, Deadline(0.5))
+    (row,) = pipes.with_log_status([verdict()], book, daemon, observations, Deadline(0.5))
     assert row["log"] == "not_read" and "does not empty it" in row["log_reason"]
 
 
 def test_a_ledger_without_logs_says_nothing():
-    (row,) = pipes.heard([verdict()], {}, a_daemon(process=look_up(os.getpid())), [], Deadline(0))
+    (row,) = pipes.with_log_status([verdict()], {}, a_daemon(process=look_up(os.getpid())), [], Deadline(0))
     assert row["log"] == "unknown"
 
 

@@ -37,7 +37,7 @@ def host(tmp_path, monkeypatch):
     options.update(on_risk="refuse")
 
     def make(check=False):
-        one = Host(options, check, types.SimpleNamespace(foretell=lambda *rest: None))
+        one = Host(options, check, types.SimpleNamespace(forecast_stalls=lambda *rest: None))
         one.upgrade.staged = types.SimpleNamespace(kind="apt", release="2.1.9")
         return one
 
