@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_packs, waiver_list
-from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.builtin_types import to_builtin
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_set
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import audit_verdict, timestamps
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_action import RunAction
 
@@ -29,20 +28,17 @@ class ActionModule(RunAction):
         """Ask the host; its document is judged here, because rules and waivers never leave the controller."""
         wanted = {name: options.pop(name, None) for name in ("packs", "waivers", "rescue")}
         try:
-            packs, waivers = (
-                rule_packs.load(to_builtin(wanted["packs"] or ())),
-                waiver_list.load(to_builtin(wanted["waivers"] or ())),
-            )
-            if packs and not boolean(options.get("audit", False)):
-                raise rule_packs.PackError("packs: judge the host document, so they need audit: true.")
-        except (rule_packs.PackError, waiver_list.WaiverError) as error:
+            rules = rule_set.load(wanted["packs"], wanted["waivers"])
+            if rules.packs and not boolean(options.get("audit", False)):
+                raise rule_set.RulesError("packs: judge the host document, so they need audit: true.")
+        except rule_set.RulesError as error:
             return {"failed": True, "changed": False, "msg": str(error)}
         result = super()._ask(options, task_vars)
         if "document" in result:
             result["document"]["host"] = str(task_vars["inventory_hostname"])
-            if packs:
+            if rules.packs:
                 rescue = boolean(wanted["rescue"] or False)
-                result["judged"] = audit_verdict.judged(result["document"], packs, waivers, rescue)
+                result["judged"] = audit_verdict.judged(result["document"], rules, rescue)
         return result
 
     def note(self, run_host, options, result):

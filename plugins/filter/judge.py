@@ -91,11 +91,10 @@ import datetime
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_set
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.builtin_types import to_builtin
-from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.evaluation import judge as _judge
-from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.rule_packs import SHIPPED, PackError, load
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.rule_packs import SHIPPED
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.waiver_list import WaiverError, day
-from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.waiver_list import load as load_waivers
 
 
 def judge(document, packs=SHIPPED, waivers=(), today=None):
@@ -104,10 +103,10 @@ def judge(document, packs=SHIPPED, waivers=(), today=None):
         raise AnsibleFilterError("judge: takes a host document, as shim_probe with audit returns it.")
     try:
         now = day(today, "today") if today else datetime.datetime.now(datetime.timezone.utc).date()
-        rules, waived = load(to_builtin(packs)), load_waivers(to_builtin(waivers))
-    except (PackError, WaiverError) as error:
+        rules = rule_set.load(packs, waivers)
+    except (rule_set.RulesError, WaiverError) as error:
         raise AnsibleFilterError(str(error)) from None
-    return _judge(to_builtin(document), rules, waived, now)
+    return rules.judge(to_builtin(document), now)
 
 
 class FilterModule:

@@ -44,15 +44,10 @@ def tasks(host, namespace=None):
     return [Task(row[0], row[1], int(row[2]), row[3].lower()) for row in rows]
 
 
-def start_plain(host, name, command=IDLE):
-    """Start a container outside of any pod."""
-    host.script(
-        'name=$1; rootfs=$2; ns=$3; shift 3; ctr -n "$ns" run -d --null-io --rootfs "$rootfs" "$name" "$@"',
-        name,
-        recipe.ROOTFS,
-        PLAIN_NAMESPACE,
-        *command,
-    )
+def start_plain(host, name, command=IDLE, options=(), namespace=PLAIN_NAMESPACE):
+    """Start a container outside of any pod; ``options`` are more options of ``ctr run``."""
+    run = ("ctr", "-n", namespace, "run", "-d", "--null-io", *options, "--rootfs", recipe.ROOTFS)
+    host.script('"$@"', *run, name, *command)
 
 
 def start_exiting(host, name, status, seconds):

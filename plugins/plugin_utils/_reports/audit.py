@@ -19,12 +19,12 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model 
     worst,
 )
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count, moment, plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_packs, rule_set
 
 #: What the rules engine says of one document: one entry per rule.
 Judge = Callable[[dict], List[dict]]
-
 #: The packs that come with the collection.
-SHIPPED = ("restart_safety", "upgrade_readiness", "security", "hygiene")
+SHIPPED = rule_packs.SHIPPED
 
 
 def rules_of(packs: Iterable) -> Dict[str, Rule]:
@@ -150,21 +150,13 @@ def _shims(document: dict) -> Tuple[Tuple[str, str, int], ...]:
     return tuple((version, disk, number) for version, number in sorted(found.items()))
 
 
-def engine(sources: Sequence, waivers: object, today: datetime.date) -> Tuple[Dict[str, Rule], Callable]:
+def engine(sources: Sequence, waivers: object, today: datetime.date) -> Tuple[Dict[str, Rule], Judge]:
     """The rules by their ids, and who judges a document by them.
 
     :raises ShimError: when a pack or a waiver cannot be used.
     """
-    # Here and not above: a roll is reported without jmespath.
-    from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import evaluation, rule_packs, waiver_list
-
     try:
-        packs = rule_packs.load(sources)
-        accepted = waiver_list.load(waivers)
-    except (rule_packs.PackError, waiver_list.WaiverError) as problem:
+        rules = rule_set.load(sources, waivers)
+    except rule_set.RulesError as problem:
         raise ShimError(STAGE, "the rules", "cannot be used: " + str(problem).rstrip(".")) from problem
-
-    def judge(document: dict) -> List[dict]:
-        return evaluation.judge(document, packs, accepted, today)
-
-    return rules_of(packs), judge
+    return rules_of(rules.packs), lambda document: rules.judge(document, today)

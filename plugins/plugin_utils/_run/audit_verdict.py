@@ -10,21 +10,20 @@ import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.evaluation import judge, refusing
-from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.rule_packs import Pack
-from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.waiver_list import Waiver
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.evaluation import refusing
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.rule_set import RuleSet
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import files
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.audit_coverage import host_path
 
 _LONGEST = 400
 
 
-def judged(document: dict, packs: Sequence[Pack], waivers: Sequence[Waiver], rescue: bool) -> dict:
+def judged(document: dict, rules: RuleSet, rescue: bool) -> dict:
     """Return how many findings each rule has, and in one sentence why the host is to be refused, else empty.
 
     :param rescue: leave out of the refusal what shim_migrate with rescue would repair.
     """
-    results = judge(document, packs, waivers, datetime.datetime.now(datetime.timezone.utc).date())
+    results = rules.judge(document, datetime.datetime.now(datetime.timezone.utc).date())
     counts = {
         status: {one["rule"]: len(one["findings"]) for one in results if one["status"] == status}
         for status in ("failed", "waived", "unknown")

@@ -7,7 +7,7 @@ import os
 import signal
 
 from differential.conditions import Condition
-from lab import cri, recipe, shims, workloads
+from lab import cri, shims, workloads
 
 # Copies that only one container uses, so that taking them away breaks that one alone.
 OWN = "/run/differ-own"
@@ -18,13 +18,8 @@ def _plain(*options, command=workloads.IDLE):
     """Start one container with options of ``ctr run``."""
 
     def begin(host, name):
-        host.script(
-            'name=$1 rootfs=$2 options=$3; shift 3; ctr run -d --null-io $options --rootfs "$rootfs" "$name" "$@"',
-            name,
-            recipe.ROOTFS,
-            " ".join(options).format(name=name),
-            *command,
-        )
+        words = [word for option in options for word in option.format(name=name).split()]
+        workloads.start_plain(host, name, command, words)
         return [(workloads.PLAIN_NAMESPACE, name)]
 
     return begin

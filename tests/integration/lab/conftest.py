@@ -56,27 +56,24 @@ def clean(fleet, hosts):
     return hosts
 
 
-@pytest.fixture(scope="session")
-def row():
-    """Ten small hosts of one release, in a lab of their own: for what takes a fleet."""
-    lab = Fleet(Fleet().places.lab + "row")
+def _own_lab(suffix, **shape):
+    """A lab of its own with hosts of that shape, taken down unless it was there. Tests begin with a reset."""
+    lab = Fleet(Fleet().places.lab + suffix)
     found = lab.hosts
-    # Hosts that are there may be in any state; each test begins with sound ones.
-    if len(found) < 10:
-        lab.up(hosts=10, releases=["1.7"], plain=1, pods=0)
+    if len(found) < shape["hosts"]:
+        lab.up(**shape)
     yield lab
     if not found and not os.environ.get("SHIMOPS_KEEP_LAB"):
         lab.down()
+
+
+@pytest.fixture(scope="session")
+def row():
+    """Ten small hosts of one release: for what takes a fleet."""
+    yield from _own_lab("row", hosts=10, releases=["1.7"], plain=1, pods=0)
 
 
 @pytest.fixture(scope="session")
 def four():
-    """Four hosts of the oldest release with a plain container and a pod each, in a lab of their own: to upgrade."""
-    lab = Fleet(Fleet().places.lab + "up")
-    found = lab.hosts
-    # Hosts that are there may be in any state; each test begins with a reset.
-    if len(found) < 4:
-        lab.up(hosts=4, releases=["1.6"], plain=1, pods=1)
-    yield lab
-    if not found and not os.environ.get("SHIMOPS_KEEP_LAB"):
-        lab.down()
+    """Four hosts of the oldest release with a plain container and a pod each: to upgrade."""
+    yield from _own_lab("up", hosts=4, releases=["1.6"], plain=1, pods=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import world
 
-from lab import recipe, shims, workloads
+from lab import shims, workloads
 
 RELEASES = ("1.6", "1.7", "2.1")
 SHIM_PATH = "shim-binary-path"
@@ -171,8 +171,7 @@ def hurt(host):
 
 def start(host, name, options=()):
     """Start a plain container with more options of ``ctr run``."""
-    words = ["ctr", "run", "-d", "--null-io", *options, "--rootfs", recipe.ROOTFS, name, *workloads.IDLE]
-    host.run(words)
+    workloads.start_plain(host, name, options=options)
 
 
 def place(host, key, name=""):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import world
 
-from lab import faults, recipe, shims, workloads
+from lab import faults, shims, workloads
 
 SHIM = "/usr/bin/containerd-shim-runc-v2"
 CONTAINERD = "/usr/bin/containerd"
@@ -178,13 +178,7 @@ _PLANTS = {"1.6": (_prepare_16, _after_16), "1.7": (_prepare_17, _after_17), "2.
 
 def _run(host, name, *flags):
     """A plain container started with flags of ctr."""
-    host.script(
-        'name=$1 rootfs=$2; shift 2; ctr run -d --null-io "$@" --rootfs "$rootfs" "$name" /bin/sleep 100000',
-        name,
-        recipe.ROOTFS,
-        *flags,
-        timeout=60,
-    )
+    workloads.start_plain(host, name, ("/bin/sleep", "100000"), flags)
 
 
 def _shim(host, name):

@@ -11,7 +11,7 @@ import story
 import world
 from conftest import CLASSES
 
-from lab import faults, recipe
+from lab import faults, workloads
 
 META = "/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db"
 POLICY = "/usr/sbin/policy-rc.d"
@@ -68,7 +68,7 @@ def _docker(host):
 
 
 def _moby_container(host):
-    host.run(["ctr", "-n", "moby", "run", "-d", "--null-io", "--rootfs", recipe.ROOTFS, "moby1", "/bin/sleep", "9999"])
+    workloads.start_plain(host, "moby1", ("/bin/sleep", "9999"), namespace="moby")
 
 
 def _live_restore(host):

@@ -25,7 +25,7 @@ def hold_on(path):
 
 
 @pytest.fixture
-def four(row, tmp_path):
+def first_four(row, tmp_path):
     """Four sound hosts, in the order the playbook takes them."""
     hosts = list(row.hosts.values())[:4]
     rolls.repair(row, hosts)
@@ -54,75 +54,75 @@ def check_complete(one, hosts):
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["folder kept", "folder gone"])
-def test_killed_while_a_host_is_being_restarted(row, four, tmp_path, kept):
-    rolls.ways(four, {VICTIM: "waits"})
+def test_killed_while_a_host_is_being_restarted(row, first_four, tmp_path, kept):
+    rolls.ways(first_four, {VICTIM: "waits"})
     options = {"command": [rolls.RESTART], "batches": BATCHES}
     victim = row.hosts[VICTIM]
-    with rolls.Roll(row, four, tmp_path, "killed", **options) as one:
+    with rolls.Roll(row, first_four, tmp_path, "killed", **options) as one:
         one.until(lambda: phase(victim, one) == "restarting", f"{VICTIM} is being restarted")
         one.kill()
-    assert one.documents()[VICTIM]["state"] == "begun" and rolls.restarts(four)["lab1"] == 1
+    assert one.documents()[VICTIM]["state"] == "begun" and rolls.restarts(first_four)["lab1"] == 1
     if not kept:
         shutil.rmtree(one.folder)
-    rolls.go(four)
+    rolls.go(first_four)
     before = world.containerd(row.hosts["lab1"])
-    with rolls.Roll(row, four, tmp_path, one.run_id, **options) as again:
+    with rolls.Roll(row, first_four, tmp_path, one.run_id, **options) as again:
         assert again.ended() == 0
-    check_complete(again, four)
+    check_complete(again, first_four)
     assert world.containerd(row.hosts["lab1"]) == before
     assert again.documents()["lab1"]["attempts"] == (2 if kept else 1)
     # Verified again, not restarted.
     assert re.search(r"^lab1 .* changed=0 ", again.output(), re.MULTILINE)
 
 
-def test_killed_while_a_host_settles(row, four, tmp_path):
-    rolls.ways(four, {})
+def test_killed_while_a_host_settles(row, first_four, tmp_path):
+    rolls.ways(first_four, {})
     options = {"command": [rolls.RESTART], "batches": BATCHES}
-    with rolls.Roll(row, four, tmp_path, "settling", **{**options, "settle": 15}) as one:
+    with rolls.Roll(row, first_four, tmp_path, "settling", **{**options, "settle": 15}) as one:
         one.until(lambda: phase(row.hosts["lab1"], one) == "restarted", "the canary settles")
         one.kill()
     # The module of the first attempt may still be at work there: the second waits for it.
-    with rolls.Roll(row, four, tmp_path, one.run_id, **options) as again:
+    with rolls.Roll(row, first_four, tmp_path, one.run_id, **options) as again:
         assert again.ended() == 0
-    check_complete(again, four)
+    check_complete(again, first_four)
 
 
-def test_killed_before_a_host_begins(row, four, tmp_path):
-    rolls.ways(four, {})
+def test_killed_before_a_host_begins(row, first_four, tmp_path):
+    rolls.ways(first_four, {})
     (tmp_path / "hold-on.yml").write_text(yaml.safe_dump(hold_on(tmp_path / "go")))
     options = {"command": [rolls.RESTART], "batches": BATCHES, "before_host": ["hold-on.yml"]}
-    with rolls.Roll(row, four, tmp_path, "hook", **options) as one:
+    with rolls.Roll(row, first_four, tmp_path, "hook", **options) as one:
         waiting = "Wait until the test says so"
         one.until(lambda: one.output().count(f": {waiting}]") == 2, "the hook of the second batch")
         one.kill()
-    assert rolls.restarts(four) == {"lab1": 1, "lab2": 0, "lab3": 0, "lab4": 0}
+    assert rolls.restarts(first_four) == {"lab1": 1, "lab2": 0, "lab3": 0, "lab4": 0}
     # One that was only recorded by the same run is restarted like any other.
     recorded = play.run(row, "shim_reconnect", {"state": "recorded", "run_id": one.run_id}, ["lab4"])
     assert recorded["lab4"]["changed"] is True
     (tmp_path / "go").touch()
-    with rolls.Roll(row, four, tmp_path, one.run_id, **options) as again:
+    with rolls.Roll(row, first_four, tmp_path, one.run_id, **options) as again:
         assert again.ended() == 0
-    check_complete(again, four)
+    check_complete(again, first_four)
 
 
-def test_a_loss_stays_a_loss_and_a_new_run_begins_anew(row, four, tmp_path):
-    rolls.ways(four, {"lab2": "loses"})
+def test_a_loss_stays_a_loss_and_a_new_run_begins_anew(row, first_four, tmp_path):
+    rolls.ways(first_four, {"lab2": "loses"})
     options = {"command": [rolls.RESTART], "batches": [1, 1, "100%"]}
-    with rolls.Roll(row, four, tmp_path, "loss", **options) as one:
+    with rolls.Roll(row, first_four, tmp_path, "loss", **options) as one:
         assert one.ended() == 2
     states = {"lab1": "verified", "lab2": "lost", "lab3": "untouched", "lab4": "untouched"}
     assert one.states() == states
     # The ledgers on the hosts know it, whatever the controller has.
     shutil.rmtree(one.folder)
-    with rolls.Roll(row, four, tmp_path, one.run_id, **options) as again:
+    with rolls.Roll(row, first_four, tmp_path, one.run_id, **options) as again:
         assert again.ended() == 2
-    assert again.states() == states and rolls.restarts(four) == {"lab1": 1, "lab2": 1, "lab3": 0, "lab4": 0}
-    with rolls.Roll(row, four, tmp_path, one.run_id, lost_budget=1, **options) as third:
+    assert again.states() == states and rolls.restarts(first_four) == {"lab1": 1, "lab2": 1, "lab3": 0, "lab4": 0}
+    with rolls.Roll(row, first_four, tmp_path, one.run_id, lost_budget=1, **options) as third:
         assert third.ended() == 2
     assert third.states() == {**states, "lab3": "verified", "lab4": "verified"}
-    assert rolls.restarts(four) == dict.fromkeys(states, 1)
+    assert rolls.restarts(first_four) == dict.fromkeys(states, 1)
     report = json.loads((third.folder / "report.json").read_text())
     assert report["counts"]["lost"] == 1 and report["failure"]
-    with rolls.Roll(row, four[:1], tmp_path, "anew", **options) as fresh:
+    with rolls.Roll(row, first_four[:1], tmp_path, "anew", **options) as fresh:
         assert fresh.ended() == 0
-    assert rolls.restarts(four)["lab1"] == 2
+    assert rolls.restarts(first_four)["lab1"] == 2

@@ -136,7 +136,7 @@ def test_what_the_rules_said_is_small_too(play, folder, monkeypatch, in_a_run):
         "refusal": 400 * "\u00e9",
     }
     monkeypatch.setattr(shim_probe.audit_verdict, "judged", lambda *_rest: dict(found))
-    monkeypatch.setattr(shim_probe.rule_packs, "load", lambda packs: [True])
+    monkeypatch.setattr(shim_probe.rule_set, "load", lambda *_rest: shim_probe.rule_set.RuleSet([True], []))
     play.answer = dict(a_forecast(), shims=shims, document={"bundles": [{"id": "a"}] * 500})
     options = {"run_folder": folder} if in_a_run else {}
     result = play.call(shim_probe, audit=True, packs=["hygiene"], **options)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_packs, waiver_list
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_packs, rule_set, waiver_list
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.evaluation import judge, refusing
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import audit_verdict
 
@@ -128,17 +128,17 @@ def test_the_example_by_the_shipped_packs(document):
 def test_a_host_in_few_words(document):
     document["asked"]["pids"] = True
     packs = rule_packs.load(["restart_safety"])
-    reported = audit_verdict.judged(document, packs, (), rescue=False)
+    reported = audit_verdict.judged(document, rule_set.RuleSet(packs, ()), rescue=False)
     assert reported["failed"] == {"shim-hung": 1, "unit-kills": 1} and reported["unknown"] == reported["waived"] == {}
     sentence = "rule shim-hung: A shim with a running container does not answer: default/metrics; Find out why"
     assert reported["refusal"].startswith(sentence)
     document["bundles"][2]["rescuable"] = True
-    reported = audit_verdict.judged(document, packs, (), rescue=True)
+    reported = audit_verdict.judged(document, rule_set.RuleSet(packs, ()), rescue=True)
     assert reported["refusal"].startswith(
         "rule unit-kills: The settings of the unit kill every container (KillMode=mixed"
     )
     waivers = waiver_list.load([{"rule": "unit-kills", "reason": "r", "owner": "o", "expires": "2999-01-01"}])
-    reported = audit_verdict.judged(document, packs, waivers, rescue=True)
+    reported = audit_verdict.judged(document, rule_set.RuleSet(packs, waivers), rescue=True)
     assert reported["refusal"] == "" and reported["waived"] == {"unit-kills": 1}
 
 
