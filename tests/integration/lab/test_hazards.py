@@ -11,7 +11,7 @@ import story
 import world
 from conftest import CLASSES
 
-from lab import faults, workloads
+from lab import faults, recipe, workloads
 
 META = "/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db"
 POLICY = "/usr/sbin/policy-rc.d"
