@@ -48,7 +48,7 @@ def execute(
         _fail(module, error)
     failure = result.pop("failure", None)
     if not module._diff:
-        # It holds whole files, and nobody asked for it.
+        # It holds whole files, and was not asked for.
         result.pop("diff", None)
     if failure:
         result["msg"] = _in_one_line(failure)

@@ -46,7 +46,7 @@ def write(run_id: str, reason: str) -> None:
 
 
 def written_by() -> Optional[str]:
-    """The run that froze this host; None when nobody did, or not a run."""
+    """The run that wrote the stop file; None without one, or when it is not a run's."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         handle = os.open(PLACE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as stream:

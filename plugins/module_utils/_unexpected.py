@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An exception that nobody foresaw, as one sentence with its stage and place. Internal to the collection."""
+"""An unexpected exception, as one sentence with its stage and place. Internal to the collection."""
 
 from __future__ import annotations
 

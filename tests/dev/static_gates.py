@@ -64,7 +64,13 @@ def docs(desk: Desk) -> str:
     with checkout.copy() as copy:
         env = {**machine.clean_env(bin_dir), "ANSIBLE_HOME": str(copy.parents[2] / "ansible-home"), "NO_COLOR": "1"}
         env["ANSIBLE_COLLECTIONS_PATH"] = str(copy.parents[2])
-        lint = [bin_dir / "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "--check-extra-docs-refs"]
+        lint = [
+            bin_dir / "antsibull-docs",
+            "lint-collection-docs",
+            "--plugin-docs",
+            "--skip-rstcheck",
+            "--check-extra-docs-refs",
+        ]
         # References are to this collection and to ansible-core: the others are not installed here.
         desk.run(
             [*lint, "--validate-collection-refs=self", "--disallow-unknown-collection-refs", copy], cwd=copy, env=env

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Leftovers: what nobody uses any more on a host, and the command that would clean each. Internal to the collection.
+"""Leftovers: what is no longer used on a host, and the command that would remove it. Internal to the collection.
 
 They are reported, never removed. What is only on its way is gone in a second observation.
 Sources: recovery-spec 1.5, 6.2 and 8.

@@ -24,7 +24,7 @@ _NO_FILE = {
     "directory": ("B4", "killed", "{0} is a directory"),
     "socket": ("B4", "killed", "{0} is a socket"),
     "unreadable": ("B4", "killed", "{0} cannot be read"),
-    # os.ReadFile waits for somebody to write.
+    # os.ReadFile waits for a writer.
     "fifo": ("X1", "hangs", "{0} is a FIFO, and containerd would wait forever to read it"),
 }
 

@@ -23,7 +23,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.releases 
 #: A shim that is well answers in a millisecond, but not while many are loaded at once. In seconds.
 SHORT = 0.1
 
-# Without one of these there is no runtime, or nobody can reach it.
+# Without one of these there is no runtime, or it cannot be reached.
 _NEEDED = (
     "io.containerd.content.v1.content",
     "io.containerd.event.v1.exchange",

@@ -19,7 +19,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.obser
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import at_least
 
 _REMOVED = ("killed", "dropped", "reaped")
-# With these the shim's delete fails; with others it ends well and has killed nobody.
+# With these the shim's delete fails; with others it succeeds and has killed no task.
 _FAILING = ("F6", "F10")
 
 

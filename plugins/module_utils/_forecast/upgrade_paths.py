@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import List, NamedTuple, Optional, Tuple
 
-from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import Number, number, plain
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import Number, number, upstream
 
 Line = Tuple[int, int]
 
@@ -196,7 +196,7 @@ def _go(version: str) -> str:
 
 
 def _parse(version: Optional[str]) -> Optional[Number]:
-    match = _RELEASE.match(plain(version or ""))
+    match = _RELEASE.match(upstream(version or ""))
     return number(match.group()) if match else None
 
 

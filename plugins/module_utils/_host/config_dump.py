@@ -33,7 +33,7 @@ def parse(text: str) -> Dict[str, Value]:
     for line in lines:
         heading = _SECTION.match(line)
         if heading:
-            section = _plain(heading.group(1)) + "."
+            section = _unquoted(heading.group(1)) + "."
             continue
         pair = _KEY.match(line)
         if not pair:
@@ -69,7 +69,7 @@ def duration(text: str) -> Optional[float]:
     return sign * total / 1e9
 
 
-def _plain(name: str) -> str:
+def _unquoted(name: str) -> str:
     """A dotted name without its quotes: ``plugins.'io.containerd.grpc.v1.cri'``."""
     return ".".join(word.strip("\"'") for word in _WORD.findall(name))
 

@@ -233,7 +233,7 @@ def _same_file(path: str, pid: int) -> bool:
 
 
 def _serving(address: str, deadline: Deadline) -> Optional[Process]:
-    """The process that serves containerd's socket; None when nobody does."""
+    """The process that serves containerd's socket; None when no process does."""
     try:
         return processes.look_up(peer(address, deadline.within(5)).pid)
     except ShimError:
@@ -243,4 +243,4 @@ def _serving(address: str, deadline: Deadline) -> Optional[Process]:
 def _version(path: str, deadline: Deadline) -> Optional[str]:
     """The third word of ``containerd --version``."""
     words = command.run([path, "--version"], deadline.within(_PATIENCE)).stdout.split()
-    return releases.plain(words[2]) if len(words) > 2 else None
+    return releases.upstream(words[2]) if len(words) > 2 else None

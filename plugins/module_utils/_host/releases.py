@@ -50,7 +50,7 @@ class ReleaseClass(NamedTuple):
 
 def classify(version: Optional[str]) -> Optional[ReleaseClass]:
     """The release class of a version such as ``1.7.24`` or ``2.1.9~ds1``; None when it is not a version."""
-    match = _VERSION.match(plain(version or ""))
+    match = _VERSION.match(upstream(version or ""))
     if not match:
         return None
     line, patch = (int(match.group(1)), int(match.group(2))), int(match.group(3))
@@ -73,7 +73,7 @@ def candidates(versions: Iterable[Optional[str]]) -> Tuple[str, ...]:
     return tuple(name for name in CLASSES if name in found)
 
 
-def plain(version: str) -> str:
+def upstream(version: str) -> str:
     """A version without the marks of Debian's rebuilds, be it containerd's own word or that of the package.
 
     2.1.9+unknown and 2.1.9+ds1-5 become 2.1.9, 1.6.20~ds1 and 1.6.20~ds1-1+deb12u3 become 1.6.20.
@@ -91,7 +91,7 @@ class Number(NamedTuple):
 
 def number(version: str) -> Number:
     """Major, minor and patch of a version, for putting releases in order; zeros for what is not a version."""
-    match = _VERSION.match(plain(version))
+    match = _VERSION.match(upstream(version))
     return Number(*map(int, match.groups()[:3])) if match else Number(0, 0, 0)
 
 

@@ -127,7 +127,7 @@ def versions(found: List[ShimProcess], deadline: Deadline) -> Dict[int, Optional
         key = (status.st_dev, status.st_ino)
         if key not in by_file:
             match = _VERSION.search(command.run([path, "-v"], deadline.within(3)).stdout)
-            by_file[key] = releases.plain(match.group(1)) if match else None
+            by_file[key] = releases.upstream(match.group(1)) if match else None
         sentence[pid] = by_file[key]
     return sentence
 

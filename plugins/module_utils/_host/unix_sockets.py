@@ -65,7 +65,7 @@ class UnixSocket(NamedTuple):
     abstract name, which begins with ``"\\0"`` as in Python's and the kernel's addresses (``ss`` writes ``@``) and is
     kept to the last byte, also NULs. Bytes that are not UTF-8 are escaped as os.fsdecode() does. An accepted socket
     has the name of the socket that listened. ``peer`` is the inode of the other end, None when there is none or
-    nobody has accepted it yet. ``file_inode`` is that of the file a path was bound to.
+    it is not accepted yet. ``file_inode`` is that of the file a path was bound to.
     """
 
     inode: int
@@ -164,7 +164,7 @@ def sockets_of(pid: int, proc: str = "/proc") -> frozenset[int]:
 def connections(sockets: UnixSockets, pid: int, path: str, proc: str = "/proc") -> int:
     """How many connections a process has to the listening socket of that name, counted where they were accepted.
 
-    A connection that nobody has accepted yet, to a stopped shim for example, does not count. To ask for many names,
+    A connection that is not accepted yet, to a stopped shim for example, does not count. To ask for many names,
     read sockets_of() once and use UnixSockets.connections_of().
 
     :raises ShimError: as sockets_of().
@@ -179,7 +179,7 @@ def peer(path: str, deadline: Deadline) -> Peer:
     here. It is the process that called listen(2): for a socket that was handed down it need not be the one that
     accepts, and may be gone (SO_PEERCRED of unix(7)). containerd listens itself; a runc shim inherits.
 
-    :raises ShimError: of stage ``kernel``, when nobody listens there.
+    :raises ShimError: of stage ``kernel``, when no process listens there.
     :raises DeadlineExceeded: when the listener's queue stays full.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:

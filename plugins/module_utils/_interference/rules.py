@@ -45,7 +45,7 @@ CHECKER_COMMANDS = ("node-problem-de", "health-checker")
 PACKAGES = ("containerd", "containerd.io", "runc")
 #: Snaps that bring a containerd of their own.
 SNAPS = ("microk8s", "k8s", "docker", "containerd")
-#: A snap's refresh is held for so long at most: it ends by itself when nobody comes back.
+#: A snap's refresh is held for so long at most: it ends by itself when the run does not come back.
 SNAP_HOLD = "24h"
 
 SNIPPET = "/etc/needrestart/conf.d/zz-shimops-hold.conf"
@@ -181,7 +181,7 @@ def _not_holdable(seen: Seen) -> List[Finding]:
 
 
 def busy(units: Dict[str, UnitState], locks: Sequence[Tuple[str, int, str]]) -> str:
-    """Who changes packages just now, in a few words; empty when nobody does.
+    """Who changes packages just now, in a few words; empty when none does.
 
     :param locks: (path, pid, command) of every lock of a package manager that is held.
     """

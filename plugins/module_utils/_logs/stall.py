@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Stall: which log pipes are full while nobody reads them, and how fast they fill. Internal to the collection.
+"""Stall: which log pipes are full while they are not read, and how fast they fill. Internal to the collection.
 
 A pipe is looked at through the writing end that its shim has open already, opened once more without waiting: a writer
 that writes nothing takes nothing out, and its coming and going wakes nobody, since the shim's own end stays open. The

@@ -5,7 +5,7 @@
 """Log status: whether a container's log is being read, and who is likely to stall. Pure. Internal to the collection.
 
 A container writes into a pipe to its shim, the shim into a FIFO, and containerd reads that FIFO. While containerd is
-away nobody reads it; when it is full the shim waits, then the container's own pipe fills, then the container waits in
+away it is not read; when it is full the shim waits, then the container's own pipe fills, then the container waits in
 write(2). Plain containers with null io, a file or a logger of their own have no such FIFO.
 """
 
@@ -70,7 +70,7 @@ def word(
 
 
 def expected_gap(start_estimate: float) -> float:
-    """Seconds that nobody will read logs, for a forecast."""
+    """Seconds in which logs will not be read, for a forecast."""
     return BARE_RESTART + start_estimate
 
 

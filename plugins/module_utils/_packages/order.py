@@ -14,7 +14,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._errors import 
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.upgrade_paths import UpgradePath, judge
 from ansible_collections.shimops.containerd.plugins.module_utils._host import processes
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
-from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import plain
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import upstream
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import policy, version
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.stage import Stage, Stager
 
@@ -89,6 +89,6 @@ def _result(here: Daemon, release: str, path: UpgradePath, done: Optional[Stage]
 
 def _current(here: Daemon, done: Stage) -> bool:
     """The wanted package is on the disk, and the running process was started from what is there."""
-    if here.process is None or done.plan.kind != "nothing" or plain(here.running or "") != done.plan.release:
+    if here.process is None or done.plan.kind != "nothing" or upstream(here.running or "") != done.plan.release:
         return False
     return processes.executable_gone(here.process.pid) is False and done.plan.config is None

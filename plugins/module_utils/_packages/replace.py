@@ -18,7 +18,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils import _changes
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command
-from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import plain
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import upstream
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import dpkg, files, policy, settings, staged
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.staged import Staged
 from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
@@ -149,7 +149,7 @@ def _undone(
 def _require_on_disk(plan: Staged) -> None:
     said = command.run([plan.executable, "--version"], Deadline(30))
     words = said.stdout.split()
-    found = plain(words[2]) if said.code == 0 and len(words) > 2 else "one that does not run"
+    found = upstream(words[2]) if said.code == 0 and len(words) > 2 else "one that does not run"
     if found != plan.release:
         raise ShimError(
             "package",

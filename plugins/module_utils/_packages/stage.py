@@ -19,7 +19,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._deadline impor
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command, processes
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
-from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import plain
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import upstream
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import (
     dpkg,
     files,
@@ -146,7 +146,7 @@ class Stager:
     def _apt_back(self, apt: Apt, there: Optional[dpkg.Package], name: str) -> Tuple[Optional[Staged], str]:
         """The package that is installed now, staged as well, or why it cannot be."""
         kept = self._kept()
-        if kept or there is None or version.release_of(there.version) != plain(self._here.running or ""):
+        if kept or there is None or version.release_of(there.version) != upstream(self._here.running or ""):
             return kept, "" if kept else "the release that runs is not the one on disk"
         plan = Staged(
             self._directory(there.version),
@@ -187,7 +187,7 @@ class Stager:
         tarball.check(path, self._options["checksum"])
         directory = self._directory(self._release)
         plan = Staged(directory, "tarball", self._release, self._release, None, (), self._program)
-        if plain(self._here.installed or "") == self._release:
+        if upstream(self._here.installed or "") == self._release:
             plan = plan._replace(kind="nothing")
         old = staged.present(directory)
         fetched = not (old and old._replace(files=(), config=None, config_path=None) == plan and _whole(old))
@@ -201,8 +201,8 @@ class Stager:
 
     def _tarball_back(self, target: str, names: Tuple[str, ...]) -> Tuple[Optional[Staged], str]:
         """The programs that are there now, copied."""
-        kept, release = self._kept(), plain(self._here.installed or "")
-        if kept or release == self._release or release != plain(self._here.running or ""):
+        kept, release = self._kept(), upstream(self._here.installed or "")
+        if kept or release == self._release or release != upstream(self._here.running or ""):
             return kept, "" if kept else "the release that runs is not the one on disk"
         there = [name for name in names if os.path.isfile(os.path.join(target, name))]
         directory = self._directory(release)
@@ -223,7 +223,7 @@ class Stager:
             return None
         for name in sorted(os.listdir(self._root)):
             found = staged.present(os.path.join(self._root, name))
-            if found and found.release == plain(self._here.running) and found.kind != "nothing" and _whole(found):
+            if found and found.release == upstream(self._here.running) and found.kind != "nothing" and _whole(found):
                 return found
         return None
 
@@ -277,7 +277,7 @@ class Stager:
     def _require_release(self, program: str, plan: Staged) -> None:
         said = command.run([program, "--version"], self._deadline.within(30))
         words = said.stdout.split()
-        found = plain(words[2]) if said.code == 0 and len(words) > 2 else ""
+        found = upstream(words[2]) if said.code == 0 and len(words) > 2 else ""
         if found != self._release:
             sentence = "holds containerd {0}, not {1}".format(found, self._release)
             if not found:
@@ -296,7 +296,7 @@ class Stager:
             files.require_space([(target, 1024 * sum(sizes))])
 
     def _tidy(self, plan: Staged, back: Optional[Staged]) -> None:
-        """Remove what earlier runs staged and nobody needs."""
+        """Remove what earlier runs staged and is not needed."""
         wanted = [one.directory for one in (plan, back) if one]
         for name in os.listdir(self._root):
             path = os.path.join(self._root, name)

@@ -36,7 +36,7 @@ def held(
     :param patience: seconds to wait for a module of the very same run, which outlived its connection.
     :param last: whether the claim ends with this module.
     :param died: asked once the lock is ours: the run that was in the middle of its work, whose module is gone then. Its
-        claim keeps nobody away, so that what it left can be verified and reported.
+        claim keeps no run away, so that what it left can be verified and reported.
     Raises HostRefused while another run has the host.
     """
     with _atomic.private_directory(PLACE) as directory:

@@ -81,7 +81,7 @@ class Upgrade:
 
     def wrong_release(self, daemon: Daemon) -> str:
         """What is wrong with the release that runs after the restart; empty when nothing is."""
-        wanted = releases.plain(self.target)
+        wanted = releases.upstream(self.target)
         if not releases.classify(wanted) or wanted == daemon.running == daemon.installed:
             return ""
         return "containerd {0} runs and {1} is on the disk, not {2}".format(daemon.running, daemon.installed, wanted)

@@ -84,7 +84,7 @@ class GrpcChannel:
             if status == grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise DeadlineExceeded("ask", method, "got no answer in time") from error
             if status == grpc.StatusCode.UNAVAILABLE:
-                raise ShimError("ask", method, "found nobody behind the socket") from error
+                raise ShimError("ask", method, "found no process behind the socket") from error
             return GrpcAnswer(status.value[0], status.name.title().replace("_", ""), error.details() or "", b"")
         return GrpcAnswer(0, "OK", "", payload)
 

@@ -6,7 +6,7 @@
 
 The only file that imports protobuf. The messages are a table, and their descriptors are built from it when this
 file is imported, in a pool of their own: generated code would need one certain release of protobuf, this works with
-any from 3.6 on and never meets the descriptors of somebody else.
+any from 3.6 on and never meets the descriptors of other libraries.
 
 Sources: ``request.proto`` of github.com/containerd/ttrpc v1.2.8, ``google/rpc/status.proto``; containerd v2.3.4's
 ``api/runtime/task/v3/shim.proto``, ``api/types/task/task.proto``. The task service's v2 and v3 differ in the name of
@@ -28,7 +28,7 @@ except Exception as error:  # a protobuf too old for its Python fails in many wa
     _IMPORT_ERROR = error
 
 #: Message -> its fields as (name, number, type). A type is a scalar of proto3 or a message of this table.
-#: Fields nobody here reads are left out; a decoder skips them.
+#: Fields that are not read here are left out; a decoder skips them.
 MESSAGES = {
     "KeyValue": (("key", 1, "string"), ("value", 2, "string")),
     "Request": (

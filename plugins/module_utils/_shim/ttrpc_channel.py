@@ -171,7 +171,7 @@ class Channel:
                 poll.poll(min(int(deadline.remaining() * 1000) + 1, _LONGEST_POLL))
 
     def _asked(self) -> list[str]:
-        """The methods somebody waits for."""
+        """The methods whose answers are awaited."""
         return sorted({method for stream, method in self._open.items() if stream not in self._abandoned})
 
     def _too_late(self, methods: list[str]) -> DeadlineExceeded:
@@ -245,7 +245,7 @@ class Channel:
             problem = f"sent a frame of type {header.kind} where only a response ({ttrpc_frame.RESPONSE}) can be"
             raise ShimError("ask", self._subject, problem)
         if header.stream_id not in self._open:
-            raise ShimError("ask", self._subject, f"answered stream {header.stream_id}, which nobody asked")
+            raise ShimError("ask", self._subject, f"answered stream {header.stream_id}, which was not asked")
         return header
 
     def _answer(self, stream_id: int, data: bytes) -> Answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Callable, Optional
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import printable
 
 #: Hosts that one line names.
 MOST = 3
@@ -42,7 +42,7 @@ class Lines:
 
 def line(progress: Progress, now: float) -> str:
     """Everything in one line."""
-    words = ["{0}: {1} of {2} hosts".format(plain(progress.name, 60), progress.done, progress.hosts)]
+    words = ["{0}: {1} of {2} hosts".format(printable(progress.name, 60), progress.done, progress.hosts)]
     if progress.rolling:
         words.append("batch {0} of {1}".format(progress.batch, len(progress.batches)))
     words += ["{0} {1}".format(number, word) for word, number in progress.counts()]
@@ -54,7 +54,7 @@ def line(progress: Progress, now: float) -> str:
     busy = progress.busiest(MOST)
     if busy:
         names = ", ".join(
-            "{0} {1} ({2})".format(plain(host, 60), plain(doing.task, 60), duration(now - doing.since))
+            "{0} {1} ({2})".format(printable(host, 60), printable(doing.task, 60), duration(now - doing.since))
             for host, doing in busy
         )
         more = len(progress.doing) - len(busy)

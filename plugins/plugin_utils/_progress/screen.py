@@ -12,7 +12,7 @@ from typing import Callable, Optional
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.lines import duration, line
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import printable
 
 try:
     from rich.console import Console, Group
@@ -142,7 +142,9 @@ def drawing(progress: Progress, now: float):
     for word, number in progress.counts():
         style = GOOD_STYLE if word in GOOD_WORDS else BAD_STYLE
         counts.append("{0} {1}  ".format(number, word), style=style)
-    rows = [(plain(host, 60), plain(doing.task, 80), now - doing.since) for host, doing in progress.busiest(MOST)]
+    rows = [
+        (printable(host, 60), printable(doing.task, 80), now - doing.since) for host, doing in progress.busiest(MOST)
+    ]
     hosts = Table.grid(padding=(0, 1))
     # A host keeps its name when its task is long.
     hosts.add_column(
@@ -156,5 +158,5 @@ def drawing(progress: Progress, now: float):
     surplus = len(progress.doing) - MOST
     if surplus > 0:
         hosts.add_row(Text("  and {0} more".format(surplus)))
-    title = Text(plain(progress.name, 100), style="bold", no_wrap=True, overflow="ellipsis")
+    title = Text(printable(progress.name, 100), style="bold", no_wrap=True, overflow="ellipsis")
     return Group(Text(""), title, grid, counts, hosts)

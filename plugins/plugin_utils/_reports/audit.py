@@ -18,7 +18,7 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model 
     Rule,
     worst,
 )
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count, moment, plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count, printable, timestamp
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_packs, rule_set
 
 #: What the rules engine says of one document: one entry per rule.
@@ -58,7 +58,7 @@ def report(host: str, document: Document, judge: Judge) -> HostReport:
             findings=findings,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
-        said = "its document is not as its schema says: {0} {1}".format(type(problem).__name__, plain(problem, 100))
+        said = "its document is not as its schema says: {0} {1}".format(type(problem).__name__, printable(problem, 100))
         return HostReport(host, "unreadable", said)
 
 
@@ -123,7 +123,7 @@ def _facts(document: dict) -> Tuple[Tuple[str, str], ...]:
         ("Shims", counts["shims"]),
         ("Rollback", rollback.get("class") or "unknown"),
         ("Shims were asked", ", ".join(name.capitalize() for name in asked) or "nothing"),
-        ("Audited at", moment(document.get("at"))),
+        ("Audited at", timestamp(document.get("at"))),
     ]
     if document.get("truncated"):
         facts.append(("Rows left out", document["truncated"]))

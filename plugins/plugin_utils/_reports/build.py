@@ -24,7 +24,7 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.markdo
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import Head, HostReport, Rule
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.page import Page
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.prometheus import Prometheus
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count, plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count, printable
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.totals import Totals
 
 FORMATS: Dict[str, Callable[[Output, Head], Any]] = {
@@ -104,11 +104,11 @@ def _why_not(folder: RunFolder, host: str) -> str:
 def _notes(folder: RunFolder, earlier: Optional[RunFolder]):
     mark = folder.stopped()
     if mark:
-        sentence = "The run was stopped: {0}".format(plain(mark.get("reason") or "no reason given"))
-        yield sentence + (" (host {0})".format(plain(mark["host"])) if mark.get("host") else "")
+        sentence = "The run was stopped: {0}".format(printable(mark.get("reason") or "no reason given"))
+        yield sentence + (" (host {0})".format(printable(mark["host"])) if mark.get("host") else "")
     if earlier:
         hosts = set(folder.hosts())
         left = [host for host in earlier.hosts() if host not in hosts]
         if left:
-            some = ", ".join(plain(host, 80) for host in left[:20]) + (", ..." if len(left) > 20 else "")
+            some = ", ".join(printable(host, 80) for host in left[:20]) + (", ..." if len(left) > 20 else "")
             yield "Not in this run any more: {0} ({1})".format(count(len(left), "host"), some)

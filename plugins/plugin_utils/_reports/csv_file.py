@@ -10,7 +10,7 @@ import csv
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import Output
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import Finding, Head, HostReport
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import moment, plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import printable, timestamp
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.totals import Totals
 
 HOSTS = ("host", "state", "message", "in_memory", "on_disk", "findings", "waived", "new", "gone", "at")
@@ -36,10 +36,14 @@ class CsvFiles:
         open_ones = [one for one in report.findings if not one.waived and not one.unknown]
         row = [report.host, report.state, report.message, *report.daemon, len(open_ones)]
         row += [sum(bool(one.waived) for one in report.findings), sum(one.new is True for one in report.findings)]
-        row += [len(report.gone), moment(report.at)]
+        row += [len(report.gone), timestamp(report.at)]
         roll = report.roll
         if self._roll:
-            row += [roll.batch, moment(roll.began), moment(roll.ended), roll.gap, len(roll.tasks)] if roll else [""] * 5
+            row += (
+                [roll.batch, timestamp(roll.began), timestamp(roll.ended), roll.gap, len(roll.tasks)]
+                if roll
+                else [""] * 5
+            )
         self._hosts.writerow(cells(row))
         for one in report.findings:
             self._findings.writerow(cells(_finding(report.host, one)))
@@ -62,7 +66,7 @@ def cells(row) -> list:
     """A row as a spreadsheet may read it: what would be a formula begins with an apostrophe."""
     found = []
     for value in row:
-        text = plain(value)
+        text = printable(value)
         risky = text.lstrip().startswith(FORMULA) and not isinstance(value, (int, float))
         found.append("'" + text if risky else text)
     return found

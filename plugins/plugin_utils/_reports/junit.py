@@ -17,7 +17,7 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model 
     HostReport,
     Rule,
 )
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import printable
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.totals import Totals
 
 NAME = "junit.xml"
@@ -28,7 +28,7 @@ Test = Tuple[str, str, str, str]
 
 
 class Junit:
-    """``junit.xml``. What is waived is skipped, with its reason; what nobody could judge is an error."""
+    """``junit.xml``. What is waived is skipped, with its reason; what could not be judged is an error."""
 
     def __init__(self, output: Output, head: Head):
         self._file = output.file(NAME)
@@ -94,7 +94,7 @@ def _roll_tests(report: HostReport) -> Iterable[Test]:
     own = [one for one in report.findings if not one.subject]
     result = "passed" if report.state in ("verified", "current", "forecast") else "failed"
     result = "skipped" if report.state in ("refused", "untouched") else result
-    yield "host", result, report.message or report.state, "\n".join(plain(one.reason) for one in own)
+    yield "host", result, report.message or report.state, "\n".join(printable(one.reason) for one in own)
     bad = {one.subject: one for one in report.findings}
     for task in report.roll.tasks if report.roll else ():
         one = bad.get(task.subject)
@@ -106,10 +106,10 @@ def _text(findings: List[Finding], rule: Rule) -> str:
     lines = []
     for one in findings[:MOST]:
         pod = " (pod {0})".format(one.pod) if one.pod else ""
-        lines.append(plain("{0}{1}: {2}".format(one.subject or "the host", pod, one.reason)))
-        lines += ["  to clean: " + plain(one.command)] if one.command else []
+        lines.append(printable("{0}{1}: {2}".format(one.subject or "the host", pod, one.reason)))
+        lines += ["  to clean: " + printable(one.command)] if one.command else []
     lines += ["and {0} more".format(len(findings) - MOST)] if len(findings) > MOST else []
-    return "\n".join(lines + (["What to do: " + plain(rule.remedy)] if rule.remedy else []))
+    return "\n".join(lines + (["What to do: " + printable(rule.remedy)] if rule.remedy else []))
 
 
 def _result(result: str, message: str, text: str) -> str:
@@ -119,7 +119,7 @@ def _result(result: str, message: str, text: str) -> str:
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(plain(text))
+    return quoteattr(printable(text))
 
 
 def _numbers(counts: dict) -> str:

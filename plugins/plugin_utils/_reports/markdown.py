@@ -16,7 +16,7 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model 
     Head,
     HostReport,
 )
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import plain
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import printable
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.totals import Totals
 
 NAME = "report.md"
@@ -62,12 +62,12 @@ class Markdown:
 
 def prose(value: object) -> str:
     """Text in which nothing is markup."""
-    return re.sub(r"([\\`*_\[\]<>|~&#!])", r"\\\1", plain(value))
+    return re.sub(r"([\\`*_\[\]<>|~&#!])", r"\\\1", printable(value))
 
 
 def code(value: object) -> str:
     """Text as a code span, also within a table."""
-    text = plain(value).replace("|", "\\|")
+    text = printable(value).replace("|", "\\|")
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return fence + pad + text + pad + fence if text else ""

@@ -30,7 +30,7 @@ STATES = {
     "verified": ("verified", "✓", "good"),
     "clean": ("nothing found", "✓", "good"),
 }
-#: States in which nobody knows what is true of the host.
+#: States in which nothing is known of the host.
 UNKNOWN = ("unreadable", "missing")
 
 
@@ -135,7 +135,7 @@ def worst(findings: Sequence[Finding]) -> str:
     """The state of a host by what was found on it: the worst severity that is not waived, ``unknown`` or ``clean``."""
     open_ones = {one.severity for one in findings if not one.waived and not one.unknown}
     found = next((severity for severity in SEVERITIES if severity in open_ones), "clean")
-    # What nobody looked at is not well.
+    # What was not checked is not well.
     return "unknown" if found == "clean" and any(one.unknown for one in findings) else found
 
 

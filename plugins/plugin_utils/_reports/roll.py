@@ -19,7 +19,7 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model 
     Rule,
     Task,
 )
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import moment, plain, seconds
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import printable, seconds, timestamp
 
 _WHY = "A roll promises that every task runs on under the same shim, and that containerd still manages it."
 _AFTER = "See the host's ledger and the end of containerd's journal, then docs/restart.md."
@@ -83,7 +83,7 @@ def report(host: str, document: Document) -> HostReport:
         return HostReport(host, "unreadable", "its document " + document.reason)
     state = str(document.get("state"))
     if state not in STATES:
-        return HostReport(host, "unreadable", "its document has the state {0}".format(plain(state, 40)))
+        return HostReport(host, "unreadable", "its document has the state {0}".format(printable(state, 40)))
     try:
         tasks = tuple(_tasks(document.get("verdicts") or []))
         release = document.get("release") or {}
@@ -106,7 +106,7 @@ def report(host: str, document: Document) -> HostReport:
             ),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
-        said = "its document is not as it should be: {0} {1}".format(type(problem).__name__, plain(problem, 100))
+        said = "its document is not as it should be: {0} {1}".format(type(problem).__name__, printable(problem, 100))
         return HostReport(host, "unreadable", said)
 
 
@@ -163,7 +163,7 @@ def _facts(document: dict, release: dict) -> Tuple[Tuple[str, str], ...]:
         ("On disk", release.get("installed")),
         ("Wanted", release.get("target")),
         ("Batch", document.get("batch")),
-        ("Began", moment(began)),
+        ("Began", timestamp(began)),
         ("Took", seconds(ended - began) if began and ended else ""),
         ("Without containerd", seconds(_number(document.get("gap")) or None)),
         ("Tries", document.get("attempts") if (document.get("attempts") or 1) != 1 else ""),

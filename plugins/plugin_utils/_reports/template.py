@@ -12,7 +12,12 @@ from typing import IO, Any, Callable, Iterator
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count, moment, plain, seconds
+from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import (
+    count,
+    printable,
+    seconds,
+    timestamp,
+)
 
 FOLDER = Path(__file__).resolve().parent / "templates"
 _CHUNK = 1 << 16
@@ -33,7 +38,7 @@ def environment(html: bool, **more: object) -> Environment:
         keep_trailing_newline=True,
         finalize=_printable if html else None,
     )
-    found.filters.update(plain=plain, moment=moment, seconds=seconds, count_of=count)
+    found.filters.update(printable=printable, timestamp=timestamp, seconds=seconds, count_of=count)
     found.globals.update(more)
     return found
 
@@ -63,4 +68,4 @@ def reader(wrap: Callable[[str], object]) -> Callable[[IO[str]], Iterator[object
 
 
 def _printable(value: object) -> object:
-    return value if isinstance(value, (Markup, int, float)) else plain(value)
+    return value if isinstance(value, (Markup, int, float)) else printable(value)

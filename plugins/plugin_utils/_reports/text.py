@@ -13,7 +13,7 @@ from typing import Optional
 LONGEST = 600
 
 
-def plain(value: object, longest: int = LONGEST) -> str:
+def printable(value: object, longest: int = LONGEST) -> str:
     """``value`` as one line of printable characters, at most ``longest`` of them.
 
     What moves the cursor, turns the writing direction or is no character at all is shown as its escape.
@@ -26,7 +26,7 @@ def plain(value: object, longest: int = LONGEST) -> str:
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
-def moment(at: Optional[float]) -> str:
+def timestamp(at: Optional[float]) -> str:
     """Unix seconds as people read them, in UTC; empty when unknown or absurd."""
     if not isinstance(at, (int, float)) or not 0 < at < 253402300800:
         return ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waivers: findings that somebody answers for, until a day. Internal to the collection."""
+"""Waivers: findings that are accepted by an owner until a day. Internal to the collection."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class RunHost:
     def begin(self) -> str:
         """Begin, unless the run says no: the reason, or nothing.
 
-        A host that has begun in this attempt goes on to its end, whatever became of others meanwhile.
+        A host that has begun in this attempt goes on to its end, even if others were lost meanwhile.
         """
         with self.admission.lock():
             document, run_host = self.document(), self.admission.run()["attempt"]

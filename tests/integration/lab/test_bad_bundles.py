@@ -160,7 +160,7 @@ BAD = (
     same("silent", "silent", "", "killed", "D3", "does not answer"),
     same("garbage", "garbage", "", "killed", "D5", "sent a frame|announced|nobody asked"),
     same("huge", "huge", "", "killed", "D5", "4294967295"),
-    same("wrong-stream", "wrong_stream", "", "killed", "D5", "which nobody asked"),
+    same("wrong-stream", "wrong_stream", "", "killed", "D5", "which was not asked"),
     same("trickle", "trickle", "", "killed", "D3", "does not answer"),
     same("closing", "closing", "", "killed", "D5", ""),
     same("by-bytes", "by_bytes", "", "reattached", "D9", "answers for process 1"),

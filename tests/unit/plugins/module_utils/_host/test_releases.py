@@ -80,7 +80,7 @@ def test_what_is_outside_the_table_is_not_sure(version, name, candidates):
 
 @pytest.mark.parametrize("version, plain, name", DEBIANS)
 def test_debian_marks_do_not_make_it_another_release(version, plain, name):
-    assert releases.plain(version) == plain
+    assert releases.upstream(version) == plain
     assert classify(version) == ReleaseClass(name, True, (name,))
 
 
@@ -92,7 +92,7 @@ def test_what_is_no_version_has_no_class(version):
 @pytest.mark.parametrize("release", captured.RELEASES)
 def test_real_daemons_are_told_by_their_version_line(release):
     said = captured.output(release, "version").stdout.split()[2]
-    assert releases.plain(said) == release
+    assert releases.upstream(said) == release
     assert classify(said) == ReleaseClass(captured.CLASS[release], True, (captured.CLASS[release],))
 
 

@@ -386,9 +386,9 @@ BROKEN = {
     "sends zeros": (scripted.raw(bytes(64)), "sent a frame of type 0"),
     "sends a request": (scripted.raw(scripted.frame(1, b"", kind=1)), "sent a frame of type 1"),
     "sends stream data": (scripted.stream_data(b"x"), "sent a frame of type 3"),
-    "answers a later stream": (scripted.on_stream(3, CONNECTED), "answered stream 3, which nobody asked"),
-    "answers an even stream": (scripted.on_stream(2, CONNECTED), "answered stream 2, which nobody asked"),
-    "answers no stream": (scripted.on_stream(0, CONNECTED), "answered stream 0, which nobody asked"),
+    "answers a later stream": (scripted.on_stream(3, CONNECTED), "answered stream 3, which was not asked"),
+    "answers an even stream": (scripted.on_stream(2, CONNECTED), "answered stream 2, which was not asked"),
+    "answers no stream": (scripted.on_stream(0, CONNECTED), "answered stream 0, which was not asked"),
     "sends no message": (scripted.raw(scripted.frame(1, b"\xff\xff")), "sent a response that cannot be read"),
     "sends text that is none": (
         scripted.raw(scripted.frame(1, b"\x0a\x04\x12\x02\xff\xfe")),
@@ -432,7 +432,7 @@ def test_a_broken_peer_is_found_by_polling_too(shim, channel, name):
 def test_a_second_answer_to_the_same_question(shim, channel):
     shim.on(V2, "Connect", scripted.both(CONNECTED, CONNECTED))
     assert connect(channel).code == 0
-    with pytest.raises(ShimError, match="answered stream 1, which nobody asked"):
+    with pytest.raises(ShimError, match="answered stream 1, which was not asked"):
         channel.call(V2, "Pids", ID, soon(), "n")
 
 

@@ -174,7 +174,9 @@ def test_markdown_has_whole_tables_and_no_markup_of_others(kind, request, write)
     inline = [child for token in tokens for child in token.children or ()]
     assert not {one.type for one in (*tokens, *inline)} & {"html_block", "html_inline", "image", "link_open"}
     named = [one.content for one in inline if one.type == "code_inline"]
-    assert any(text.plain(HOSTILE) in one for one in (named if kind == "audit" else [one.content for one in inline]))
+    assert any(
+        text.printable(HOSTILE) in one for one in (named if kind == "audit" else [one.content for one in inline])
+    )
     # Every line that looks like a table's is a row of one, so no cell has broken out of its row.
     lines = [line for line in source.splitlines() if line.startswith("|")]
     rows = sum(token.type == "tr_open" for token in tokens)
@@ -195,12 +197,12 @@ def test_markdown_has_whole_tables_and_no_markup_of_others(kind, request, write)
     ids=("none", "plain", "bell", "right to left", "half a character", "long", "accent"),
 )
 def test_text_is_one_printable_line(value, shown):
-    assert text.plain(value) == shown
+    assert text.printable(value) == shown
 
 
 def test_moments_and_durations():
-    assert text.moment(1764054000.0) == "2025-11-25 07:00:00 UTC"
-    assert [text.moment(one) for one in (None, "soon", -5, 1e300, float("nan"))] == [""] * 5
+    assert text.timestamp(1764054000.0) == "2025-11-25 07:00:00 UTC"
+    assert [text.timestamp(one) for one in (None, "soon", -5, 1e300, float("nan"))] == [""] * 5
     assert [text.seconds(one) for one in (0.5, 42, 600, 7300, None)] == [
         "0.50 s",
         "42 s",
