@@ -234,7 +234,7 @@ rollback:
   type: dict
   sample: {"class": "closing", "containers": [], "to": "1.7.24"}
 commands:
-  description: Commands to inspect a frozen host, one per line.
+  description: Commands to inspect a held host, one per line.
   returned: always
   type: str
 msg:

@@ -103,7 +103,7 @@ def test_package_that_fails_and_cannot_be_taken_back_is_told_and_finished(four, 
     assert first.run(["dpkg", "--audit"]).stdout == ""
 
 
-def test_crash_loop_freezes_the_host_and_it_can_be_taken_back(four, two, bring, tmp_path):
+def test_crash_loop_holds_the_host_and_it_can_be_taken_back(four, two, bring, tmp_path):
     bring(packages.crashing(tmp_path, "1.7"), packages.deb("1.6"))
     first = two[0]
     before = upgrades.see_all(two)
@@ -119,7 +119,7 @@ def test_crash_loop_freezes_the_host_and_it_can_be_taken_back(four, two, bring, 
     held = upgrades.hold(first)
     assert held["run_id"] == one.run_id and "containerd did not come back" in held["reason"]
     assert (
-        "lab1 is frozen by /etc/shimops/hold" in one.output() and "ctr --namespace default tasks list" in one.output()
+        "lab1 is held by /etc/shimops/hold" in one.output() and "ctr --namespace default tasks list" in one.output()
     )
 
     # Nobody acts on it, be it the same run or another one.
