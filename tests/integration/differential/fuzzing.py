@@ -72,7 +72,7 @@ def _condition(number, example):
     return scripted(identifier, "", serves=example.serves, **named)
 
 
-def observe(release, number, tried):
+def describe(release, number, tried):
     """What disagrees, smallest first, in full."""
     lines = []
     for one in sorted(tried, key=lambda one: one.example.size()):

@@ -27,5 +27,5 @@ def test_examples(release, request, fuzzed, stages):
     differing = [one for one in tried[release] if one.judgement.verdict == "DIFFERS"]
     if differing:
         smallest = fuzzing.shrink(stages[release], release, min(differing, key=lambda one: one.example.size()))
-        reported = fuzzing.observe(release, number, differing)
-        pytest.fail(f"{reported}\nmade smaller:\n{fuzzing.observe(release, number, [smallest])}", pytrace=False)
+        reported = fuzzing.describe(release, number, differing)
+        pytest.fail(f"{reported}\nmade smaller:\n{fuzzing.describe(release, number, [smallest])}", pytrace=False)

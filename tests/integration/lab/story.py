@@ -58,7 +58,7 @@ def observe(host):
     return Moment(world.containerd(host), world.tasks(host), world.ledger(host))
 
 
-def recount(fleet, hosts, make, prepare=lambda host: None, **options):
+def enact(fleet, hosts, make, prepare=lambda host: None, **options):
     """Fresh containers; ``prepare(host)`` adds to them; ``make(host)`` makes faults; then probe, refuse, proceed.
 
     ``make`` gives the victims by (namespace, id), with the name of the fault. ``options`` are of all modules.

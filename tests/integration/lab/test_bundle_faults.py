@@ -72,7 +72,7 @@ def _hang(fleet, hosts):
     """
     make, hit = _shims("shim_stopped")
     # Shims that will never answer are not waited for as long as containerd does.
-    reported = story.observe(fleet, hosts, make, shim_timeout=2)
+    reported = story.enact(fleet, hosts, make, shim_timeout=2)
     for seen in reported.values():
         seen.woken = [target.shim.pid for target in hit[seen.host.name]]
         for target in hit[seen.host.name]:
@@ -98,14 +98,14 @@ def _kill(fleet, hosts):
             time.sleep(0.1)
         return victims
 
-    return story.observe(fleet, hosts, kill)
+    return story.enact(fleet, hosts, kill)
 
 
 @pytest.fixture(scope="module")
 def stories(fleet, hosts):
     """The stories by name, each run when it is first asked for."""
     reported = {
-        "damaged": lambda: story.observe(fleet, hosts, _damage, _more_containers),
+        "damaged": lambda: story.enact(fleet, hosts, _damage, _more_containers),
         "shim_stopped": lambda: _hang(fleet, hosts),
         "shim_killed": lambda: _kill(fleet, hosts),
     }

@@ -150,7 +150,7 @@ def created(fleet, hosts):
         pod = workloads.run_pod(host, "half", containers=("app",), start=False)
         workloads.create_task(host, pod.containers["app"])
 
-    return story.recount(fleet, hosts, lambda host: {world.pod(host, "half")["app"]: "created"}, prepare)
+    return story.enact(fleet, hosts, lambda host: {world.pod(host, "half")["app"]: "created"}, prepare)
 
 
 class TestCreatedTask:

@@ -66,7 +66,7 @@ def stories(fleet, hosts):
             return {}
 
         try:
-            seen = story.observe(fleet, hosts, make)
+            seen = story.enact(fleet, hosts, make)
             facts = play.run(fleet, "shim_bundle_facts", {"detail": "full"}, hosts.values())
             audit = play.run(fleet, "shim_probe", {"audit": True}, hosts.values())
             verified = play.run(fleet, "shim_reconnect", {"state": "verified", "detail": "full"}, hosts.values())

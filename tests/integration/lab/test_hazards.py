@@ -145,7 +145,7 @@ def stories(fleet, hosts):
             return dict.fromkeys(world.tasks(host), name)
 
         try:
-            return story.observe(fleet, hosts, make, PREPARE.get(name, lambda host: None))
+            return story.enact(fleet, hosts, make, PREPARE.get(name, lambda host: None))
         finally:
             play.together(hosts.values(), lambda host: host.script(CLEAN, UNITS))
 

@@ -24,7 +24,7 @@ def _of_host(fault):
 @pytest.fixture(scope="module")
 def stories(fleet, hosts):
     """The stories by the fault's name, each run when it is first asked for."""
-    return functools.lru_cache(lambda fault: story.observe(fleet, hosts, _of_host(fault)))
+    return functools.lru_cache(lambda fault: story.enact(fleet, hosts, _of_host(fault)))
 
 
 @pytest.fixture(params=CLASSES)

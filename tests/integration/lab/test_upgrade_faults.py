@@ -118,9 +118,7 @@ def test_crash_loop_holds_the_host_and_it_can_be_taken_back(four, two, bring, tm
         assert world.process(first, process.pid) == process, key
     held = upgrades.hold(first)
     assert held["run_id"] == one.run_id and "containerd did not come back" in held["reason"]
-    assert (
-        "lab1 is held by /etc/shimops/hold" in one.output() and "ctr --namespace default tasks list" in one.output()
-    )
+    assert "lab1 is held by /etc/shimops/hold" in one.output() and "ctr --namespace default tasks list" in one.output()
 
     # Nobody acts on it, be it the same run or another one.
     one, documents = run(four, two, tmp_path, "crash", status=2)
