@@ -61,8 +61,13 @@ def execute(
 
 
 def _returned(module: AnsibleModule) -> Options:
-    """The arguments as the result has them."""
-    return _result.shortened_arguments(module.params) if module.params["detail"] == "summary" else module.params
+    """The arguments as the result has them: in a summary those that are not the default."""
+    arguments: Options = module.params
+    if arguments["detail"] != "summary":
+        return arguments
+    spec = module.argument_spec
+    given = {name: one for name, one in arguments.items() if name not in spec or one != spec[name].get("default")}
+    return _result.shortened_arguments(given)
 
 
 def _fail(module: AnsibleModule, error: Exception) -> NoReturn:

@@ -11,11 +11,11 @@ module that Ansible adds, is at most LARGEST bytes of JSON, whatever is on the h
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 #: Bytes of JSON of a whole result.
 LARGEST = 2048
-#: Bytes of JSON that a module or action returns at most, less where the arguments are long.
+#: Bytes of JSON beyond which rows are left out, less where the arguments are long.
 SMALL = 1300
 # What Ansible adds to the arguments: failed, the interpreter it found, its own marks.
 _ADDED = 200
@@ -23,6 +23,8 @@ _ADDED = 200
 _LEAST = 900
 # Bytes of a target's refusal where the result would be too large with the whole of it.
 _SENTENCE = 120
+# Bytes of a refusal as long as anything else can be shortened.
+_REFUSAL = 420
 # Bytes of an error sentence: it is all that there is to read.
 _ERROR = 800
 # Asked for by an option of its own, so not part of a summary.
@@ -53,34 +55,36 @@ def fit(result: Dict[str, Any], detail: str, arguments: int = 0) -> Dict[str, An
     if detail != "summary":
         return result
     aside = {key: result.pop(key) for key in _ASIDE if key in result}
-    room = min(SMALL, LARGEST - _ADDED - arguments)
+    bound = LARGEST - _ADDED - arguments
+    room = min(SMALL, bound)
     rows = _tables({key: result[key] for key in result if key != "targets"})
-    steps: List[Callable[[], None]] = [
-        lambda: _shorten(result.get("targets"), _SENTENCE),
-        lambda: _cut(rows, 1, result, counts, room),
-        lambda: _shorten(result, 240),
-        lambda: _shorten(result, 120),
-        lambda: _cut(rows, 0, result, counts, room),
-        lambda: _shorten(result, 60),
+    steps: List[Tuple[int, Callable[[], None]]] = [
+        (room, lambda: _shorten(result.get("targets"), _SENTENCE)),
+        (room, lambda: _cut(rows, 1, result, counts, room)),
+        (bound, lambda: _shorten(result, 240, _REFUSAL)),
+        (bound, lambda: _shorten(result, 120, _REFUSAL)),
+        (bound, lambda: _cut(rows, 0, result, counts, bound)),
+        (bound, lambda: _shorten(result, 60, _REFUSAL)),
+        (bound, lambda: _shorten(result, 60)),
         # What was asked for, and the daemons of a host, go last.
-        lambda: _cut(_lists(result), 1, result, counts, room),
-        lambda: _shorten(result, 20),
+        (bound, lambda: _cut(_lists(result), 1, result, counts, bound)),
+        (bound, lambda: _shorten(result, 20)),
     ]
-    for step in steps:
-        if size(result) <= room:
-            break
-        step()
-    _empty(inner, result, room)
+    for limit, step in steps:
+        if size(result) > limit:
+            step()
+    _empty(inner, result, bound)
     result.update(aside)
     return result
 
 
 def shortened_arguments(arguments: Dict[str, Any]) -> Dict[str, Any]:
-    """The arguments of a module as they are returned: whole, unless they would leave too little room for the result.
+    """The arguments of a module as they are returned: those that say something.
 
-    Long lists become their length, long strings their first characters.
+    Where they would leave too little room, long lists become their length, long strings their first characters.
     """
-    room, kept = LARGEST - _ADDED - _LEAST, dict(arguments)
+    kept = {name: value for name, value in arguments.items() if value not in (None, "", [], {})}
+    room = LARGEST - _ADDED - _LEAST
     for limit in (240, 120, 40):
         if invoked(kept) <= room:
             break
@@ -152,14 +156,14 @@ def _lists(value: object) -> List[List[Any]]:
     return [found for child in value.values() for found in _lists(child)] if isinstance(value, dict) else []
 
 
-def _shorten(value: object, most: int) -> None:
-    """Shorten every string within a value to so many bytes."""
+def _shorten(value: object, most: int, refusal: int = 0) -> None:
+    """Shorten every string within a value to so many bytes; a refusal, which has the remedy at its end, less."""
     if isinstance(value, (dict, list)):
         for key in list(value) if isinstance(value, dict) else range(len(value)):
             if isinstance(value[key], str):
-                value[key] = _shortened(value[key], most)
+                value[key] = _shortened(value[key], max(most, refusal) if key == "refusal" else most)
             else:
-                _shorten(value[key], most)
+                _shorten(value[key], most, refusal)
 
 
 def _shortened(text: str, most: int) -> str:
