@@ -50,7 +50,7 @@ _GROUP_ANNOTATIONS = ("io.containerd.runc.v2.group", _CRI + "sandbox-id")
 
 
 class File(NamedTuple):
-    """One file of a bundle. ``kind``: absent, file, directory, fifo, socket, device, too_large, unreadable, untold.
+    """One file of a bundle. ``kind``: absent, file, directory, fifo, socket, device, too_large, unreadable, not_read.
 
     A link is not read, but what is at its end is named: ``dangling`` for nothing, ``link`` for a file. Of what is too
     large the beginning is kept.
@@ -176,16 +176,16 @@ def read_file(directory: int, name: str, limit: int) -> File:
         # What was a file a moment ago may be a link or a FIFO by now.
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     except OSError as error:
-        return File(_KINDS.get(error.errno or 0, "untold"), b"")
+        return File(_KINDS.get(error.errno or 0, "not_read"), b"")
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            return File("untold", b"")
+            return File("not_read", b"")
         with os.fdopen(os.dup(handle), "rb") as stream:
             data = stream.read(limit + 1)
         return File("too_large", data[:_HEAD]) if len(data) > limit else File("file", data)
     except OSError as error:
-        return File(_KINDS.get(error.errno or 0, "untold"), b"")
+        return File(_KINDS.get(error.errno or 0, "not_read"), b"")
     finally:
         os.close(handle)
 
@@ -195,13 +195,13 @@ def kind_of(directory: int, name: str) -> str:
     try:
         mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
     except OSError as error:
-        return _KINDS.get(error.errno or 0, "untold")
+        return _KINDS.get(error.errno or 0, "not_read")
     if not stat.S_ISLNK(mode):
         return _kind(mode)
     try:
         found = _kind(os.stat(name, dir_fd=directory).st_mode)
     except OSError as error:
-        return "dangling" if error.errno == errno.ENOENT else _KINDS.get(error.errno or 0, "untold")
+        return "dangling" if error.errno == errno.ENOENT else _KINDS.get(error.errno or 0, "not_read")
     return "link" if found == "file" else found
 
 
@@ -209,7 +209,7 @@ def _kind(mode: int) -> str:
     for kind, test in _TESTS:
         if test(mode):
             return kind
-    return "untold"
+    return "not_read"
 
 
 def _stuck(directory: int, entry: Entry, mounted: Container[str]) -> Optional[Tuple[str, str]]:

@@ -145,7 +145,7 @@ def _runtime(observed: Observation, bundle: Bundle, name: str) -> Optional[Load]
     path = bundle.shim_binary_path
     if path.kind == "fifo":
         return Load("hangs", "X1", "shim-binary-path is a FIFO, and containerd would wait forever to read it")
-    if path.kind in ("link", "device", "untold"):
+    if path.kind in ("link", "device", "not_read"):
         return Load("unknown", "F8", "shim-binary-path is not a plain file ({0})".format(path.kind))
     if path.kind == "too_large":
         return Load("dropped", "F1", "shim-binary-path is longer than any path")
@@ -177,7 +177,7 @@ def _log(observed: Observation, bundle: Bundle) -> Optional[Load]:
         return failed(
             "H10", "its log is a device on a file system mounted nodev", "killed" if observed.nodev else "unknown"
         )
-    return Load("unknown", "H10", "its log could not be read") if kind == "untold" else None
+    return Load("unknown", "H10", "its log could not be read") if kind == "not_read" else None
 
 
 def start_estimate(delays: Tuple[float, ...], release: ReleaseClass, processors: int) -> float:

@@ -151,10 +151,10 @@ class Totals:
             for severity in SEVERITIES
             if self.severities[severity] and at_least(severity, limit)
         ]
-        untold = sum(self.unknown[severity] for severity in SEVERITIES if at_least(severity, limit))
+        unknown = sum(self.unknown[severity] for severity in SEVERITIES if at_least(severity, limit))
         blind = sum(self.states[state] for state in UNKNOWN)
         reasons = ["findings: " + ", ".join(bad)] if bad else []
-        reasons += ["rules that could not be judged: {0}".format(untold)] if untold else []
+        reasons += ["rules that could not be judged: {0}".format(unknown)] if unknown else []
         return reasons + (["hosts of which nothing is known: {0}".format(blind)] if blind else [])
 
     def document(self) -> dict:

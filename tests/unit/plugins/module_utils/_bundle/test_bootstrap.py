@@ -76,7 +76,7 @@ DAMAGED = (
 NOT_TOLD = (
     ("B4", File("link", b"")),
     ("B4", File("device", b"")),
-    ("B4", File("untold", b"")),
+    ("B4", File("not_read", b"")),
     ("B1", File("too_large", b'{"version":3,')),
     ("B1", File("too_large", b" \n  {")),
     ("B1", File("too_large", b"    ")),

@@ -129,7 +129,7 @@ def test_vsock_is_not_asked_and_so_unknown_to_2_x():
     [
         ("link", "unknown", "F8"),
         ("device", "unknown", "F8"),
-        ("untold", "unknown", "F8"),
+        ("not_read", "unknown", "F8"),
         ("fifo", "hangs", "X1"),
         ("too_large", "dropped", "F1"),
         ("dangling", "reattached", "A1"),

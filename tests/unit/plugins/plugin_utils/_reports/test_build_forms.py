@@ -41,7 +41,7 @@ def audit(tmp_path):
 
 @pytest.fixture
 def roll(tmp_path):
-    """A canary, a loss, a refusal, and a host nobody came to."""
+    """A canary, a loss, a refusal, and a host that was not begun."""
     at_risk = {
         "namespace": "default",
         "id": "plain1",
