@@ -25,6 +25,7 @@ _LEAST = 900
 _SENTENCE = 120
 # Bytes of a refusal as long as anything else can be shortened.
 _REFUSAL = 420
+_WHOLE = ("refusal", "commands", "msg")
 # Bytes of an error sentence: it is all that there is to read.
 _ERROR = 800
 # Asked for by an option of its own, so not part of a summary.
@@ -157,11 +158,11 @@ def _lists(value: object) -> List[List[Any]]:
 
 
 def _shorten(value: object, most: int, refusal: int = 0) -> None:
-    """Shorten every string within a value to so many bytes; a refusal, which has the remedy at its end, less."""
+    """Shorten every string within a value to so many bytes; what people act on, less."""
     if isinstance(value, (dict, list)):
         for key in list(value) if isinstance(value, dict) else range(len(value)):
             if isinstance(value[key], str):
-                value[key] = _shortened(value[key], max(most, refusal) if key == "refusal" else most)
+                value[key] = _shortened(value[key], max(most, refusal) if key in _WHOLE else most)
             else:
                 _shorten(value[key], most, refusal)
 
