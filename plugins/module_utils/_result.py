@@ -25,7 +25,7 @@ _LEAST = 900
 _SENTENCE = 120
 # Bytes of a refusal as long as anything else can be shortened.
 _REFUSAL = 420
-_WHOLE = ("refusal", "commands", "msg")
+_WHOLE = ("refusal", "commands")
 # Bytes of an error sentence: it is all that there is to read.
 _ERROR = 800
 # Asked for by an option of its own, so not part of a summary.
