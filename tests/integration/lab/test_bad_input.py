@@ -139,7 +139,7 @@ HEALTHY = [
     ledger("fifo for a ledger", "fifo.json", "only root"),
     ledger("directory for a ledger", "directory.json", "only root"),
     Case("no ledger", ("verified",), {"ledger": f"{HERE}/nosuch.json"}, ("ledger", "nosuch.json", "state: recorded")),
-    Case("ledger among others' files", ("recorded",), {"ledger": "/tmp/ledger.json"}, ("ledger", "/tmp", "other than root")),
+    Case("ledger of others", ("recorded",), {"ledger": "/tmp/ledger.json"}, ("ledger", "/tmp", "other than root")),
     Case(
         "another network namespace", (RECONNECT,), {"timeout": 30}, ("net namespace",),
         {"vars": {"ansible_python_interpreter": ELSEWHERE}},
