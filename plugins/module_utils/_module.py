@@ -44,20 +44,26 @@ def execute(
         _argspec.check(module.params)
         preflight.require_root()
         result = work(module.params, module.check_mode)
+        failure = result.pop("failure", None)
+        if failure:
+            result["msg"] = _in_one_line(failure)
+        result = _fitted(module, result)
     except Exception as error:  # pylint: disable=broad-except # a defect, too, ends as one sentence
         _fail(module, error)
-    failure = result.pop("failure", None)
-    if not module._diff:
-        # It holds whole files, and was not asked for.
-        result.pop("diff", None)
-    if failure:
-        result["msg"] = _in_one_line(failure)
-    arguments = _returned(module)
-    result = _result.fit(result, module.params["detail"], _result.invoked(arguments))
-    result["invocation"] = {"module_args": arguments}
     if failure:
         module.fail_json(**result)
     module.exit_json(**result)
+
+
+def _fitted(module: AnsibleModule, result: Dict[str, Any]) -> Dict[str, Any]:
+    """The result, made small, with the arguments that Ansible would add."""
+    if not module._diff:
+        # It holds whole files, and was not asked for.
+        result.pop("diff", None)
+    arguments = _returned(module)
+    result = _result.fit(result, module.params["detail"], _result.invoked(arguments))
+    result["invocation"] = {"module_args": arguments}
+    return result
 
 
 def _returned(module: AnsibleModule) -> Options:

@@ -4,6 +4,7 @@
 """A gRPC client of a host's containerd: pods through the CRI, tasks through containerd's own API."""
 
 import importlib.util
+import time
 from dataclasses import dataclass
 
 from lab import recipe
@@ -83,12 +84,22 @@ class Client:
         except self._errors as error:
             raise LabError(f"{method.rpartition('/')[2]}: {error.details() or error.code()}") from None
 
-    def _cri(self, method, request, answer="Empty"):
-        return self._call("cri", f"/runtime.v1.RuntimeService/{method}", request, answer)
+    def _cri(self, method, request, answer="Empty", service="RuntimeService"):
+        return self._call("cri", f"/runtime.v1.{service}/{method}", request, answer)
 
     def _containerd(self, method, request, answer, namespace):
         metadata = (("containerd-namespace", namespace),)
         return self._call("containerd", f"/containerd.services.{method}", request, answer, metadata)
+
+    def await_image(self, patience=30):
+        """Wait until the CRI knows the image of the pods: it learns of an import by an event, a moment later."""
+        request = message("cri", "ImageStatusRequest")()
+        request.image.image = recipe.IMAGE
+        deadline = time.monotonic() + patience
+        while not self._cri("ImageStatus", request, "ImageStatusResponse", "ImageService").HasField("image"):
+            if time.monotonic() > deadline:
+                raise LabError(f"The CRI does not know {recipe.IMAGE} {patience} s after its import.")
+            time.sleep(0.05)
 
     def run_sandbox(self, config):
         """Start a pod's sandbox; its id."""

@@ -29,6 +29,9 @@ CRI = {
     "ListContainersResponse": "containers:*Container:1",
     "PodSandbox": "id:s:1 metadata:PodSandboxMetadata:2 state:i:3",
     "ListPodSandboxResponse": "items:*PodSandbox:1",
+    "ImageStatusRequest": "image:ImageSpec:1",
+    "Image": "id:s:1",
+    "ImageStatusResponse": "image:Image:1",
     "Empty": "",
 }
 CONTAINERD = {

@@ -70,6 +70,8 @@ def import_image(host):
         recipe.ARCHIVE,
         recipe.IMAGE,
     )
+    with cri.Client(host) as client:
+        client.await_image()
 
 
 def run_pod(

@@ -47,7 +47,7 @@ DEFECTS = {
     "when the ledger is closed": Defect(
         "_restart/host.py", "        lost = verify.lost(found)", "verified", True, False, "host"
     ),
-    "in the result": Defect("_result.py", '    counts.setdefault("truncated", 0)', "verified", True, False, "_result"),
+    "in the result": Defect("_module.py", "    result = _result.fit(result, ", "verified", True, False, "_module"),
 }
 
 

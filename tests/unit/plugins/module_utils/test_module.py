@@ -10,7 +10,7 @@ import types
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.module_utils import _changes, _module
+from ansible_collections.shimops.containerd.plugins.module_utils import _changes, _module, _result
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle import gojson
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import preflight
@@ -71,6 +71,20 @@ def test_what_was_changed_before_an_error_is_said(run):
         raise ShimError("act", "it", "is odd")
 
     assert run(refuse).result["changed"] is True
+
+
+def test_a_defect_in_making_the_result_small_costs_nothing_of_what_was_changed(run, monkeypatch):
+    def restart(options, check_mode):
+        _changes.note()
+        return {"changed": True}
+
+    def fail(*_arguments):
+        raise TypeError("planted")
+
+    monkeypatch.setattr(_result, "fit", fail)
+    result, status = run(restart)
+    assert status == 1 and result["changed"] is True
+    assert "has a defect (TypeError: planted" in result["msg"]
 
 
 def test_an_error_from_elsewhere_is_placed_where_it_came_from():
