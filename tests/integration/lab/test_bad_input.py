@@ -246,7 +246,7 @@ def answers(fleet, hosts, tmp_path_factory):
 
 
 @pytest.mark.parametrize(("case", "module"), ASKED, ids=[f"{case.name}-{module}" for case, module in ASKED])
-def test_bad_input_is_told_in_one_sentence(answers, case, module):
+def test_bad_input_is_reported_in_one_sentence(answers, case, module):
     result = answers[f"{case.name}/{module}"]
     assert result["failed"] and not result["changed"], result
     message = result["msg"]

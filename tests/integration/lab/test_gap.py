@@ -170,7 +170,7 @@ def test_an_exec_goes_through_containerd(stalled):
         assert result["exec_proof"] == [{"namespace": "default", "id": "plain1", "result": "works", "reason": ""}]
 
 
-def test_an_exec_that_cannot_be_is_told_for_what_it_is(stalled, fleet, hosts):
+def test_an_exec_that_is_impossible_says_why(stalled, fleet, hosts):
     named = ["default/plain1", "default/nosuch"]
     for name, result in reconnect(fleet, "verified", exec_proof=named, exec_command=["/bin/nosuch"]).items():
         here, gone = result["exec_proof"]
@@ -201,7 +201,7 @@ def test_check_mode_runs_nothing_in_a_container(stalled, fleet):
         assert not result["failed"] and result["exec_proof"] == [], name
 
 
-def test_who_is_likely_to_stall_is_foretold(fleet, clean):
+def test_who_is_likely_to_stall_is_forecast(fleet, clean):
     def run(host):
         pod = workloads.run_pod(host, "steady", containers=["quiet"])
         with cri.Client(host) as client:
@@ -221,7 +221,7 @@ def test_who_is_likely_to_stall_is_foretold(fleet, clean):
         assert checked[name]["log"]["likely_to_stall"] == 1 and checked[name]["stalled"] == []
 
 
-def test_a_log_that_is_not_read_any_more_fails_the_host_unless_told_otherwise(fleet, clean):
+def test_a_log_that_is_not_read_any_more_fails_the_host_unless_asked_otherwise(fleet, clean):
     pods = play.together(clean.values(), lambda host: world.pod(host, "web1"))
     # Somebody cleans up: containerd will make new pipes of these names, and the shims go on with the old ones.
     play.together(

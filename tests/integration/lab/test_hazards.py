@@ -172,7 +172,7 @@ class TestHazard:
     def concerned(self, seen, name):
         return {key for key in seen.rows if name != "docker" or key[0] == "moby"}
 
-    def test_it_is_foretold_with_its_remedy(self, seen, name, concerned):
+    def test_it_is_forecast_with_its_remedy(self, seen, name, concerned):
         found = {hazard["id"]: hazard for hazard in seen.forecast["hazards"]}
         hazard = found[IDS.get(name, name)]
         assert hazard["outcome"] == OUTCOMES[name][0] and hazard["reason"] and hazard["remedy"]
@@ -182,7 +182,7 @@ class TestHazard:
                 assert (row["outcome"], row["rule"]) == (hazard["outcome"], hazard["id"]), row
             assert row["at_risk"] is (key in concerned), row
 
-    def test_by_default_the_restart_is_refused_and_the_remedy_told(self, seen, concerned):
+    def test_by_default_the_restart_is_refused_with_the_remedy(self, seen, concerned):
         assert seen.refused["failed"] is True and seen.refused["changed"] is False
         assert seen.between.daemon == seen.before.daemon
         assert set(story.by_key(seen.refused["at_risk"])) == concerned
@@ -190,7 +190,7 @@ class TestHazard:
         if all(row["rule"] == hazard["id"] for row in seen.rows.values() if row["at_risk"]):
             assert hazard["remedy"] in seen.refused["msg"]
 
-    def test_gone_through_with_it_comes_as_foretold(self, seen, name, concerned):
+    def test_proceeding_ends_as_forecast(self, seen, name, concerned):
         assert seen.after.daemon != seen.before.daemon
         # 1.6 goes on listing a task that has ended.
         ended = {key for key, fate in seen.fates.items() if fate.startswith("listed as None")}
@@ -212,7 +212,7 @@ class TestWarning:
     def seen(self, stories, name, release):
         return stories(name)[release]
 
-    def test_it_is_told(self, seen, name):
+    def test_it_is_reported(self, seen, name):
         hazards = seen.forecast["hazards"]
         assert {hazard["id"] for hazard in hazards} == WARNINGS[name]
         assert {hazard["outcome"] for hazard in hazards} == {None}

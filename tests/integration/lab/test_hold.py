@@ -210,7 +210,7 @@ def test_everything_is_held_and_put_back_as_it_was(fleet, noisy):
     assert not any(host.path(RECORD).exists() for host in noisy.values())
 
 
-def test_what_a_dead_run_held_is_put_back_and_told_by_the_next(fleet, noisy):
+def test_what_a_dead_run_held_is_put_back_and_reported_by_the_next(fleet, noisy):
     before = states(noisy)
     # A controller that dies after this leaves the hosts as they are now: with its holds, and its claim on them.
     hold(fleet, "dead-1")

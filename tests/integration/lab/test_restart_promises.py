@@ -212,7 +212,7 @@ def test_a_restart_by_hand_is_compared_with_what_was_recorded(fleet, clean):
         assert "2 restarted" in result["msg"]
 
 
-def test_a_containerd_that_does_not_come_back_is_unproven_until_it_is_mended(fleet, clean):
+def test_a_containerd_that_does_not_come_back_is_unproven_until_it_is_repaired(fleet, clean):
     before = views(clean)
     play.together(clean.values(), lambda host: faults.apply(host, "containerd_broken"))
     for name, result in reconnect(fleet, "restarted", "broken").items():

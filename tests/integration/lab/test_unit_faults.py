@@ -47,7 +47,7 @@ class TestKillMode:
         for row in seen.rows.values():
             assert (row["outcome"], row["task"], row["at_risk"], row["rule"]) == ("killed", "killed", True, "kill_mode")
 
-    def test_by_default_the_restart_is_refused_and_the_remedy_told(self, seen):
+    def test_by_default_the_restart_is_refused_with_the_remedy(self, seen):
         story.check_untouched(seen)
         assert seen.refused["failed"] is True
         assert "KillMode=control-group" in seen.refused["msg"] and "set KillMode=process" in seen.refused["msg"]

@@ -82,7 +82,7 @@ def test_package_that_fails_to_install_is_taken_back_and_the_same_run_finishes(f
     assert documents[first.name]["attempts"] == 2
 
 
-def test_package_that_fails_and_cannot_be_taken_back_is_told_and_finished(four, two, bring, tmp_path):
+def test_package_that_fails_and_cannot_be_taken_back_is_reported_and_finished(four, two, bring, tmp_path):
     """Without the old package the disk is left as dpkg left it; that is said, and the same run repairs it."""
     bring(packages.failing(tmp_path, "1.7"))
     first = two[0]

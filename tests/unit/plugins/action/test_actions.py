@@ -276,7 +276,7 @@ def test_a_check_begins_nothing(play, folder):
     assert result["host_state"] == "forecast" and document(folder)["attempts"] == 0
 
 
-def test_a_refused_host_is_told_once_and_may_count_as_a_failure(play, folder):
+def test_a_refused_host_is_reported_once_and_may_count_as_a_failure(play, folder):
     reported = play.call(fleet_run, state="host_checked", run_folder=folder, reason="stale")
     assert (reported["may_begin"], reported["msg"], document(folder)["state"]) == (False, "stale", "refused")
     assert play.call(fleet_run, "h2", state="host_checked", run_folder=folder)["may_begin"] is True

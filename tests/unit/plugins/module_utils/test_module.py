@@ -111,7 +111,7 @@ def test_a_diff_is_returned_only_where_it_is_asked_for(run, diff):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root is root")
-def test_others_than_root_are_told_so(run_module):
+def test_users_other_than_root_are_refused(run_module):
     module = types.SimpleNamespace(main=lambda: _module.execute(lambda options, check_mode: {}, asks_shims=False))
     result, status = run_module(module)
     assert status == 1 and result["msg"] == "daemon: this user is not root; run the task with become: true."

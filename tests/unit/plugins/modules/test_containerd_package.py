@@ -245,7 +245,7 @@ def test_a_held_host_is_not_touched(run_module, host):
 
 
 @needs_root
-def test_what_a_killed_run_left_is_put_back_and_told(run_module, host):
+def test_what_a_killed_run_left_is_put_back_and_reported(run_module, host):
     root, options, _program = host
     killed = policy.denied()
     killed.__enter__()

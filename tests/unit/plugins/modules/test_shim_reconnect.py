@@ -58,7 +58,7 @@ def test_bad_options(run_module, options, sentence):
     assert status == 1 and result["failed"] and sentence in result["msg"] and "\n" not in result["msg"]
 
 
-def test_the_state_has_to_be_told(run_module):
+def test_the_state_is_required(run_module):
     result, status = run_module(shim_reconnect)
     assert status == 1 and "missing required arguments: state" in result["msg"]
 

@@ -154,7 +154,7 @@ def test_bootstrap_json_is_nothing_to_1_x(name, row, content, expected):
 
 @pytest.mark.parametrize("name", NEW)
 @pytest.mark.parametrize("row, content", NOT_TOLD, ids=numbered(NOT_TOLD))
-def test_what_cannot_be_told_is_said(name, row, content):
+def test_what_cannot_be_determined_is_said(name, row, content):
     check(restore(a_bundle(content, ADDRESS), name), (row, "unknown"))
 
 

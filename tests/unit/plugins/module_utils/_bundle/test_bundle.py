@@ -228,7 +228,7 @@ def test_a_bundle_that_may_not_be_read(place):
         (lambda path: None, "absent"),
     ],
 )
-def test_the_log_is_told_by_its_kind_and_never_opened(place, make, kind):
+def test_the_log_is_known_by_its_kind_and_never_opened(place, make, kind):
     (place / "address").write_text("x")
     make(place / "log")
     assert read(entry(place)).log_kind == kind

@@ -93,7 +93,7 @@ def test_what_is_no_utf_8_is_dialled_as_it_is_and_shown_as_it_can_be():
     assert resolve(params("shim")).raw() == b"\0shim"
 
 
-def test_who_is_to_blame_is_told_where_it_leads_nowhere():
+def test_the_cause_is_named_where_it_leads_nowhere():
     doubtful = params("{" + 200 * "x")._replace(doubt=("B1", "why"))
     assert resolve(doubtful) == Nowhere("B1", "why")
     # Where it may lead somewhere after all, that counts.

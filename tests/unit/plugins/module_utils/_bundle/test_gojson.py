@@ -85,7 +85,7 @@ def test_refused(data, kind):
 
 
 @pytest.mark.parametrize("data", ["null", " null\n", "{}", "{ }", '{"other":1}', '{"version":null,"address":null}'])
-def test_nothing_told_is_all_zero(data):
+def test_nothing_known_is_all_zero(data):
     assert read(data) == {"version": 0, "address": "", "protocol": ""}
 
 

@@ -81,7 +81,7 @@ def test_loading_longer_than_systemd_waits(loaded, estimate, ids):
     assert found(one._replace(timeout_start=None), estimate) == []
 
 
-def test_all_hazards_are_told(loaded):
+def test_all_hazards_are_reported(loaded):
     one = loaded("2.1.9", "systemctl-show")._replace(kill_mode="mixed", need_daemon_reload=True)
     assert [hazard.id for hazard in of_unit(one, 100.0)] == ["kill_mode", "unit_not_loaded", "start_timeout"]
 

@@ -84,5 +84,5 @@ def test_how_open_it_is(versions, reported, word):
     assert found.to == destination(versions)
 
 
-def test_what_is_told():
+def test_what_is_reported():
     assert Rollback("open", None, []).row() == {"class": "open", "to": None, "containers": []}

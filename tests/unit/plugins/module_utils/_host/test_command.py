@@ -47,5 +47,5 @@ def test_only_the_end_of_long_complaints_is_kept():
     assert len(running.words()) <= 300 and running.words().endswith("xend")
 
 
-def test_a_command_that_cannot_be_started_is_told():
+def test_a_command_that_cannot_be_started_is_reported():
     assert refused(command.start, ["/nowhere/x"]).problem == "cannot be started (No such file or directory)"

@@ -90,7 +90,7 @@ def test_what_is_no_version_has_no_class(version):
 
 
 @pytest.mark.parametrize("release", captured.RELEASES)
-def test_real_daemons_are_told_by_their_version_line(release):
+def test_real_daemons_are_known_by_their_version_line(release):
     said = captured.output(release, "version").stdout.split()[2]
     assert releases.upstream(said) == release
     assert classify(said) == ReleaseClass(captured.CLASS[release], True, (captured.CLASS[release],))

@@ -169,7 +169,7 @@ def test_the_same_run_after_a_boot_holds_anew(world, monkeypatch):
     assert world.on == {TIMER: True, CHECKER: True}
 
 
-def test_what_refuses_to_be_held_is_told_and_the_rest_is_held(world):
+def test_what_refuses_to_be_held_is_reported_and_the_rest_is_held(world):
     world.refuses = {CHECKER, "containerd"}
     kept = hold()
     rows = {row.name: row for row in kept.found}

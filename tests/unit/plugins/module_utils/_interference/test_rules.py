@@ -118,7 +118,7 @@ def test_snaps_are_held_unless_they_are():
     assert items == [("snap", "microk8s", "refresh_hold")] and reported["docker"].held is True
 
 
-def test_what_can_only_be_told():
+def test_what_can_only_be_reported():
     reported = planned(seen(live_restore=False, foreign_checkers=[("node-problem-de", 77)]))[1]
     assert not reported["dockerd"].held and "live-restore" in reported["dockerd"].reason
     assert not reported["node-problem-de"].held and "pid 77" in reported["node-problem-de"].reason

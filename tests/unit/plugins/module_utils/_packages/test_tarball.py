@@ -46,7 +46,7 @@ def test_the_right_checksum(good, prefix):
     tarball.check(good, prefix + digest(good))
 
 
-def test_another_checksum_is_refused_and_told(good):
+def test_another_checksum_is_refused_and_reported(good):
     with pytest.raises(ShimError, match="has the SHA-256 " + digest(good) + ", which is not its checksum"):
         tarball.check(good, "0" * 64)
 

@@ -181,7 +181,7 @@ def test_a_bundle_that_was_replaced_is_not_written(bundle, tmp_path):
     assert names(bundle) == [] and names(tmp_path / "moved") == ["address"]
 
 
-def test_a_bundle_that_is_replaced_while_it_is_written_is_told(bundle, tmp_path, monkeypatch):
+def test_a_bundle_that_is_replaced_while_it_is_written_is_reported(bundle, tmp_path, monkeypatch):
     real = _atomic.write_atomically
 
     def replace(*arguments):
@@ -202,7 +202,7 @@ def test_nothing_is_written_for_a_task_that_ended(bundle):
 
 
 @pytest.mark.parametrize("make", [None, *ODD])
-def test_a_full_file_system_is_told_and_nothing_is_left(bundle, monkeypatch, make):
+def test_a_full_file_system_is_reported_and_nothing_is_left(bundle, monkeypatch, make):
     def full(_handle):
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -151,7 +151,7 @@ UNPROVEN = [
 
 @pytest.mark.parametrize("heard, found, reason", UNPROVEN, ids=range(len(UNPROVEN)))
 @pytest.mark.parametrize("name", ["V16", "V17", "V20b", "V23c"])
-def test_what_is_not_proven_is_not_mended(heard, found, reason, name):
+def test_what_is_not_proven_is_not_repaired(heard, found, reason, name):
     observed = searched(a_case(MISSING, {}, name), heard, **found)
     assert reported(observed, single(name)).reason.startswith(reason)
 

@@ -34,7 +34,7 @@ def refusal(run_id, patience=0.0):
 
 
 @pytest.mark.parametrize("other", ["two", None])
-def test_another_run_is_told_who_acts(other):
+def test_another_run_learns_who_acts(other):
     with host_claim.held("one", 0, last=True):
         reported = refusal(other)
         assert reported.startswith("act: this host is being acted on by run one since 0 s; let that end")

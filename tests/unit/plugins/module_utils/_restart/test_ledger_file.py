@@ -65,11 +65,11 @@ def test_a_ledger_is_kept_under_a_name_that_is_free(tmp_path):
     assert (tmp_path / "ledger.json.run.2").read_text() == "third"
 
 
-def test_a_ledger_that_cannot_be_kept_is_told(tmp_path):
+def test_a_ledger_that_cannot_be_kept_is_reported(tmp_path):
     with pytest.raises(ShimError, match="cannot be kept"):
         ledger_file.keep(str(tmp_path / "gone.json"), "run")
 
 
-def test_a_directory_that_cannot_be_made_is_told(tmp_path):
+def test_a_directory_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     assert "cannot be written" in refused(ledger_file.save, str(tmp_path / "file" / "ledger.json"), {}).problem

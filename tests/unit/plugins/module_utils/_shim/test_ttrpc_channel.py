@@ -93,7 +93,7 @@ def test_stream_ids_are_odd_and_never_used_twice(shim, channel):
     ]
 
 
-def test_the_shim_is_told_namespace_and_time(shim, channel):
+def test_the_shim_gets_namespace_and_time(shim, channel):
     connect(channel, Deadline(5))
     reported = shim.requests[0]
     assert reported.metadata == {"containerd-namespace-ttrpc": "rectest7"}
@@ -103,14 +103,14 @@ def test_the_shim_is_told_namespace_and_time(shim, channel):
 @pytest.mark.parametrize(
     ("seconds", "nanoseconds"), [(None, 0), (1.5, 1500000000), (1e-12, 1), (float("inf"), 2**63 - 1)]
 )
-def test_a_time_out_is_told_in_nanoseconds(wire, seconds, nanoseconds):
+def test_a_time_out_is_sent_in_nanoseconds(wire, seconds, nanoseconds):
     channel, other = wire
     channel.send(V2, "Wait", ID, seconds, "n")
     assert messages.decode("Request", other.recv(1000)[10:]).timeout_nano == nanoseconds
 
 
 @pytest.mark.parametrize("seconds", [0, 0.0, -1, float("nan")])
-def test_no_time_left_is_never_told_as_no_time_out(wire, seconds):
+def test_no_time_left_is_never_sent_as_no_time_out(wire, seconds):
     channel, other = wire
     with pytest.raises(DeadlineExceeded, match="ask: /s was not asked Pids"):
         channel.send(V2, "Pids", ID, seconds, "n")

@@ -102,7 +102,7 @@ def test_line_says_everything():
     )
 
 
-def test_lines_are_few_but_a_loss_is_told():
+def test_lines_are_few_but_a_loss_is_reported():
     written = []
     view, one = Lines(written.append, 10), rolling()
     for now, urgent in ((0, False), (1, False), (9, False), (9.5, True), (12, False), (20, False)):
