@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Programs of the host: run under a hard deadline, or started and never killed. Internal to the collection."""
+"""Programs of the host: run under a hard deadline, read while they run, or started and never killed. Internal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import os
 import signal
 import subprocess
 import tempfile
-from typing import IO, List, NamedTuple, Optional
+import threading
+from typing import IO, Callable, List, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -52,6 +53,51 @@ def run(argv: List[str], deadline: Deadline) -> Output:
         process.communicate()
         return Output(None, "", "no answer in time")
     return Output(process.returncode, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
+
+
+class Follower:
+    """A program that is read while it runs, by a thread, until it ends or is closed.
+
+    :param argv: its command line; one that cannot be started says nothing.
+    :param each: called in that thread with every line, without its newline.
+    :param longest: bytes of a line; a longer one is passed over.
+    """
+
+    def __init__(self, argv: List[str], each: Callable[[bytes], None], longest: int):
+        self._each = each
+        self._longest = longest
+        self._process: Optional[subprocess.Popen[bytes]] = None
+        try:
+            # AnsibleModule.run_command would wait for its end.
+            self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={"PATH": SAFE_PATH, "LC_ALL": "C"},
+                start_new_session=True,
+            )
+        except OSError:
+            return
+        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
+
+    def close(self) -> None:
+        """End the program."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def _read(self, stream: IO[bytes]) -> None:
+        rest, skipping = b"", False
+        with stream:
+            for block in iter(lambda: os.read(stream.fileno(), 65536), b""):
+                *lines, rest = (rest + block).split(b"\n")
+                for line in lines:
+                    if not skipping and len(line) <= self._longest:
+                        self._each(line)
+                    skipping = False
+                if len(rest) > self._longest:
+                    rest, skipping = b"", True
 
 
 class Running(NamedTuple):

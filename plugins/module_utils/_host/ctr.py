@@ -56,6 +56,10 @@ class Ctr:
         rows = self._rows("default", ["plugins", "ls"], deadline)
         return None if rows is None else {"{0}.{1}".format(*row): row[-1] for row in rows if len(row) >= 3}
 
+    def events(self) -> List[str]:
+        """The command that prints the ends of tasks of all namespaces, a line for each event, until it is ended."""
+        return self._argv("default", ["events", 'topic=="/tasks/exit"', 'topic=="/tasks/delete"'])
+
     def execute(
         self, namespace: str, identifier: str, exec_id: str, words: Sequence[str], deadline: Deadline
     ) -> command.Output:

@@ -34,6 +34,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.unix_sock
 
 # Seconds for a program that has only to say its version.
 _PATIENCE = 5.0
+# The longest tick of a kernel (CONFIG_HZ=100).
+_TICK = 0.01
 
 
 class Daemon(NamedTuple):
@@ -58,6 +60,17 @@ class Daemon(NamedTuple):
     def load_timeout(self) -> float:
         """containerd's time-out for one shim, in seconds; its default where the configuration is not known."""
         return self.configured.load_timeout
+
+    @property
+    def serving_since(self) -> Optional[float]:
+        """When its socket was made, in seconds since the epoch; None when there is none.
+
+        The file has that time by a clock of the kernel's that is at most one tick late.
+        """
+        try:
+            return os.stat(self.address).st_mtime + _TICK
+        except OSError:
+            return None
 
     def ctr(self) -> Ctr:
         """The client that belongs to this daemon: the one next to its program, or to the one that its unit names."""

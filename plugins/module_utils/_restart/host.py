@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
@@ -23,6 +23,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._packages impor
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import forecast_host, observe
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import (
     host_claim,
+    ledger,
     ledger_file,
     verdict_rows,
     verify,
@@ -30,7 +31,9 @@ from ansible_collections.shimops.containerd.plugins.module_utils._restart import
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import Ledger
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.upgrade import Upgrade, commands, upgraded_run
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict_rows import VerdictRow
-from ansible_collections.shimops.containerd.plugins.module_utils._restart.waits import Waits
+
+# Seconds between two rounds of verdicts.
+_PAUSE = 1.0
 
 
 class Outcome(NamedTuple):
@@ -138,7 +141,7 @@ class Host:
             yield
             return
         options = self.options
-        patience = options["restart_timeout"] + options["settle"] + 2 * options["timeout"]
+        patience = 2 * options["restart_timeout"] + options["settle"] + 2 * options["timeout"]
         with host_claim.held(self.run_id, patience, last, self._unfinished_run):
             # A module that was killed after its verification left it, and this run may install nothing.
             policy.put_back()
@@ -151,19 +154,43 @@ class Host:
 
     # -- verification
 
-    def verdicts(self, book: Ledger, daemon: Daemon, waits: Optional[Waits] = None) -> List[VerdictRow]:
+    def verdicts(self, book: Ledger, daemon: Daemon, ends: verify.Ends) -> List[VerdictRow]:
         """The verdicts on every task of the ledger, by what runs now."""
         observations = self.observe(daemon)
         self.logs.keep_observations(daemon, observations)
         after = verify.collect(book, daemon, observations, self.options["shim_timeout"], self.clock())
-        return verify.verdicts(book, after, waits.exits() if waits else {}, self.options["witnesses"])
+        return verify.verdicts(book, after, ends, self.options["witnesses"])
+
+    def proven_verdicts(
+        self, book: Ledger, ends: Callable[[], verify.Ends], clock: Deadline
+    ) -> Tuple[Daemon, List[VerdictRow]]:
+        """The verdicts, taken again as long as one is unproven and the deadline allows.
+
+        They are entered into the ledger, which is not saved here.
+        """
+        earlier, came = list(book["verdicts"]), False
+        while True:
+            daemon = self.daemon()
+            came = came or daemon.process is not None
+            if daemon.process and not ledger.proves(book, ledger.identity(daemon)):
+                earlier = []
+            if daemon.process:
+                ledger.enter_daemon(book, daemon, wall_clock())
+            found = [
+                verdict_rows.with_earlier_proof(one, earlier) for one in self.verdicts(book, daemon, ends())
+            ]
+            stayed = daemon.process is None or daemon.process.alive()
+            if not stayed:
+                found = [verdict_rows.not_proven(one, "containerd ended while it was verified") for one in found]
+            earlier = found + earlier if stayed else earlier
+            book["verdicts"] = found
+            again = verdict_rows.unproven(found) if daemon.process else came
+            if not again or not clock.sleep(_PAUSE):
+                return daemon, found
 
     def verify(self, book: Ledger) -> Outcome:
         """Verify a ledger that is there, and close it."""
-        daemon = self.daemon()
-        found = [
-            verdict_rows.with_earlier_proof(one, book["verdicts"], book["phase"]) for one in self.verdicts(book, daemon)
-        ]
+        daemon, found = self.proven_verdicts(book, verify.Ends, Deadline(self.options["restart_timeout"]))
         problem = "" if daemon.process else "containerd does not answer on {0}".format(daemon.address)
         return self.close(book, found, None, problem, changed=False)
 
@@ -185,13 +212,13 @@ class Host:
         """
         found, complaints = self.logs.conclude(found, book, well=not problem)
         book["verdicts"] = found
+        lost, unproven = verdict_rows.lost(found), verdict_rows.unproven(found)
         if not self.check:
-            self.enter_phase(book, book["phase"] if problem else "verified")
-        lost = verify.lost(found)
+            self.enter_phase(book, book["phase"] if problem or unproven else "verified")
         counts = verdict_rows.in_words(found)
         failure = None
-        if problem or lost or complaints:
-            parts = [problem, counts] + [verdict_rows.sentence(one) for one in lost[:1]] + complaints
+        if problem or lost or unproven or complaints:
+            parts = [problem, counts] + [verdict_rows.sentence(one) for one in (lost or unproven)[:1]] + complaints
             failure = "verify: {0}.".format("; ".join(part for part in parts if part))
         tail = journal_tail(book["daemon"]["unit"], self.clock()) if failure else []
         outcome = Outcome(

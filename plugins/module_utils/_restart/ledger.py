@@ -9,19 +9,23 @@ Its types are what stands in the file, see ledger_file.py.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Set, Tuple, TypedDict
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple, TypedDict
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.forecast import Forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
 from ansible_collections.shimops.containerd.plugins.module_utils._host import processes
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import Moments
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict_rows import VerdictRow
 
 SCHEMA = 1
 PHASES = ("recorded", "restarting", "restarted", "verified")
 
+#: Namespace and id of a task; with its init pid, where one of the same id may have come after it.
 Key = Tuple[str, str]
+Incarnation = Tuple[str, str, int]
 
 
 class DaemonIdentity(TypedDict):
@@ -41,14 +45,7 @@ class DaemonIdentity(TypedDict):
     state_dir: str
 
 
-class TaskRow(TypedDict):
-    """One task as it was before the restart.
-
-    ``pod`` has the Kubernetes names, or is None. ``status`` is the shim's word. ``init`` and ``shim`` are pid and start
-    time of the processes. ``endpoint`` is kind, name and protocol of the shim's socket, ``service`` the version of the
-    task service that it serves there. What is not known is None.
-    """
-
+class _TaskAlways(TypedDict):
     namespace: str
     id: str
     pod: Optional[Dict[str, str]]
@@ -57,6 +54,19 @@ class TaskRow(TypedDict):
     shim: Optional[List[Any]]
     endpoint: Optional[List[Any]]
     service: Optional[str]
+
+
+class TaskRow(_TaskAlways, total=False):
+    """One task as it was before the restart.
+
+    ``pod`` has the Kubernetes names, or is None. ``status`` is the shim's word. ``init`` and ``shim`` are pid and start
+    time of the processes. ``endpoint`` is kind, name and protocol of the shim's socket, ``service`` the version of the
+    task service that it serves there. What is not known is None. ``kept`` is whether the last forecast before the
+    restart said that containerd and its client keep it, ``ended_before`` that it was gone by then.
+    """
+
+    kept: bool
+    ended_before: bool
 
 
 class _LedgerAlways(TypedDict):
@@ -74,10 +84,13 @@ class Ledger(_LedgerAlways, total=False):
     """What ran on the host when the run began, and what is known since.
 
     ``phase`` is one of PHASES, ``times`` when each was entered, in seconds since the epoch. ``gap`` is how long nothing
-    served containerd's socket, in seconds. ``logs`` has the log pipes of each task, ``stalled`` the logs that stalled,
+    served containerd's socket, in seconds. ``moments`` has a row for each restart of containerd, see Moments in
+    verdict.py; ``verified_by`` is the containerd that was seen last. ``logs`` has the log pipes of each task, ``stalled`` the logs that stalled,
     ``package`` what an upgrade installed.
     """
 
+    moments: List[List[Optional[float]]]
+    verified_by: DaemonIdentity
     logs: Dict[str, Any]
     stalled: List[Dict[str, Any]]
     package: Dict[str, Any]
@@ -131,6 +144,62 @@ def add(book: Ledger, observations: List[Observation]) -> List[str]:
     fresh = [task for task in fresh if (task["namespace"], task["id"]) not in known]
     book["tasks"].extend(fresh)
     return [task["id"] for task in fresh]
+
+
+def refresh(book: Ledger, forecasts: Sequence[Tuple[Observation, Forecast]]) -> None:
+    """Bring the book up to the moment before the restart: a node goes on living while it is observed.
+
+    :param forecasts: what is on the host now, and what the restart would do to it.
+    """
+    now = {(one.entry.namespace, one.entry.id): (one, forecast) for one, forecast in forecasts}
+    for number, task in enumerate(book["tasks"]):
+        observed, _forecast = now.get((task["namespace"], task["id"]), (None, None))
+        if observed is None or not observed.live:
+            task["ended_before"] = True
+            continue
+        again = _task(observed)
+        if again["init"] != task["init"]:
+            # Deleted, and made again under the same id.
+            book["tasks"][number] = again
+    add(book, [observed for observed, _forecast in forecasts])
+    for task in book["tasks"]:
+        _observed, forecast = now.get((task["namespace"], task["id"]), (None, None))
+        if forecast is not None:
+            task["kept"] = forecast.task == "kept" and forecast.client == "keeps"
+
+
+def incarnation(task: TaskRow) -> Incarnation:
+    """Namespace, id and init pid of a task; pid 0 where it is not known."""
+    return task["namespace"], task["id"], task["init"][0] if task["init"] else 0
+
+
+def moments(book: Ledger) -> List[Moments]:
+    """The restarts of containerd since the run began, as far as they are known."""
+    return [Moments(began or 0.0, serves, seen or 0.0) for began, serves, seen in book.get("moments", [])]
+
+
+def enter_daemon(book: Ledger, daemon: Daemon, now: float) -> None:
+    """Enter that this containerd serves at this time, in seconds since the epoch.
+
+    One that was not seen before was started since; when, is between the last time that any was seen and the making of
+    its socket.
+    """
+    found, seen = identity(daemon), book.get("verified_by", book["daemon"])
+    rows = [list(row) for row in moments(book)]
+    if not same_process(found, seen):
+        times = book["times"]
+        began = rows[-1][2] if rows and rows[-1][1] else times.get("restarting", times["recorded"])
+        if rows and rows[-1][1] is None:
+            rows.pop()
+        rows.append([began, min(now, daemon.serving_since or now), now])
+    elif rows:
+        rows[-1][2] = now
+    book["moments"], book["verified_by"] = rows, found
+
+
+def proves(book: Ledger, daemon: DaemonIdentity) -> bool:
+    """Whether its verdicts hold for what has ended since: containerd was not restarted meanwhile, or they were final."""
+    return book["phase"] == "verified" or same_process(book.get("verified_by", book["daemon"]), daemon)
 
 
 def keys(book: Ledger) -> Set[Key]:

@@ -10,7 +10,7 @@ from typing import Any, Dict
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger_file
-from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import LOST
 
 
 def brief(path: str) -> Dict[str, Any]:
@@ -21,5 +21,5 @@ def brief(path: str) -> Dict[str, Any]:
         return {"problem": str(error)}
     if book is None:
         return {}
-    lost = sum(1 for one in book["verdicts"] if one.get("verdict") not in GOOD)
+    lost = sum(1 for one in book["verdicts"] if one.get("verdict") in LOST)
     return {"run_id": book["run_id"], "phase": book["phase"], "lost": lost}

@@ -14,8 +14,9 @@ from ansible_collections.shimops.containerd.plugins.module_utils._deadline impor
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_forecast import HostForecast
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
-from ansible_collections.shimops.containerd.plugins.module_utils._host import command
+from ansible_collections.shimops.containerd.plugins.module_utils._host import command, processes
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
 from ansible_collections.shimops.containerd.plugins.module_utils._host.unix_sockets import peer
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import observe
@@ -25,14 +26,18 @@ from ansible_collections.shimops.containerd.plugins.module_utils._restart import
     restart_command,
     verdict_rows,
 )
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.events import Events
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.host import Host, Outcome
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import Ledger
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verify import Ends
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.waits import Waits
 from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
 
 # A bundle younger than this many seconds may still be on its way up.
 _YOUNG = 5.0
 _TICK = 0.02
+# Between two checks of a containerd that settles, in seconds.
+_BLINK = 0.2
 
 
 class Watched(NamedTuple):
@@ -67,6 +72,7 @@ class Restart:
         self._daemon = daemon
         self._argv = argv
         self._waits = Waits()
+        self._events = Events()
 
     def run(self, observations: List[Observation], earlier: Optional[Ledger]) -> Outcome:
         """Record, forecast again, install, restart, verify.
@@ -81,9 +87,10 @@ class Restart:
         host.logs.enter(book, observations, self._daemon)
         host.save(book)
         try:
+            self._events.follow(self._daemon.ctr().events())
             self._waits.add(book, host.clock())
             late, view = forecast_at_rest(host, self._daemon)
-            ledger.add(book, late)
+            ledger.refresh(book, view.forecasts)
             host.logs.enter(book, late, self._daemon)
             self._waits.add(book, host.clock())
             if view.at_risk and host.options["on_risk"] == "refuse":
@@ -98,6 +105,7 @@ class Restart:
                 # A restart that was begun is verified, whatever went wrong while it was watched.
                 return self._verify_anyway(explained(error), running, view)
         finally:
+            self._events.close()
             self._waits.close()
 
     def _install(self, book: Ledger) -> None:
@@ -145,6 +153,7 @@ class Restart:
                 break
             clock.sleep(_TICK)
         if served_at is not None and gone_at is not None:
+            self._events.follow(self._daemon.ctr().events())
             book["gap"] = round(served_at - gone_at, 3)
             self._host.upgrade.served(book)
             self._host.enter_phase(book, "restarted")
@@ -167,6 +176,8 @@ class Restart:
         """Enter the tasks that came in the last moment. Only they are asked: the new containerd is awaited."""
         host, gone = self._host, self._daemon._replace(process=None)
         observations = observe(gone, host.options, host.clock(), CLASSES, known=ledger.keys(book))
+        # What is only created is still being made: its client gets an error, and makes it again.
+        observations = [observed for observed in observations if observed.status != "created"]
         if ledger.add(book, observations):
             host.logs.enter(book, observations, gone)
             host.save(book)
@@ -174,21 +185,39 @@ class Restart:
 
     def _conclude(self, book: Ledger, view: HostForecast, watched: Watched) -> Outcome:
         """Verdicts, settle, verdicts again: what CRI and kubelet do comes after the start."""
-        host = self._host
-        problem, unproven = watched.problem, watched.unfinished
-        daemon = host.daemon()
+        host, problem = self._host, watched.problem
+        daemon, found = host.proven_verdicts(book, self._ends, Deadline(0))
         changed = not ledger.same_process(book["daemon"], ledger.identity(daemon))
-        found = host.verdicts(book, daemon, self._waits)
         if not problem:
-            Deadline(host.options["settle"]).sleep(host.options["settle"])
-            now = host.daemon()
-            found = host.verdicts(book, now, self._waits)
-            if not ledger.same_daemon(ledger.identity(daemon), ledger.identity(now)):
-                problem, unproven = "containerd was restarted again while it settled", True
-            problem = problem or host.upgrade.wrong_release(now)
-        if unproven:
-            found = [verdict_rows.unproven(one, problem) for one in found]
+            host.save(book)
+            clock = Deadline(host.options["restart_timeout"])
+            self._settle(book, daemon, clock)
+            daemon, found = host.proven_verdicts(book, self._ends, clock)
+            problem = _crashed(book, daemon) or host.upgrade.wrong_release(daemon)
+        if watched.unfinished:
+            found = [verdict_rows.not_proven(one, problem) for one in found]
         return host.close(book, found, view, problem, changed)
+
+    def _ends(self) -> Ends:
+        """How tasks ended, by what is known now."""
+        return Ends(self._waits.exits(), self._events.ended())
+
+    def _settle(self, book: Ledger, daemon: Daemon, clock: Deadline) -> None:
+        """Let containerd settle; where it crashes meanwhile, so much longer, as long as the deadline allows."""
+        settle = self._host.options["settle"]
+        left = Deadline(settle)
+        while not left.expired():
+            if daemon.process and daemon.process.alive():
+                ledger.enter_daemon(book, daemon, wall_clock())
+                left.sleep(_BLINK)
+                continue
+            if not clock.sleep(_BLINK):
+                return
+            process = self._serving()
+            if process:
+                daemon = daemon._replace(process=process, unit=None)
+                self._events.follow(daemon.ctr().events())
+                left = clock.within(settle)
 
     def _verify_anyway(self, error: ShimError, running: command.Running, view: HostForecast) -> Outcome:
         """The verdicts of a restart whose watching broke off, from the ledger on disk; the host has failed anyway."""
@@ -215,14 +244,26 @@ class Restart:
         return found._replace(changed=True, failure=failure, forecast=view)
 
     def _serves_anew(self) -> bool:
-        """Whether another process serves containerd's socket now, also where the configuration moved it."""
+        """Whether another process than at the beginning serves containerd's socket now."""
+        process = self._serving()
+        return process is not None and process != self._daemon.process
+
+    def _serving(self) -> Optional[Process]:
+        """The process that serves containerd's socket, also where the configuration moved it."""
         daemon = self._daemon
-        old = daemon.process.pid if daemon.process else None
-        for address in dict.fromkeys((daemon.address, daemon.configured.address or daemon.address)):
+        for address in dict.fromkeys((daemon.configured.address or daemon.address, daemon.address)):
             with contextlib.suppress(ShimError):
-                if peer(address, Deadline(1.0)).pid != old:
-                    return True
-        return False
+                return processes.look_up(peer(address, Deadline(1.0)).pid)
+        return None
+
+
+def _crashed(book: Ledger, daemon: Daemon) -> str:
+    """What is wrong where containerd did not stay up after the restart; empty when it did."""
+    times = len(book.get("moments", [])) - 1
+    often = "once" if times == 1 else "{0} times".format(times)
+    if daemon.process is None:
+        return "containerd ended while it settled, and does not answer"
+    return "containerd ended while it settled, and came back {0}".format(often) if times > 0 else ""
 
 
 def _in_flight(view: HostForecast) -> bool:

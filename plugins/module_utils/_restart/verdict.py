@@ -6,14 +6,19 @@
 
 from __future__ import annotations
 
-from typing import Container, Dict, NamedTuple, Optional, Tuple
+from typing import Container, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 
 #: In the order people want to read them: what is well, then what is not.
-VERDICTS = ("reattached", "exited", "new", "unproven", "orphaned", "duplicated", "restarted", "killed")
-GOOD = ("reattached", "exited", "new")
+VERDICTS = ("reattached", "exited", "ended", "new", "unproven", "orphaned", "duplicated", "restarted", "killed")
+GOOD = ("reattached", "exited", "ended", "new")
+#: What counts as a lost task. An unproven one is verified again, and its host has failed until then.
+LOST = ("orphaned", "duplicated", "restarted", "killed")
+
+# A process that signal N ends has the exit status 128 + N (runc; signal(7) has 64 signals).
+_SIGNALS = range(129, 193)
 
 
 class Exit(NamedTuple):
@@ -23,11 +28,28 @@ class Exit(NamedTuple):
     at: float
 
 
+class Moments(NamedTuple):
+    """One restart of containerd, in seconds since the epoch.
+
+    ``began`` is when the restart began, or when the containerd before it was last seen; ``serves`` when the new one
+    began to serve its socket, None for one that never did; ``seen`` when it was last seen. containerd loads every shim before it serves (``server.New`` before ``sys.GetLocalListener`` in
+    cmd/containerd/command/main.go:App, all releases from 1.6.0 on), so what ends after ``serves`` was not ended by the
+    load.
+    """
+
+    began: float
+    serves: Optional[float]
+    seen: float
+
+
 class Evidence(NamedTuple):
     """What is known of one task after a restart.
 
     ``shim`` and ``kernel`` are yes (True), no (False) or absent (None). ``answered`` is false when containerd gave no
     task list; ``listed`` is its row for the task, if any. ``twin`` is the id of a new task of the same container.
+    ``ended_before`` says that it was seen to be gone right before the restart, ``deleted`` that a client deleted it
+    through the old containerd. ``kept`` is false where the forecast said that the restart, or its client because of
+    the restart, would end it.
     """
 
     before: Optional[Process]
@@ -38,9 +60,12 @@ class Evidence(NamedTuple):
     shim: Optional[bool]
     kernel: Optional[bool]
     exit: Optional[Exit]
-    restarted_at: Optional[float]
+    moments: Sequence[Moments]
     same_boot: bool
     twin: Optional[str]
+    ended_before: bool = False
+    deleted: bool = False
+    kept: bool = True
 
 
 class Verdict(NamedTuple):
@@ -76,24 +101,51 @@ def witnesses(evidence: Evidence) -> Dict[str, str]:
 
 
 def _ended(evidence: Evidence) -> Tuple[str, str]:
-    """The init process of the ledger is gone: by itself, with proof, or it was killed."""
+    """The init process of the ledger is gone: by itself, by its client, or it was killed."""
     if evidence.status == "stopped":
         return "exited", "it had exited before"
+    if evidence.ended_before:
+        return "ended", "it had ended when the restart began"
     if not evidence.same_boot:
         return "killed", "the host was booted in between"
-    listed, ended = evidence.listed, evidence.exit
-    if listed and listed.status == "running" and evidence.before and listed.pid != evidence.before.pid:
+    listed, before = evidence.listed, evidence.before
+    if listed and listed.status == "running" and before and listed.pid != before.pid:
         return "restarted", "containerd runs it with another init process ({0})".format(listed.pid)
     if listed and listed.status == "running":
         return "restarted", "its pid {0} now belongs to another process".format(listed.pid)
-    if ended and (evidence.restarted_at is None or ended.at < evidence.restarted_at):
-        return "exited", "it ended by itself with status {0}".format(ended.status)
-    if listed and listed.status == "stopped" and evidence.before and listed.pid == evidence.before.pid:
+    if evidence.exit:
+        return _ended_at(evidence, evidence.exit)
+    if evidence.twin:
+        return "restarted", "{0} runs in its place".format(evidence.twin)
+    if not evidence.kept:
+        return "killed", "its init process is gone, as the forecast said"
+    if evidence.deleted:
+        return "ended", "its client deleted it before containerd was gone"
+    if listed and listed.status == "stopped" and before and listed.pid == before.pid:
         # A load that failed leaves no task behind: this one was kept, and ended afterwards.
-        return "exited", "containerd kept it, and it ended afterwards"
-    if ended:
-        return "killed", "it ended with status {0} after containerd was back".format(ended.status)
+        return "ended", "containerd kept it, and it ended afterwards"
     return "killed", "its init process is gone and nothing proves that it ended by itself"
+
+
+def _ended_at(evidence: Evidence, ended: Exit) -> Tuple[str, str]:
+    """When the task ended is known: before, during or after the restart."""
+    if not evidence.moments:
+        return "ended", "it ended with status {0}, and containerd was not restarted".format(ended.status)
+    if ended.at < evidence.moments[0].began:
+        return "ended", "it ended with status {0} before the restart began".format(ended.status)
+    down = any(one.began <= ended.at < (one.serves or float("inf")) for one in evidence.moments)
+    if not evidence.kept:
+        return "killed", "it ended with status {0}, as the forecast said".format(ended.status)
+    if down and ended.status not in _SIGNALS:
+        return "exited", "it ended by itself with status {0}".format(ended.status)
+    if down and evidence.deleted:
+        return "ended", "its client deleted it before containerd was gone"
+    if down:
+        return "killed", "it ended by signal {0} before containerd served again".format(ended.status - 128)
+    if evidence.twin:
+        return "restarted", "it ended after containerd served again, and {0} runs in its place".format(evidence.twin)
+    # See Moments: the load had ended.
+    return "ended", "it ended with status {0} after containerd served again".format(ended.status)
 
 
 def _living(evidence: Evidence, required: Container[str]) -> Tuple[str, str]:

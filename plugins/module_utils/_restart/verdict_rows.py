@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Sequence, TypedDict
+from typing import Any, Dict, List, Optional, Sequence, TypedDict
 
-from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD, VERDICTS
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import LOST, VERDICTS
 
 
 class ProcessRow(TypedDict, total=False):
@@ -55,35 +55,44 @@ def summary(found: Sequence[Any]) -> Dict[str, Any]:
     counts = dict.fromkeys(VERDICTS, 0)
     for one in found:
         counts[one["verdict"]] += 1
-    return dict(counts, tasks=len(found), lost=sum(1 for one in found if one["verdict"] not in GOOD))
+    return dict(counts, tasks=len(found), lost=len(lost(found)))
+
+
+def lost(found: Sequence[Any]) -> List[Any]:
+    """The rows of lost tasks."""
+    return [one for one in found if one["verdict"] in LOST]
+
+
+def unproven(found: Sequence[VerdictRow]) -> List[VerdictRow]:
+    """The rows of tasks that nothing is proven of yet."""
+    return [one for one in found if one["verdict"] == "unproven"]
 
 
 def sentence(one: VerdictRow) -> str:
-    """One lost task in a few words."""
+    """One task in a few words."""
     return "{0}/{1} is {2}: {3}".format(one["namespace"], one["id"][:16], one["verdict"], one["reason"])
 
 
-def unproven(one: VerdictRow, problem: str) -> VerdictRow:
-    """A verdict of a host whose containerd changed meanwhile, or is still to restart, proves nothing good."""
-    if one["verdict"] != "reattached":
-        return one
-    return _with(one, "unproven", problem)
+def not_proven(one: VerdictRow, problem: str) -> VerdictRow:
+    """A verdict of a host whose containerd does not stay up, or is still to restart, proves nothing good."""
+    return _with(one, "unproven", problem) if one["verdict"] == "reattached" else one
 
 
-def with_earlier_proof(one: VerdictRow, earlier_rows: Sequence[VerdictRow], phase: str) -> VerdictRow:
-    """What the ledger proved stays proven: a task that ended after it was verified was not lost by the restart.
+def with_earlier_proof(one: VerdictRow, earlier_rows: Sequence[VerdictRow]) -> VerdictRow:
+    """What was proven stays proven: a task that ended after it was verified was not lost by the restart.
 
-    :param earlier_rows: the verdicts in the ledger.
-    :param phase: the ledger's.
+    :param earlier_rows: earlier verdicts, after which containerd was not restarted again.
     """
     for earlier in earlier_rows:
-        same = (earlier["namespace"], earlier["id"]) == (one["namespace"], one["id"])
-        if not same or one["verdict"] != "killed":
+        if (earlier["namespace"], earlier["id"]) != (one["namespace"], one["id"]):
             continue
-        if earlier["verdict"] == "exited":
-            return _with(one, "exited", earlier["reason"])
-        if earlier["verdict"] == "reattached" and phase == "verified":
-            return _with(one, "exited", "it was proven reattached, and ended since")
+        if one["verdict"] == "killed" and earlier["verdict"] in ("exited", "ended"):
+            return _with(one, earlier["verdict"], earlier["reason"])
+        if one["verdict"] == "killed" and earlier["verdict"] == "reattached":
+            return _with(one, "ended", "it was proven reattached, and ended since")
+        if one["verdict"] == "ended" and earlier["verdict"] in LOST:
+            # It ran on without containerd, and has ended since.
+            return _with(one, earlier["verdict"], earlier["reason"])
     return one
 
 

@@ -16,8 +16,15 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host import pr
 from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger
-from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import Key, Ledger, TaskRow
-from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD, Evidence, Exit, judge
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.events import Ended
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import (
+    Incarnation,
+    Key,
+    Ledger,
+    TaskRow,
+    incarnation,
+)
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import Evidence, Exit, judge
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict_rows import ProcessRow, VerdictRow
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import (
     BROKEN,
@@ -28,6 +35,13 @@ from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask impor
     Question,
     ask,
 )
+
+
+class Ends(NamedTuple):
+    """How tasks ended since the ledger was written, by the Waits on their shims and by containerd's events."""
+
+    waits: Dict[Incarnation, Exit] = {}
+    events: Dict[Incarnation, Ended] = {}
 
 
 class After(NamedTuple):
@@ -75,19 +89,17 @@ def connections(daemon: Daemon) -> Optional[Dict[str, int]]:
     return held
 
 
-def verdicts(book: Ledger, after: After, exits: Dict[Key, Exit], required: List[str]) -> List[VerdictRow]:
+def verdicts(book: Ledger, after: After, ends: Ends, required: List[str]) -> List[VerdictRow]:
     """One verdict per task of the ledger, then one per task that is new."""
-    recorded, now = book["daemon"], ledger.identity(after.daemon)
-    same_boot = recorded["boot_id"] == now["boot_id"]
-    back_at = None
-    if after.daemon.process and not ledger.same_process(recorded, now):
-        back_at = processes.started_at(after.daemon.process)
+    same_boot = book["daemon"]["boot_id"] == processes.boot_id()
+    moments = ledger.moments(book)
     shared = _tasks_by_endpoint(book, after)
     twins = _twins(book, after)
     found: List[VerdictRow] = []
     for task in book["tasks"]:
         key = (task["namespace"], task["id"])
         before = ledger.process(task["init"])
+        events = ends.events.get(incarnation(task), Ended(None, False))
         rows = after.tasks.get(task["namespace"])
         evidence = Evidence(
             before=before,
@@ -97,10 +109,13 @@ def verdicts(book: Ledger, after: After, exits: Dict[Key, Exit], required: List[
             listed=rows.get(task["id"]) if rows else None,
             shim=_shim(task, after.answers.get(key)),
             kernel=_kernel(task, after.connections, shared),
-            exit=exits.get(key),
-            restarted_at=back_at,
+            exit=ends.waits.get(incarnation(task), events.exit),
+            moments=moments,
             same_boot=same_boot,
             twin=twins.get(key),
+            ended_before=task.get("ended_before", False),
+            deleted=events.deleted,
+            kept=task.get("kept", True),
         )
         one = judge(evidence, required)
         found.append(
@@ -116,11 +131,6 @@ def verdicts(book: Ledger, after: After, exits: Dict[Key, Exit], required: List[
             }
         )
     return found + [_new(observed) for observed in _fresh(book, after)]
-
-
-def lost(found: List[VerdictRow]) -> List[VerdictRow]:
-    """The verdicts that are not well."""
-    return [one for one in found if one["verdict"] not in GOOD]
 
 
 def _shim(task: TaskRow, said: Optional[Answers]) -> Optional[bool]:

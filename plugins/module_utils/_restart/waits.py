@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waits: a Wait held on each task over the restart, the only proof that a container ended by itself.
+"""Waits: a Wait held on each task over the restart, which says when and how the task ended.
 
 containerd publishes nothing of exits while it is down; the shim does (recovery-spec 6.3). Internal to the collection.
 """
@@ -14,7 +14,11 @@ from typing import Dict, Optional
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import Key, Ledger
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import (
+    Incarnation,
+    Ledger,
+    incarnation,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import Exit
 from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import OK, SERVICES, TtrpcChannel
@@ -22,16 +26,16 @@ from ansible_collections.shimops.containerd.plugins.module_utils._shim.dial impo
 
 
 class Waits:
-    """The open Waits of one restart, by (namespace, id)."""
+    """The open Waits of one restart."""
 
     def __init__(self) -> None:
-        self._channels: Dict[Key, TtrpcChannel] = {}
-        self._exits: Dict[Key, Exit] = {}
+        self._channels: Dict[Incarnation, TtrpcChannel] = {}
+        self._exits: Dict[Incarnation, Exit] = {}
 
     def add(self, book: Ledger, deadline: Deadline) -> None:
         """Hold a Wait on every task of the ledger that runs and is not waited for yet; a shim that refuses is left."""
         for task in book["tasks"]:
-            key = (task["namespace"], task["id"])
+            key = incarnation(task)
             place = Endpoint(*task["endpoint"]) if task["endpoint"] else None
             if key in self._channels or not task["service"] or place is None or place.protocol != "ttrpc":
                 continue
@@ -43,7 +47,7 @@ class Waits:
             except ShimError:
                 continue
 
-    def exits(self) -> Dict[Key, Exit]:
+    def exits(self) -> Dict[Incarnation, Exit]:
         """The tasks that have ended so far; does not wait."""
         for key, channel in list(self._channels.items()):
             ended = self._hear(channel)

@@ -12,7 +12,9 @@ import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.forecast import Forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._host import processes
+from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger, ledger_file
 from ansible_collections.shimops.containerd.tests.unit.support.observations import (
@@ -95,6 +97,102 @@ def test_additions_join_once_and_change_nothing_that_is_there():
     assert ledger.add(book, [a_live_case("a"), a_live_case("b")]) == []
     assert [task["id"] for task in book["tasks"]] == ["a", "b"] and json.dumps(book["tasks"][0]) == before
     assert ledger.keys(book) == {("default", "a"), ("default", "b")}
+
+
+# A host that goes on living
+
+
+def forecasts(*observations, task="kept", client="keeps"):
+    one = Forecast("reattached", task, client, False, "A1", "", 0.0)
+    return [(observed, one) for observed in observations]
+
+
+def marks(book):
+    """Each task with whether it had ended, and whether the forecast keeps it."""
+    return {task["id"]: (task.get("ended_before", False), task.get("kept")) for task in book["tasks"]}
+
+
+def test_the_book_is_brought_up_to_the_restart():
+    book = a_book(a_live_case("stays"), a_live_case("goes"), a_live_case("s", status="stopped"))
+    ledger.refresh(book, forecasts(a_live_case("stays"), a_live_case("comes"), a_live_case("s", status="stopped")))
+    assert marks(book) == {"stays": (False, True), "goes": (True, None), "s": (True, True), "comes": (False, True)}
+
+
+@pytest.mark.parametrize(
+    "task, client, kept",
+    [("kept", "keeps", True), ("killed", "keeps", False), ("unknown", "keeps", False), ("kept", "deletes", False)],
+)
+def test_the_last_forecast_counts(task, client, kept):
+    book = a_book(a_live_case("a"))
+    ledger.refresh(book, forecasts(a_live_case("a")))
+    ledger.refresh(book, forecasts(a_live_case("a"), task=task, client=client))
+    assert marks(book) == {"a": (False, kept)}
+
+
+def test_a_task_of_the_same_id_that_came_after_another_takes_its_place():
+    book, init = a_book(a_live_case("a")), Process(os.getppid(), 1)
+    book["tasks"][0]["init"] = list(init)
+    ledger.refresh(book, forecasts(a_live_case("a")))
+    assert [task["init"] for task in book["tasks"]] == [list(me())] and marks(book) == {"a": (False, True)}
+
+
+def test_a_shim_that_falls_silent_takes_nothing_out_of_the_book():
+    book = a_book(a_live_case("a"))
+    before = dict(book["tasks"][0])
+    observed = a_case(a_bundle(None, ADDRESS, id="a", init=me()), {HERE: silent("D3")}, "V17")
+    observed = observed._replace(entry=observed.entry._replace(id="a"))
+    ledger.refresh(book, forecasts(observed, task="killed"))
+    assert book["tasks"] == [dict(before, kept=False)]
+
+
+# The restarts that are known
+
+
+def serving(pid, since=None):
+    """A containerd of that pid."""
+
+    class At(Daemon):
+        serving_since = since
+
+    return At(*a_daemon(process=Process(pid, pid)))
+
+
+def known(*daemons, phase="restarted"):
+    """The restarts after these containerds were seen, one every hundred seconds from 1000 on."""
+    book = a_book()
+    book["phase"], book["times"]["restarting"] = phase, 900.0
+    for number, daemon in enumerate(daemons):
+        ledger.enter_daemon(book, daemon, 1000.0 + 100 * number)
+    return ledger.moments(book)
+
+
+def test_no_restart_is_none():
+    assert ledger.moments(a_book()) == []
+    book = a_book()
+    ledger.enter_daemon(book, a_daemon(), 1000.0)
+    assert ledger.moments(book) == [] and book["verified_by"] == book["daemon"]
+
+
+def test_a_restart_lasts_from_its_beginning_to_the_making_of_the_socket():
+    assert known(serving(7, 950.0)) == [(900.0, 950.0, 1000.0)]
+    assert known(serving(7, 950.0), serving(7, 950.0)) == [(900.0, 950.0, 1100.0)]
+    # A socket from the future, or none, was made by now.
+    assert known(serving(7, 5000.0)) == known(serving(7, None)) == [(900.0, 1000.0, 1000.0)]
+
+
+def test_a_crash_is_a_restart_since_the_last_time_it_was_seen():
+    assert known(serving(7, 950.0), serving(8, 1090.0)) == [(900.0, 950.0, 1000.0), (1000.0, 1090.0, 1100.0)]
+
+
+def test_a_proof_holds_as_long_as_containerd_was_not_restarted():
+    book = a_book()
+    book["phase"] = "restarted"
+    ledger.enter_daemon(book, serving(7), 1000.0)
+    assert ledger.proves(book, ledger.identity(serving(7)))
+    assert not ledger.proves(book, ledger.identity(serving(8)))
+    assert not ledger.proves(book, book["daemon"])
+    book["phase"] = "verified"
+    assert ledger.proves(book, ledger.identity(serving(8)))
 
 
 def test_no_secret_can_get_into_it():

@@ -14,14 +14,19 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.processes
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import verdict
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import (
     GOOD,
+    LOST,
     VERDICTS,
     Evidence,
     Exit,
+    Moments,
     judge,
 )
 
 ALL = ("shim", "containerd", "kernel")
 INIT = Process(430, 91823)
+# The restart began at 1000, and the new containerd served at 1010.
+RESTART = (Moments(1000.0, 1010.0, 1050.0),)
+BEFORE, DOWN, AFTER = 999.9, 1005.0, 1010.1
 WELL = Evidence(
     before=INIT,
     status="running",
@@ -31,7 +36,7 @@ WELL = Evidence(
     shim=True,
     kernel=True,
     exit=None,
-    restarted_at=1000.0,
+    moments=RESTART,
     same_boot=True,
     twin=None,
 )
@@ -116,24 +121,78 @@ def test_killed_unless_it_is_proven_otherwise():
     assert word(GONE._replace(before=None)) == "killed"
 
 
-@pytest.mark.parametrize("status", [0, 7, 137])
-def test_an_exit_before_containerd_was_back_was_its_own(status):
-    found = judge(GONE._replace(exit=Exit(status, 999.9)), ALL)
+@pytest.mark.parametrize("status", [0, 1, 7, 128, 193, 255])
+def test_an_exit_of_its_own_while_containerd_was_down(status):
+    found = judge(GONE._replace(exit=Exit(status, DOWN)), ALL)
     assert found.verdict == "exited" and str(status) in found.reason
+    # Its pod may have started another since: nothing was lost.
+    assert word(GONE._replace(exit=Exit(status, DOWN), twin="5c2c94f3")) == "exited"
 
 
-@pytest.mark.parametrize("at", [1000.0, 1000.1, 2000.0])
-def test_an_exit_after_containerd_was_back_was_its_doing(at):
-    assert word(GONE._replace(exit=Exit(137, at))) == "killed"
+@pytest.mark.parametrize("signal", [1, 9, 15, 64])
+@pytest.mark.parametrize("at", [1000.0, DOWN, 1009.9])
+def test_a_signal_while_containerd_was_down_killed_it(signal, at):
+    found = judge(GONE._replace(exit=Exit(128 + signal, at)), ALL)
+    assert found.verdict == "killed" and "signal {0} ".format(signal) in found.reason
 
 
-def test_an_exit_while_containerd_never_came_back_was_its_own():
-    assert word(GONE._replace(exit=Exit(0, 2000.0), restarted_at=None)) == "exited"
+def test_a_signal_that_its_client_sent_through_the_old_containerd_ended_it():
+    deleted = GONE._replace(exit=Exit(137, DOWN), deleted=True)
+    assert word(deleted) == "ended"
+    # Not where that client is what stops with containerd.
+    assert word(deleted._replace(kept=False)) == "killed"
 
 
-def test_a_task_that_containerd_kept_and_that_ended_then_exited():
-    assert word(GONE._replace(listed=Task(430, "stopped"), exit=Exit(0, 2000.0))) == "exited"
-    assert word(GONE._replace(listed=Task(430, "stopped"))) == "exited"
+@pytest.mark.parametrize("status", [0, 7, 137])
+@pytest.mark.parametrize("at", [1010.0, AFTER, 2000.0])
+def test_what_ends_after_containerd_served_was_not_ended_by_its_load(status, at):
+    gone = GONE._replace(exit=Exit(status, at))
+    assert word(gone) == word(gone._replace(listed=Task(430, "stopped"))) == "ended"
+    found = judge(gone._replace(twin="5c2c94f3"), ALL)
+    assert found.verdict == "restarted" and "5c2c94f3" in found.reason
+    # CRI deletes after that what was created and never started.
+    assert word(gone._replace(kept=False)) == "killed"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("status", [0, 137])
+def test_what_ended_before_the_restart_began_was_not_ended_by_it(status, kept):
+    assert word(GONE._replace(exit=Exit(status, BEFORE), kept=kept)) == "ended"
+    assert word(GONE._replace(ended_before=True, kept=kept)) == "ended"
+    assert word(GONE._replace(exit=Exit(status, DOWN), moments=(), kept=kept)) == "ended"
+
+
+@pytest.mark.parametrize("status", [0, 137])
+def test_what_the_forecast_said_is_no_exit_of_its_own(status):
+    # A supervisor asks its containers to end, and some do so with status 0.
+    assert word(GONE._replace(exit=Exit(status, DOWN), kept=False)) == "killed"
+
+
+def test_a_containerd_that_never_came_back_is_down_for_ever():
+    gone = GONE._replace(moments=(Moments(1000.0, None, 1050.0),))
+    assert word(gone._replace(exit=Exit(0, 2000.0))) == "exited"
+    assert word(gone._replace(exit=Exit(137, 2000.0))) == "killed"
+
+
+@pytest.mark.parametrize("at, verdict", [(1005, "killed"), (1020, "ended"), (1055, "killed"), (1062, "ended")])
+def test_a_crash_is_a_second_restart(at, verdict):
+    twice = (Moments(1000.0, 1010.0, 1050.0), Moments(1050.0, 1060.0, 1070.0))
+    assert word(GONE._replace(moments=twice, exit=Exit(137, float(at)))) == verdict
+
+
+def test_a_deletion_through_the_old_containerd_needs_no_exit():
+    assert word(GONE._replace(deleted=True)) == "ended"
+    assert word(GONE._replace(deleted=True, kept=False)) == "killed"
+    assert word(GONE._replace(deleted=True, twin="5c2c94f3")) == "restarted"
+
+
+def test_a_replacement_is_a_restart():
+    assert word(GONE._replace(twin="5c2c94f3")) == "restarted"
+
+
+def test_a_task_that_containerd_kept_and_that_ended_then():
+    assert word(GONE._replace(listed=Task(430, "stopped"))) == "ended"
+    assert word(GONE._replace(listed=Task(430, "stopped"), kept=False)) == "killed"
     # Another pid proves nothing of the old one.
     assert word(GONE._replace(listed=Task(999, "stopped"))) == "killed"
 
@@ -145,7 +204,7 @@ def test_a_task_that_had_exited_before_has_exited():
 
 def test_a_boot_in_between_kills():
     assert word(GONE._replace(same_boot=False)) == "killed"
-    assert word(GONE._replace(same_boot=False, exit=Exit(0, 1.0))) == "killed"
+    assert word(GONE._replace(same_boot=False, exit=Exit(0, DOWN))) == "killed"
 
 
 def test_another_init_process_instead_is_a_restart():
@@ -162,14 +221,14 @@ def test_a_pid_that_was_given_to_another_process_is_a_restart_and_no_reattachmen
 
 
 def test_no_evidence_at_all_is_ever_called_good():
-    bad = Evidence(None, "running", False, False, None, None, None, None, None, False, None)
-    assert word(bad) not in GOOD
-    assert word(bad._replace(alive=True)) not in GOOD
+    bad = Evidence(None, "running", False, False, None, None, None, None, (), False, None)
+    assert word(bad) == word(bad._replace(same_boot=True)) == "killed"
+    assert word(bad._replace(alive=True)) == "unproven"
 
 
 def test_every_combination_has_a_verdict_and_reattached_only_where_all_say_yes():
     lists = (None, Task(430, "running"), Task(999, "running"), Task(430, "stopped"))
-    exits = (None, Exit(7, 1.0), Exit(137, 2000.0))
+    exits = (None, Exit(7, DOWN), Exit(137, AFTER))
     yes_no_absent = (True, False, None)
     for alive, answered, listed, shim, kernel, ended, boot in itertools.product(
         (True, False), (True, False), lists, yes_no_absent, yes_no_absent, exits, (True, False)
@@ -182,6 +241,7 @@ def test_every_combination_has_a_verdict_and_reattached_only_where_all_say_yes()
 
 
 def test_the_verdicts_are_those_of_the_contract():
-    contract = {"reattached", "orphaned", "restarted", "duplicated", "killed", "exited", "new", "unproven"}
-    assert set(VERDICTS) == contract and set(GOOD) == {"reattached", "exited", "new"}
-    assert verdict.VERDICTS[:3] == GOOD
+    contract = {"reattached", "exited", "ended", "new", "unproven", "orphaned", "duplicated", "restarted", "killed"}
+    assert set(VERDICTS) == contract and set(GOOD) == {"reattached", "exited", "ended", "new"}
+    assert set(LOST) == contract - set(GOOD) - {"unproven"}
+    assert verdict.VERDICTS[:4] == GOOD
