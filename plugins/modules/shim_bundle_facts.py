@@ -75,6 +75,13 @@ ansible_facts:
               type: list
               elements: dict
               returned: success
+            other_tasks:
+              description:
+                - The tasks that containerd lists and that have no bundle, such as those of the runtime
+                  C(io.containerd.runtime.v1.linux), each with namespace, id, runtime, status and init pid.
+              type: list
+              elements: dict
+              returned: success
             endpoints:
               description: The shims' sockets with the tasks that share each.
               type: list
@@ -86,10 +93,10 @@ ansible_facts:
               elements: dict
               returned: success
         summary:
-          description: Exact counts of instances, bundles, problems and leftovers, and the number of omitted rows.
+          description: Exact counts of instances, bundles, other tasks, problems and leftovers, and the number of omitted rows.
           type: dict
           returned: success
-          sample: {"bundles": 8, "endpoints": 4, "instances": 1, "leftovers": 0, "problems": 0, "truncated": 0}
+          sample: {"bundles": 8, "endpoints": 4, "instances": 1, "leftovers": 0, "other_tasks": 0, "problems": 0, "truncated": 0}
 """
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _result
@@ -107,7 +114,8 @@ def gather(options, check_mode):
         "instances": len(found),
         "problems": sum(1 for one in found for row in one["bundles"] if row["problems"]),
     }
-    summary.update({name: sum(len(one[name]) for one in found) for name in ("bundles", "endpoints", "leftovers")})
+    for name in ("bundles", "other_tasks", "endpoints", "leftovers"):
+        summary[name] = sum(len(one[name]) for one in found)
     for one in found:
         one["bundles"] = _result.select(one["bundles"], options["detail"], lambda row: row["problems"])
         one["endpoints"] = one["endpoints"] if options["detail"] == "full" else []

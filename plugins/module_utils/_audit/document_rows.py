@@ -15,6 +15,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._audit.row_type
     BootstrapRow,
     BundleRow,
     DaemonRow,
+    OtherTaskRow,
     ShimRow,
     UnitRow,
 )
@@ -23,6 +24,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._bundle.bundle 
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.forecast import Forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
 from ansible_collections.shimops.containerd.plugins.module_utils._host import releases
+from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.shim_processes import ShimProcess
 from ansible_collections.shimops.containerd.plugins.module_utils._host.unit import Unit
@@ -110,6 +112,26 @@ def bundle_row(
     }
 
 
+def other_task_row(observed: Observation, task: Task, one: Forecast, shim: Optional[ShimProcess]) -> OtherTaskRow:
+    """One row of ``other_tasks``. ``task`` is containerd's row."""
+    return {
+        "namespace": observed.entry.namespace,
+        "id": observed.entry.id,
+        "runtime": observed.runtime,
+        "record": observed.has_record,
+        "status": task.status,
+        "live": observed.live,
+        "shim_pid": shim.process.pid if shim else None,
+        "task_pid": task.pid,
+        "outcome": one.outcome,
+        "task": one.task,
+        "client": one.client,
+        "at_risk": one.at_risk,
+        "rule": one.rule,
+        "reason": one.reason,
+    }
+
+
 def shim_row(
     shim: ShimProcess,
     observations: List[Observation],
@@ -124,7 +146,7 @@ def shim_row(
         (observed for observed in observations if observed.entry.id == shim.id),
         observations[0] if observations else None,
     )
-    pod = first.bundle.pod_names() if first and first.bundle else None
+    pod = first.pod_names if first else None
     if pod:
         # A shim serves the whole pod.
         pod = {key: value for key, value in pod.items() if key != "container"}

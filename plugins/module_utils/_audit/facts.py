@@ -19,6 +19,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host import (
     shim_processes,
     unix_sockets,
 )
+from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.shim_processes import Shim
 
@@ -42,11 +43,12 @@ def instance(daemon: Daemon, options: Dict[str, Any], deadline: Deadline) -> Dic
         "layout": daemon.layout,
         "daemon": _daemon(daemon),
         "bundles": rows,
+        "other_tasks": [_other_task(observed, observed.listed) for observed in observations if observed.listed],
         "endpoints": _endpoints(rows),
         "leftovers": [
             {"namespace": observed.entry.namespace, "id": observed.entry.id, "kind": observed.entry.kind}
             for observed in observations
-            if not observed.bundle
+            if not observed.bundle and not observed.listed
         ],
     }
 
@@ -82,6 +84,16 @@ def _row(
         "init_pid": bundle.init.pid if bundle.init else None,
         "init_start_time": bundle.init.start_time if bundle.init else None,
         "problems": _problems(observed, place, shim),
+    }
+
+
+def _other_task(observed: Observation, task: Task) -> Dict[str, Any]:
+    return {
+        "namespace": observed.entry.namespace,
+        "id": observed.entry.id,
+        "runtime": observed.runtime,
+        "status": task.status,
+        "init_pid": task.pid,
     }
 
 

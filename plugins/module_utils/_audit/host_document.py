@@ -24,6 +24,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._audit.row_type
     DaemonRow,
     HostDocument,
     LeftoverRow,
+    OtherTaskRow,
     ShimRow,
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
@@ -59,12 +60,14 @@ def document(observed: HostObserved, deadline: Deadline) -> HostDocument:
     targets = [results.target(view) for view in observed.views]
     bundles, shims = _bundles(here, observed.views[0]), _shims(here, deadline)
     left, modes = _leftovers(here, observed, deadline), permissions.find(here)
-    lists: Dict[str, List[Any]] = {"bundles": bundles, "shims": shims, "leftovers": left, "modes": modes}
+    others = _other_tasks(here, observed.views[0])
+    lists: Dict[str, List[Any]] = {"bundles": bundles, "other_tasks": others, "shims": shims, "leftovers": left, "modes": modes}
     counts = {name: len(rows) for name, rows in lists.items()}
     counts["tasks"] = sum(1 for one in observed.observations if one.live)
     left_out = document_rows.cut(lists, LONGEST)
     return HostDocument(
         bundles=bundles,
+        other_tasks=others,
         shims=shims,
         leftovers=left,
         modes=modes,
@@ -113,6 +116,14 @@ def _bundles(here: Inventory, view: HostForecast) -> List[BundleRow]:
             found = (one.rule in of_host, here.daemon, here.shim_of(observed), here.listed(observed))
             rows.append(document_rows.bundle_row(observed, one, *found))
     return rows
+
+
+def _other_tasks(here: Inventory, view: HostForecast) -> List[OtherTaskRow]:
+    return [
+        document_rows.other_task_row(observed, observed.listed, one, here.shim_of(observed))
+        for observed, one in view.forecasts
+        if observed.listed
+    ]
 
 
 def _shims(here: Inventory, deadline: Deadline) -> List[ShimRow]:

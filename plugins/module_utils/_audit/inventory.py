@@ -67,7 +67,7 @@ def observe(daemon: Daemon, observations: List[Observation], deadline: Deadline)
     except ShimError:
         sockets = None
     shims = shim_processes.find(daemon, sockets, {path for path in map(endpoint_of, observations) if path})
-    names = {observed.entry.namespace for observed in observations if observed.bundle} | {
+    names = {observed.entry.namespace for observed in observations if observed.bundle or observed.listed} | {
         shim.namespace for shim in shims
     }
     tasks: Dict[str, Optional[Dict[str, Task]]] = dict.fromkeys(name for name in names if name)
@@ -82,7 +82,10 @@ def observe(daemon: Daemon, observations: List[Observation], deadline: Deadline)
 
 
 def _serving(observations: List[Observation], shims: List[ShimProcess]) -> Dict[Key, ShimProcess]:
-    """Which shim serves which bundle: by its own word, by the socket the bundle names, by its command line."""
+    """Which shim serves which bundle: by its own word, by the socket the bundle names, by its command line.
+
+    A task without a bundle is the child of its shim.
+    """
     by_pid = {shim.process.pid: shim for shim in shims}
     by_path = {path: shim for shim in shims for path in shim.sockets}
     by_name = {(shim.namespace, shim.id): shim for shim in shims}
@@ -96,6 +99,11 @@ def _serving(observations: List[Observation], shims: List[ShimProcess]) -> Dict[
             shim = shim or by_name.get((observed.bundle.namespace, observed.bundle.group))
             if shim:
                 found[(observed.entry.namespace, observed.entry.id)] = shim
+        elif observed.listed:
+            init = processes.look_up(observed.listed.pid)
+            parent = processes.parent(init) if init else None
+            if parent and parent.pid in by_pid:
+                found[(observed.entry.namespace, observed.entry.id)] = by_pid[parent.pid]
     return found
 
 

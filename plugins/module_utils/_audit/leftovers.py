@@ -210,7 +210,7 @@ def _row(
         "kind": kind,
         "namespace": observed.entry.namespace if observed else None,
         "id": observed.entry.id if observed else None,
-        "pod": observed.bundle.pod_names() if observed and observed.bundle else None,
+        "pod": observed.pod_names if observed else None,
         "pid": None,
         "path": path,
         "reason": reason,

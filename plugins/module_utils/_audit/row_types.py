@@ -64,6 +64,25 @@ class BundleRow(TypedDict):
     delay: float
 
 
+class OtherTaskRow(TypedDict):
+    """One task that containerd lists and that has no bundle, such as those of runtime v1, with the forecast for it."""
+
+    namespace: str
+    id: str
+    runtime: Optional[str]
+    record: Optional[bool]
+    status: str
+    live: bool
+    shim_pid: Optional[int]
+    task_pid: int
+    outcome: str
+    task: str
+    client: str
+    at_risk: bool
+    rule: str
+    reason: str
+
+
 class ShimRow(TypedDict):
     """One shim process.
 
@@ -169,6 +188,7 @@ class HostDocument(TypedDict):
     daemon: DaemonRow
     unit: Optional[UnitRow]
     bundles: List[BundleRow]
+    other_tasks: List[OtherTaskRow]
     shims: List[ShimRow]
     forecast: Dict[str, Any]
     targets: List[Dict[str, Any]]

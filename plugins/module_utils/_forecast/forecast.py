@@ -61,6 +61,9 @@ _TASK = {
 }
 
 
+#: The runtime of containerd before 1.2, whose tasks have their bundles elsewhere.
+RUNTIME_V1 = "io.containerd.runtime.v1.linux"
+
 # What containerd cannot open as a log.
 _NO_LOG = {
     "directory": "its log is a directory",
@@ -126,10 +129,25 @@ def _entry(observed: Observation, name: str, load_timeout: float) -> Load:
     kind, bundle = observed.entry.kind, observed.bundle
     if at_least(name, "V22") and observed.writable is False and not observed.mounts_db:
         return Load("runtime_absent", "C8", "containerd cannot make its mounts.db: the state file system is full")
+    if observed.listed:
+        return _without_bundle(observed, name)
     if kind != "bundle" or bundle is None:
         row = {"hidden": "H1", "link": "H2", "namespace_invalid": "H8"}.get(kind, "H3")
         return Load("skipped", row, "containerd skips this entry ({0})".format(kind.replace("_", " ")))
     return removal(observed, _bundle(observed, bundle, name, load_timeout), name)
+
+
+def _without_bundle(observed: Observation, name: str) -> Load:
+    """A task that containerd lists, and that no directory of runtime v2 has (recovery-spec 10.6)."""
+    if observed.listed and observed.listed.status == "stopped":
+        return Load("skipped", "I3", "it has no bundle, and its process is gone")
+    if observed.runtime != RUNTIME_V1:
+        named = observed.runtime or "an unknown runtime"
+        return Load("unknown", "I2", "containerd lists it, and it has no bundle ({0})".format(named))
+    if at_least(name, "V20a"):
+        reason = "its runtime {0} was removed in containerd 2.0: it would run on, and no containerd would know it"
+        return Load("orphaned", "I1", reason.format(RUNTIME_V1))
+    return Load("reattached", "I1", "containerd loads tasks of {0} from their own directory".format(RUNTIME_V1))
 
 
 def _bundle(observed: Observation, bundle: Bundle, name: str, load_timeout: float) -> Load:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Container, Dict, Iterable, List, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle import bundle as bundles
@@ -21,8 +22,13 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host import (
     shim_binary,
     storage,
 )
+from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import TASK_DIRECTORY
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Answers, Question, ask
+
+# Seconds for all that ctr is asked at once.
+_PATIENCE = 15.0
 
 
 def gather(
@@ -34,7 +40,7 @@ def gather(
     asked: bool = True,
     known: Container[Tuple[str, str]] = (),
 ) -> List[Observation]:
-    """Scan, read and ask: one Case per entry of the state directory, in containerd's order.
+    """Scan, read and ask: each entry of the state directory in containerd's order, then each task that has none there.
 
     :param options: ``namespaces``, ``ids`` and ``shim_timeout`` of the module.
     :param classes: the release classes a forecast will be made for: what they would dial is asked.
@@ -42,7 +48,10 @@ def gather(
     :param known: namespace and id of entries to pass over.
     Raises ShimError when the state directory cannot be read.
     """
+    # Before the scan: a task that is made meanwhile has its bundle first.
+    tasks = daemon.ctr().all_tasks(deadline.within(_PATIENCE)) if daemon.process else None
     entries = scan(daemon.state_dir, options.get("namespaces"), options.get("ids"))
+    without_bundle = _without_bundle(daemon, options, entries, tasks or {}, deadline)
     entries = [entry for entry in entries if (entry.namespace, entry.id) not in known]
     mounted = mounts.points()
     read = {entry: bundles.read(entry, mounted) for entry in entries if entry.kind == "bundle"}
@@ -79,7 +88,47 @@ def gather(
             daemon,
         )
         for entry in entries
+    ] + [observed for observed in without_bundle if (observed.entry.namespace, observed.entry.id) not in known]
+
+
+def _without_bundle(
+    daemon: Daemon, options: Dict[str, Any], entries: List[Entry], tasks: Dict[str, Dict[str, Task]], deadline: Deadline
+) -> List[Observation]:
+    """The tasks that containerd lists and that have no entry in its state directory, such as those of runtime v1.
+
+    :param tasks: containerd's lists from before the scan; what was deleted meanwhile is in no second one.
+    """
+    there = {(entry.namespace, entry.id) for entry in entries}
+    wanted = [
+        (namespace, identifier)
+        for namespace, rows in sorted(tasks.items())
+        for identifier in sorted(rows)
+        if (namespace, identifier) not in there
+        and namespace in (options.get("namespaces") or (namespace,))
+        and identifier in (options.get("ids") or (identifier,))
     ]
+    found = []
+    for namespace in dict.fromkeys(namespace for namespace, _identifier in wanted):
+        rows = daemon.ctr().tasks(namespace, deadline.within(_PATIENCE)) or {}
+        records = daemon.ctr().containers(namespace, deadline.within(_PATIENCE))
+        for identifier in [identifier for place, identifier in wanted if place == namespace and identifier in rows]:
+            path = os.path.join(daemon.state_dir, TASK_DIRECTORY, namespace, identifier)
+            if os.path.lexists(path):
+                continue
+            task = rows[identifier]
+            found.append(
+                Observation(
+                    entry=Entry(namespace, identifier, path, "listed", 0.0),
+                    bundle=None,
+                    has_record=None if records is None else identifier in records,
+                    runtime_resolves=None,
+                    in_sandbox_store=None,
+                    answers={},
+                    runtime=(records or {}).get(identifier),
+                    listed=task if processes.look_up(task.pid) else task._replace(status="stopped"),
+                )
+            )
+    return found
 
 
 def _records(daemon: Daemon, read: Iterable[Bundle], deadline: Deadline) -> Dict[str, Optional[Dict[str, str]]]:
@@ -87,7 +136,7 @@ def _records(daemon: Daemon, read: Iterable[Bundle], deadline: Deadline) -> Dict
     needed = {one.namespace for one in read if one.shim_binary_path.kind != "file" or not one.shim_binary_path.data}
     if daemon.process is None:
         return dict.fromkeys(needed)
-    return {name: daemon.ctr().containers(name, deadline.within(15)) for name in sorted(needed)}
+    return {name: daemon.ctr().containers(name, deadline.within(_PATIENCE)) for name in sorted(needed)}
 
 
 def _sandbox_stores(daemon: Daemon, suspects: Set[str], deadline: Deadline) -> Dict[str, Optional[Set[str]]]:
@@ -98,7 +147,7 @@ def _sandbox_stores(daemon: Daemon, suspects: Set[str], deadline: Deadline) -> D
     if release and release.name == "V16":
         # 1.6 has no such store, so a newer release finds it empty.
         return {name: set() for name in suspects}
-    return {name: daemon.ctr().sandboxes(name, deadline.within(15)) for name in sorted(suspects)}
+    return {name: daemon.ctr().sandboxes(name, deadline.within(_PATIENCE)) for name in sorted(suspects)}
 
 
 def _has_record(bundle: Optional[Bundle], records: Dict[str, Optional[Dict[str, str]]]) -> Optional[bool]:

@@ -12,6 +12,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._bundle.bundle 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.scan import Entry
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Answers
 
@@ -33,9 +34,10 @@ class SearchResult(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """One entry of the state directory with its answers. None means that something is not known.
+    """One entry of the state directory, or one task that has none there. None means that something is not known.
 
     :ivar bundle: None for an entry that is not a bundle.
+    :ivar listed: containerd's row for a task without an entry in the state directory.
     :ivar has_record: whether containerd has a container of that id.
     :ivar in_sandbox_store: whether containerd's sandbox store has it.
     :ivar answers: what its shim answered, by endpoint.
@@ -74,6 +76,7 @@ class Observation(NamedTuple):
     mounts_db: bool = True
     cwd: str = "/"
     found: Optional[SearchResult] = None
+    listed: Optional[Task] = None
 
     def require_bundle(self) -> Bundle:
         """The bundle, where the caller has only entries that are one; raises ShimError for another."""
@@ -94,13 +97,26 @@ class Observation(NamedTuple):
 
     @property
     def status(self) -> Optional[str]:
-        """The task's status by its shim, else ``running`` while its init process lives, else None."""
+        """The task's status by its shim, else ``running`` while its init process lives, else None.
+
+        That of a task without a bundle is containerd's word.
+        """
+        if self.listed:
+            return self.listed.status
         said = self.best_answers
         if said and said.status and said.status != "unknown":
             return said.status
         return "running" if self.bundle and self.bundle.init else None
 
     @property
+    def pod_names(self) -> Optional[Dict[str, str]]:
+        """The Kubernetes names, as Bundle.pod_names() gives them."""
+        return self.bundle.pod_names() if self.bundle else None
+
+    @property
     def live(self) -> bool:
         """Whether there is a task that a restart could lose."""
+        if self.listed:
+            # Whatever containerd calls it: what is not known to have ended could be lost.
+            return self.listed.status != "stopped"
         return self.status in ("created", "running", "paused", "pausing")

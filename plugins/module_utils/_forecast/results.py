@@ -20,7 +20,7 @@ def shim_row(observed: Observation, one: Forecast) -> Dict[str, Any]:
     return {
         "namespace": observed.entry.namespace,
         "id": observed.entry.id,
-        "pod": observed.bundle.pod_names() if observed.bundle else None,
+        "pod": observed.pod_names,
         "outcome": one.outcome,
         "task": one.task,
         "client": one.client,
@@ -29,7 +29,7 @@ def shim_row(observed: Observation, one: Forecast) -> Dict[str, Any]:
         "reason": one.reason,
         "delay": one.delay,
         "shim_pid": said.shim_pid if said else None,
-        "task_pid": said.task_pid if said else None,
+        "task_pid": said.task_pid if said else observed.listed.pid if observed.listed else None,
         "status": observed.status,
         "answers": said.brief() if said else "",
     }
@@ -89,7 +89,7 @@ def refusal(view: HostForecast) -> str:
     if not view.at_risk:
         return ""
     observed, first = view.at_risk[0]
-    names = (observed.bundle.pod_names() if observed.bundle else None) or {}
+    names = observed.pod_names or {}
     sentence = "forecast: {0} of {1} tasks at risk in a restart into {2}: {3}/{4}{5} {6}, {7} (row {8})".format(
         len(view.at_risk),
         sum(1 for one, _forecast in view.forecasts if one.live),

@@ -41,6 +41,18 @@ class Ctr:
             return None
         return {row[0]: Task(int(row[1]), row[2].lower()) for row in rows if len(row) == 3 and row[1].isdigit()}
 
+    def namespaces(self, deadline: Deadline) -> Optional[List[str]]:
+        """containerd's namespaces, also those that hold no task."""
+        answer = command.run(self._argv("default", ["namespaces", "ls", "-q"]), deadline)
+        return answer.stdout.split() if answer.code == 0 else None
+
+    def all_tasks(self, deadline: Deadline) -> Optional[Dict[str, Dict[str, Task]]]:
+        """containerd's task lists of all its namespaces, by namespace and id; None where one is not known."""
+        names = self.namespaces(deadline)
+        lists = {name: self.tasks(name, deadline) for name in names or ()}
+        known = {name: rows for name, rows in lists.items() if rows is not None}
+        return known if names is not None and len(known) == len(lists) else None
+
     def containers(self, namespace: str, deadline: Deadline) -> Optional[Dict[str, str]]:
         """The runtime name of every container record of a namespace, by id."""
         rows = self._rows(namespace, ["containers", "ls"], deadline)

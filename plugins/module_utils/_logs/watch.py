@@ -142,7 +142,7 @@ def _inits(observations: List[Observation]) -> Dict[Key, int]:
 
 
 def _pod(observed: Observation) -> Optional[Dict[str, Any]]:
-    return observed.bundle.pod_names() if observed.bundle else None
+    return observed.pod_names
 
 
 def _named(rows: List[Dict[str, Any]], pods: Dict[Key, Optional[Dict[str, Any]]]) -> List[Dict[str, Any]]:

@@ -61,10 +61,12 @@ class TaskRow(_TaskAlways, total=False):
 
     ``pod`` has the Kubernetes names, or is None. ``status`` is the shim's word. ``init`` and ``shim`` are pid and start
     time of the processes. ``endpoint`` is kind, name and protocol of the shim's socket, ``service`` the version of the
-    task service that it serves there. What is not known is None. ``kept`` is whether the last forecast before the
+    task service that it serves there. What is not known is None. ``bundle`` is false where
+    containerd lists a task that has none: then nobody can ask its shim. ``kept`` is whether the last forecast before the
     restart said that containerd and its client keep it, ``ended_before`` that it was gone by then.
     """
 
+    bundle: bool
     kept: bool
     ended_before: bool
 
@@ -140,7 +142,7 @@ def same_process(one: DaemonIdentity, other: DaemonIdentity) -> bool:
 def add(book: Ledger, observations: List[Observation]) -> List[str]:
     """Enter the tasks that are not in the book yet; gives their ids."""
     known = keys(book)
-    fresh = [_task(observed) for observed in observations if observed.bundle and observed.status]
+    fresh = [_task(observed) for observed in observations if (observed.bundle or observed.listed) and observed.status]
     fresh = [task for task in fresh if (task["namespace"], task["id"]) not in known]
     book["tasks"].extend(fresh)
     return [task["id"] for task in fresh]
@@ -209,19 +211,24 @@ def keys(book: Ledger) -> Set[Key]:
 
 def _task(observed: Observation) -> TaskRow:
     """One task. The shim's own word for the init pid comes before the file in the bundle."""
-    said, bundle = observed.best_answers, observed.require_bundle()
-    init = processes.look_up(said.task_pid) if said and said.task_pid else bundle.init
-    shim = processes.look_up(said.shim_pid) if said and said.shim_pid else None
+    said, init, shim = observed.best_answers, observed.bundle.init if observed.bundle else None, None
+    if observed.listed:
+        init = processes.look_up(observed.listed.pid)
+        shim = processes.parent(init) if init else None
+    elif said:
+        init = processes.look_up(said.task_pid) if said.task_pid else init
+        shim = processes.look_up(said.shim_pid) if said.shim_pid else None
     place = next((place for place, one in observed.answers.items() if one is said), None)
     return {
         "namespace": observed.entry.namespace,
         "id": observed.entry.id,
-        "pod": bundle.pod_names(),
+        "pod": observed.pod_names,
         "status": observed.status,
         "init": list(init) if init else None,
         "shim": list(shim) if shim else None,
         "endpoint": list(place) if place else None,
         "service": said.service if said else None,
+        "bundle": observed.bundle is not None,
     }
 
 

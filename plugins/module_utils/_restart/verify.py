@@ -36,6 +36,9 @@ from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask impor
     ask,
 )
 
+# The witness that speaks for a task without a bundle, too.
+_LIST = "containerd"
+
 
 class Ends(NamedTuple):
     """How tasks ended since the ledger was written, by the Waits on their shims and by containerd's events."""
@@ -117,7 +120,8 @@ def verdicts(book: Ledger, after: After, ends: Ends, required: List[str]) -> Lis
             deleted=events.deleted,
             kept=task.get("kept", True),
         )
-        one = judge(evidence, required)
+        # Without a bundle nobody knows where its shim listens: the process and containerd's list remain.
+        one = judge(evidence, required if task.get("bundle", True) else [name for name in required if name == _LIST])
         found.append(
             {
                 "namespace": task["namespace"],
@@ -188,7 +192,7 @@ def _twins(book: Ledger, after: After) -> Dict[Key, str]:
     """New live tasks with the pod and container name of one in the ledger, which CRI names with a new id."""
     fresh = {}
     for observed in _fresh(book, after):
-        names = observed.require_bundle().pod_names()
+        names = observed.pod_names
         if names and names.get("uid"):
             fresh[(names["uid"], names.get("container"))] = observed.entry.id
     found = {}
@@ -204,7 +208,7 @@ def _new(observed: Observation) -> VerdictRow:
     return {
         "namespace": observed.entry.namespace,
         "id": observed.entry.id,
-        "pod": observed.require_bundle().pod_names(),
+        "pod": observed.pod_names,
         "verdict": "new",
         "witnesses": {"shim": "absent", "containerd": "absent", "kernel": "absent"},
         "reason": "it was not there before",

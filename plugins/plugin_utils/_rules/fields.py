@@ -42,6 +42,12 @@ DOCUMENT = {
             "bootstrap": dict.fromkeys(("kind", "version", "protocol", "legacy")),
         }
     ],
+    "other_tasks": [
+        {
+            **dict.fromkeys(("namespace", "id", "runtime", "record", "status", "live", "shim_pid", "task_pid")),
+            **dict.fromkeys(("outcome", "task", "client", "at_risk", "rule", "reason")),
+        }
+    ],
     "shims": [
         {
             **dict.fromkeys(("pid", "started", "namespace", "id", "executable", "code", "version", "endpoint", "live")),
@@ -62,5 +68,5 @@ DOCUMENT = {
             ("kind", "path", "namespace", "id", "mode", "owner", "expected", "reason", "command"),
         )
     ],
-    "counts": dict.fromkeys(("bundles", "tasks", "shims", "leftovers", "modes")),
+    "counts": dict.fromkeys(("bundles", "other_tasks", "tasks", "shims", "leftovers", "modes")),
 }

@@ -9,6 +9,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._bundle.bundle 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint, candidates
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.scan import Entry
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
+from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Answers, Reply
@@ -110,6 +111,13 @@ def a_case(
         answers=heard,
         **fields,
     )
+
+
+def a_listed_task(runtime, status="running", **fields):
+    """A task that containerd lists and that has no bundle."""
+    entry = Entry("default", "old1", "/run/containerd/io.containerd.runtime.v2.task/default/old1", "listed", 0.0)
+    task = Task(INIT.pid, status)
+    return Observation(entry, None, True, None, None, {}, runtime=runtime, listed=task, **fields)
 
 
 def a_daemon(**fields):

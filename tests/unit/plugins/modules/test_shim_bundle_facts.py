@@ -56,7 +56,7 @@ def test_captured_bundles(run_module, state):
     facts, _size = gathered(run_module, state, detail="full")
     assert (facts["summary"]["bundles"], facts["summary"]["instances"], facts["summary"]["truncated"]) == (9, 1, 0)
     (instance,) = facts["instances"]
-    assert set(instance) == {"layout", "daemon", "bundles", "endpoints", "leftovers"}
+    assert set(instance) == {"layout", "daemon", "bundles", "other_tasks", "endpoints", "leftovers"}
     rows = {(row["namespace"], row["role"]): row for row in instance["bundles"]}
     assert set(rows) == {("r" + r, role) for r in captured.RELEASES for role in ("plain", "sandbox", "workload")}
     pod = rows[("r1.7.24", "workload")]["pod"]

@@ -28,6 +28,7 @@ def schema():
         ("HostDocument", ()),
         ("BundleRow", ("bundles", "items")),
         ("BootstrapRow", ("bundles", "items", "properties", "bootstrap")),
+        ("OtherTaskRow", ("other_tasks", "items")),
         ("ShimRow", ("shims", "items")),
         ("LeftoverRow", ("leftovers", "items")),
         ("ModeRow", ("modes", "items")),

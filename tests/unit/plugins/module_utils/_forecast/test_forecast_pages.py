@@ -15,10 +15,10 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast impor
     host_forecast,
     host_hazards,
 )
-from ansible_collections.shimops.containerd.plugins.module_utils._forecast.forecast import forecast
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.forecast import RUNTIME_V1, forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES, ReleaseClass
 from ansible_collections.shimops.containerd.tests.unit.support.decision_table import GRPC_ROWS, ROWS, world
-from ansible_collections.shimops.containerd.tests.unit.support.observations import a_case
+from ansible_collections.shimops.containerd.tests.unit.support.observations import a_case, a_listed_task
 
 SOURCES = (configuration_hazards, host_hazards, host_forecast)
 DOCS = Path(__file__).resolve().parents[5] / "docs"
@@ -37,6 +37,9 @@ def reported():
         for name in CLASSES:
             one = forecast(a_case(row.bundle, world(row), name, **row.known), ReleaseClass(name, True, (name,)), 5.0)
             found[one.rule] = found.get(one.rule, False) or one.at_risk
+    for observed in (a_listed_task(RUNTIME_V1), a_listed_task("other"), a_listed_task("other", "stopped")):
+        one = forecast(observed, ReleaseClass("V20b", True, ("V20b",)), 5.0)
+        found[one.rule] = one.at_risk
     return found
 
 

@@ -205,6 +205,7 @@ def test_no_secret_can_get_into_it():
         "shim",
         "endpoint",
         "service",
+        "bundle",
     }
 
 

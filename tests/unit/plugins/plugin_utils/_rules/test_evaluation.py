@@ -113,6 +113,7 @@ def test_the_example_by_the_shipped_packs(document):
     found = {result["rule"]: len(result["findings"]) for result in results if result["status"] == "failed"}
     assert found == {
         "shim-hung": 1,
+        "task-without-bundle": 1,
         "unit-kills": 1,
         "legacy-bootstrap": 1,
         "rollback-closed": 2,
@@ -122,14 +123,20 @@ def test_the_example_by_the_shipped_packs(document):
         "shim-left-behind": 1,
         "stale-socket": 1,
     }
-    assert [result["rule"] for result in refusing(results)] == ["restart-orphans", "shim-hung", "unit-kills"]
+    assert [result["rule"] for result in refusing(results)] == [
+        "restart-orphans",
+        "shim-hung",
+        "task-without-bundle",
+        "unit-kills",
+    ]
 
 
 def test_a_host_in_few_words(document):
     document["asked"]["pids"] = True
     packs = rule_packs.load(["restart_safety"])
     reported = audit_verdict.judged(document, rule_set.RuleSet(packs, ()), rescue=False)
-    assert reported["failed"] == {"shim-hung": 1, "unit-kills": 1} and reported["unknown"] == reported["waived"] == {}
+    assert reported["failed"] == {"shim-hung": 1, "task-without-bundle": 1, "unit-kills": 1}
+    assert reported["unknown"] == reported["waived"] == {}
     sentence = "rule shim-hung: A shim with a running container does not answer: default/metrics; Find out why"
     assert reported["refusal"].startswith(sentence)
     document["bundles"][2]["rescuable"] = True

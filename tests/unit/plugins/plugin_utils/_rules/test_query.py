@@ -46,13 +46,17 @@ def objects(node):
             yield from objects(part)
 
 
+# Keys that version 1 of the schema did not have at first: an older document is read all the same.
+ADDED = {"other_tasks"}
+
+
 def test_the_schema_lets_no_key_be_missing_and_no_other_in():
     found = list(objects(SCHEMA))
     assert len(found) > 10
     for node in found:
         assert node["additionalProperties"] is False
         if node is not SCHEMA["$defs"]["pod"]:
-            assert sorted(node["required"]) == sorted(node["properties"])
+            assert sorted(node["required"]) == sorted(set(node["properties"]) - ADDED)
 
 
 @pytest.mark.parametrize(
