@@ -93,10 +93,17 @@ ansible_facts:
               elements: dict
               returned: success
         summary:
-          description: Exact counts of instances, bundles, other tasks, problems and leftovers, and the number of omitted rows.
+          description: Exact counts of instances, bundles, other tasks, problems and leftovers, and of omitted rows.
           type: dict
           returned: success
-          sample: {"bundles": 8, "endpoints": 4, "instances": 1, "leftovers": 0, "other_tasks": 0, "problems": 0, "truncated": 0}
+          sample:
+            bundles: 8
+            endpoints: 4
+            instances: 1
+            leftovers: 0
+            other_tasks: 0
+            problems: 0
+            truncated: 0
 """
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _result

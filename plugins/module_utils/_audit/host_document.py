@@ -61,7 +61,13 @@ def document(observed: HostObserved, deadline: Deadline) -> HostDocument:
     bundles, shims = _bundles(here, observed.views[0]), _shims(here, deadline)
     left, modes = _leftovers(here, observed, deadline), permissions.find(here)
     others = _other_tasks(here, observed.views[0])
-    lists: Dict[str, List[Any]] = {"bundles": bundles, "other_tasks": others, "shims": shims, "leftovers": left, "modes": modes}
+    lists: Dict[str, List[Any]] = {
+        "bundles": bundles,
+        "other_tasks": others,
+        "shims": shims,
+        "leftovers": left,
+        "modes": modes,
+    }
     counts = {name: len(rows) for name, rows in lists.items()}
     counts["tasks"] = sum(1 for one in observed.observations if one.live)
     left_out = document_rows.cut(lists, LONGEST)

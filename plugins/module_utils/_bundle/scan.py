@@ -24,7 +24,8 @@ class Entry(NamedTuple):
     """One entry of a namespace directory.
 
     ``kind`` is ``bundle``, or why containerd passes it over: ``hidden``, ``link``, ``other``,
-    ``namespace_invalid``; ``listed`` is a task of containerd's list that has no entry there. ``changed`` is the directory's change time in seconds since the epoch.
+    ``namespace_invalid``; ``listed`` is a task of containerd's list that has no entry there. ``changed`` is the
+    directory's change time in seconds since the epoch.
     """
 
     namespace: str

@@ -176,9 +176,7 @@ class Host:
                 earlier = []
             if daemon.process:
                 ledger.enter_daemon(book, daemon, wall_clock())
-            found = [
-                verdict_rows.with_earlier_proof(one, earlier) for one in self.verdicts(book, daemon, ends())
-            ]
+            found = [verdict_rows.with_earlier_proof(one, earlier) for one in self.verdicts(book, daemon, ends())]
             stayed = daemon.process is None or daemon.process.alive()
             if not stayed:
                 found = [verdict_rows.not_proven(one, "containerd ended while it was verified") for one in found]

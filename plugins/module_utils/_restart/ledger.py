@@ -61,9 +61,9 @@ class TaskRow(_TaskAlways, total=False):
 
     ``pod`` has the Kubernetes names, or is None. ``status`` is the shim's word. ``init`` and ``shim`` are pid and start
     time of the processes. ``endpoint`` is kind, name and protocol of the shim's socket, ``service`` the version of the
-    task service that it serves there. What is not known is None. ``bundle`` is false where
-    containerd lists a task that has none: then nobody can ask its shim. ``kept`` is whether the last forecast before the
-    restart said that containerd and its client keep it, ``ended_before`` that it was gone by then.
+    task service that it serves there. What is not known is None. ``bundle`` is false where containerd lists a task that
+    has none: then nobody can ask its shim. ``kept`` is whether the last forecast before the restart said that
+    containerd and its client keep it, ``ended_before`` that it was gone by then.
     """
 
     bundle: bool
@@ -87,8 +87,8 @@ class Ledger(_LedgerAlways, total=False):
 
     ``phase`` is one of PHASES, ``times`` when each was entered, in seconds since the epoch. ``gap`` is how long nothing
     served containerd's socket, in seconds. ``moments`` has a row for each restart of containerd, see Moments in
-    verdict.py; ``verified_by`` is the containerd that was seen last. ``logs`` has the log pipes of each task, ``stalled`` the logs that stalled,
-    ``package`` what an upgrade installed.
+    verdict.py; ``verified_by`` is the containerd that was seen last. ``logs`` has the log pipes of each task,
+    ``stalled`` the logs that stalled, ``package`` what an upgrade installed.
     """
 
     moments: List[List[Optional[float]]]
@@ -200,7 +200,7 @@ def enter_daemon(book: Ledger, daemon: Daemon, now: float) -> None:
 
 
 def proves(book: Ledger, daemon: DaemonIdentity) -> bool:
-    """Whether its verdicts hold for what has ended since: containerd was not restarted meanwhile, or they were final."""
+    """Whether its verdicts hold for what has ended since: they were final, or containerd was not restarted since."""
     return book["phase"] == "verified" or same_process(book.get("verified_by", book["daemon"]), daemon)
 
 

@@ -32,7 +32,9 @@ class Moments(NamedTuple):
     """One restart of containerd, in seconds since the epoch.
 
     ``began`` is when the restart began, or when the containerd before it was last seen; ``serves`` when the new one
-    began to serve its socket, None for one that never did; ``seen`` when it was last seen. containerd loads every shim before it serves (``server.New`` before ``sys.GetLocalListener`` in
+    began to serve its socket, None for one that never did; ``seen`` when it was last seen.
+
+    containerd loads every shim before it serves (``server.New`` before ``sys.GetLocalListener`` in
     cmd/containerd/command/main.go:App, all releases from 1.6.0 on), so what ends after ``serves`` was not ended by the
     load.
     """
