@@ -188,7 +188,9 @@ log:
   type: dict
   sample: {"likely_to_stall": 0, "none": 4, "not_read": 0, "read": 4, "stalled": 1, "unknown": 0}
 unread:
-  description: The running tasks whose log containerd does not read, with the reason.
+  description:
+    - The running tasks whose log containerd does not read, with the reason. C(before) is whether it was not read before
+      the restart either; such a log does not fail the host.
   returned: always
   type: list
   elements: dict

@@ -13,13 +13,13 @@ from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.configuration_hazards import Start
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
-from ansible_collections.shimops.containerd.plugins.module_utils._host import processes, storage
+from ansible_collections.shimops.containerd.plugins.module_utils._host import dockerd, processes, storage
 from ansible_collections.shimops.containerd.plugins.module_utils._host import unit as systemd
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon_paths import real_path
+from ansible_collections.shimops.containerd.plugins.module_utils._host.dockerd import LiveRestore
 from ansible_collections.shimops.containerd.plugins.module_utils._host.unit import Unit
 
-_DOCKER_SETTINGS = "/etc/docker/daemon.json"
 # One answer of systemd, which is asked for nothing but names.
 _PATIENCE = 10.0
 
@@ -27,7 +27,8 @@ _PATIENCE = 10.0
 class HostConditions(NamedTuple):
     """What of_host() in host_hazards.py judges.
 
-    ``stops_with`` are the active services that stop with containerd, ``live_restore`` what dockerd's settings say.
+    ``stops_with`` are the active services that stop with containerd, ``supervisor`` is the program that is restarted
+    instead of containerd, and ``live_restore`` is what holds for a dockerd among them.
     ``metadata`` is ``missing``, ``damaged`` or None. ``moved`` pairs a directory in use with the one the next start
     would use. ``without_runc`` is one task (namespace/id) per shim that does not find runc, ``pids_asked`` whether the
     shims were asked to run it. ``threads`` is how many the unit has. ``full`` says that the state directory has no
@@ -37,7 +38,8 @@ class HostConditions(NamedTuple):
 
     unit: Optional[Unit] = None
     stops_with: Tuple[str, ...] = ()
-    live_restore: bool = False
+    supervisor: Optional[str] = None
+    live_restore: Optional[LiveRestore] = None
     metadata: Optional[str] = None
     moved: Tuple[Tuple[str, str], ...] = ()
     without_runc: Tuple[str, ...] = ()
@@ -57,12 +59,15 @@ def observe(daemon: Daemon, observations: List[Observation]) -> HostConditions:
     """
     running = daemon.process is not None
     stops_with = systemd.stops_with(daemon.unit_name, Deadline(_PATIENCE)) if daemon.unit else []
+    supervisor = _supervisor(daemon)
+    docker = "docker.service" in stops_with or supervisor == dockerd.PROGRAM
     place = storage.observe_files(daemon, 1)
     answers = [observed.best_answers for observed in observations if observed.live and observed.best_answers]
     return HostConditions(
         unit=daemon.unit,
         stops_with=tuple(stops_with),
-        live_restore="docker.service" in stops_with and _live_restore(),
+        supervisor=supervisor,
+        live_restore=dockerd.live_restore(Deadline(_PATIENCE)) if docker else None,
         metadata=storage.metadata_problem(daemon) if running else None,
         moved=_moved(daemon) if running else (),
         without_runc=tuple(_without_runc(observations)),
@@ -102,16 +107,12 @@ def _threads(unit: str) -> int:
     return sum(processes.threads(pid) for pid in processes.named("containerd") if processes.in_unit(pid, unit))
 
 
-def _live_restore() -> bool:
-    """Whether dockerd's settings keep its containers running when it stops."""
-    for pid in processes.named("dockerd"):
-        if {"--live-restore", "--live-restore=true"} & set(processes.arguments(pid)):
-            return True
-    try:
-        with open(_DOCKER_SETTINGS, "rb") as handle:
-            return json.loads(handle.read(1 << 20).decode("utf-8")).get("live-restore") is True
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return False
+def _supervisor(daemon: Daemon) -> Optional[str]:
+    """The name of the program that the unit starts, where that starts containerd; None where it is containerd."""
+    main = daemon.unit.main_pid if daemon.unit else None
+    if main is None or daemon.process is None or main == daemon.process.pid:
+        return None
+    return os.path.basename(processes.executable(main) or "") or "a program that cannot be seen"
 
 
 def _without_runc(observations: List[Observation]) -> List[str]:

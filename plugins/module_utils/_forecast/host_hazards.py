@@ -10,11 +10,12 @@ would otherwise be kept; one without only warns.
 
 from __future__ import annotations
 
-from typing import Iterator, List
+from typing import Iterator, List, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.configuration_hazards import of_configuration
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.hazard import Hazard
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_conditions import HostConditions
+from ansible_collections.shimops.containerd.plugins.module_utils._host.dockerd import PROGRAM, LiveRestore
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import at_least
 from ansible_collections.shimops.containerd.plugins.module_utils._host.unit import Unit
 
@@ -25,6 +26,8 @@ _THREADS = 32
 # Services that stop without their containers.
 _HARMLESS = ("kubelet.service",)
 _DOCKER = ("moby", "plugins.moby")
+# Programs that start containerd and stop without touching a container (recovery-spec 9): read from their sources.
+_SUPERVISORS = ("k3s", "rke2", "k0s")
 
 
 def of_host(around: HostConditions, release_class: str, start_estimate: float) -> List[Hazard]:
@@ -98,20 +101,49 @@ def _tasks_max(unit: Unit, limit: int, tasks: int) -> Hazard:
 
 
 def _of_services(around: HostConditions) -> Iterator[Hazard]:
-    """Services that systemd stops together with containerd."""
-    for name in around.stops_with:
-        docker = name == "docker.service"
-        kept = name in _HARMLESS or (docker and around.live_restore)
-        what = "dockerd without live-restore stops its containers" if docker else "what that does is not known"
+    """What is stopped instead of containerd, or together with it."""
+    if around.supervisor == PROGRAM:
+        yield from _of_docker(around.live_restore, "supervisor", "dockerd, which starts containerd, is restarted")
+    elif around.supervisor and around.supervisor not in _SUPERVISORS:
         yield Hazard(
-            "stops_with",
-            None if kept else "killed" if docker else "unknown",
-            "{0} is stopped with containerd{1}".format(name, "" if kept else ": " + what),
-            "set live-restore in /etc/docker/daemon.json and reload docker"
-            if docker
-            else "stop it yourself first, or remove its dependency on containerd",
-            _DOCKER if docker else None,
+            "supervisor",
+            "unknown",
+            "{0} is restarted, not containerd, and what it does to containers is not known".format(around.supervisor),
+            "have containerd's unit start it, or restart it yourself and verify it with state: verified",
         )
+    for name in around.stops_with:
+        if name == "docker.service":
+            yield from _of_docker(around.live_restore, "stops_with", "docker.service is stopped with containerd")
+        else:
+            kept = name in _HARMLESS
+            yield Hazard(
+                "stops_with",
+                None if kept else "unknown",
+                "{0} is stopped with containerd{1}".format(name, "" if kept else ": what that does is not known"),
+                "stop it yourself first, or remove its dependency on containerd",
+            )
+
+
+def _of_docker(found: Optional[LiveRestore], name: str, event: str) -> Iterator[Hazard]:
+    """What a stop and a start of dockerd do to its containers."""
+    now, after, settings = found or LiveRestore(None, None)
+    outcome, reason = None, event
+    if now is False:
+        outcome, reason = "killed", "{0}, and stops its containers: live-restore is off".format(event)
+    elif now is None:
+        outcome, reason = "unknown", "{0}, and does not say whether live-restore is on".format(event)
+    elif after is False:
+        outcome = "killed"
+        reason = "{0}, and stops its containers when it starts: live-restore is not in {1}".format(event, settings)
+    elif after is None:
+        outcome, reason = "unknown", "{0}, and {1} cannot be read".format(event, settings)
+    yield Hazard(
+        name,
+        outcome,
+        reason,
+        'set "live-restore": true in {0}, then run systemctl reload docker: no restart is needed'.format(settings),
+        _DOCKER,
+    )
 
 
 def _of_files(around: HostConditions, release_class: str) -> Iterator[Hazard]:

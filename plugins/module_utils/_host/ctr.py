@@ -9,7 +9,6 @@ Every answer is None when ctr did not end in time or failed: an absent answer is
 
 from __future__ import annotations
 
-import os
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
@@ -26,12 +25,12 @@ class Task(NamedTuple):
 class Ctr:
     """The ctr of containerd's own package, which speaks that release's API.
 
-    :param home: the directory it lies in.
+    :param path: where it lies.
     :param address: containerd's gRPC socket.
     """
 
-    def __init__(self, home: str, address: str):
-        self._path = os.path.join(home, "ctr")
+    def __init__(self, path: str, address: str):
+        self.path = path
         self._address = address
 
     def tasks(self, namespace: str, deadline: Deadline) -> Optional[Dict[str, Task]]:
@@ -84,7 +83,7 @@ class Ctr:
         command.run(self._argv(namespace, argv), deadline)
 
     def _argv(self, namespace: str, words: List[str]) -> List[str]:
-        return [self._path, "--address", self._address, "--namespace", namespace, *words]
+        return [self.path, "--address", self._address, "--namespace", namespace, *words]
 
     def _rows(self, namespace: str, words: List[str], deadline: Deadline) -> Optional[List[List[str]]]:
         """The rows below the heading of a listing, split into columns."""

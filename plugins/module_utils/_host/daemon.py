@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -73,10 +73,16 @@ class Daemon(NamedTuple):
             return None
 
     def ctr(self) -> Ctr:
-        """The client that belongs to this daemon: the one next to its program, or to the one that its unit names."""
-        programs = [self.executable, self.unit.exec_start if self.unit else None, "/usr/bin/containerd"]
+        """The client that belongs to this daemon.
+
+        It lies next to containerd's program, or to the one that its unit starts, or on containerd's PATH, or on root's.
+        """
+        programs = [self.executable, self.unit.exec_start if self.unit else None]
         homes = [os.path.dirname(one) for one in programs if one]
-        return Ctr(next((one for one in homes if os.path.exists(os.path.join(one, "ctr"))), homes[0]), self.address)
+        path = processes.search_path(self.process.pid) if self.process else None
+        homes += [one for one in (path or "").split(":") + command.SAFE_PATH.split(":") if os.path.isabs(one)]
+        paths = [os.path.join(one, "ctr") for one in homes]
+        return Ctr(next((one for one in paths if os.access(one, os.X_OK)), paths[0]), self.address)
 
 
 class _Start(NamedTuple):
@@ -137,11 +143,12 @@ def _fits(place: Layout, explicit: Dict[str, Any]) -> bool:
 
 
 def _on_this_host(deadline: Deadline) -> List[_Place]:
-    """Every containerd process in our namespaces, then the state directories that none of them uses.
+    """Every containerd process with our files, then the state directories that none of them uses.
 
     Raises ShimError when a process runs and nothing says where it keeps its things.
     """
     found: Dict[str, _Place] = {}
+    elsewhere: List[Tuple[int, Iterable[str]]] = []
     for pid in _processes():
         used = daemon_paths.places(pid, partial(_asked, pid, deadline))
         if not (used.state_dir and used.root_dir and used.address):
@@ -155,23 +162,45 @@ def _on_this_host(deadline: Deadline) -> List[_Place]:
                 "does not show its {0}, and neither does its configuration".format(" and ".join(missing)),
                 "name them with state_dir, root_dir and address",
             )
+        paths = (used.state_dir, used.root_dir, used.address)
+        if processes.another_path(pid, paths):
+            # It may run in a container that has the host's processes and network.
+            elsewhere.append((pid, paths))
+            continue
         if used.state_dir not in found:
             name = named_by(used.state_dir, used.root_dir)
             found[used.state_dir] = _Place(name, Layout(_units(name, pid), used.state_dir, used.root_dir, used.address))
     for name, layout in LAYOUTS.items():
         if layout.state_dir not in found and os.path.isdir(os.path.join(layout.state_dir, TASK_DIRECTORY)):
             found[layout.state_dir] = _Place(name, layout)
+    if not found:
+        for place in elsewhere:
+            require_same_paths(*place)
     return list(found.values())
 
 
+def require_same_paths(pid: int, paths: Iterable[str]) -> None:
+    """Paths have to mean the same to us and to the containerd of that pid; raises ShimError where one does not.
+
+    A mount namespace of its own, as PrivateTmp= gives it, is fine where they lead to the same files.
+    """
+    path = processes.another_path(pid, paths)
+    if path:
+        raise ShimError(
+            "daemon",
+            "containerd (pid {0})".format(pid),
+            "has another {0} than this module, in a mount namespace of its own".format(path),
+            "run the task where containerd's files are, or give its unit the host's {0}".format(path),
+        )
+
+
 def _processes() -> List[int]:
-    """The pids of the containerd daemons in our namespaces."""
-    ours = processes.namespaces("self")
+    """The pids of the containerd daemons in our pid and network namespaces."""
     programs = {pid: processes.executable(pid) or "" for pid in processes.named("containerd")}
     return [
         pid
         for pid, path in programs.items()
-        if os.path.basename(path) == "containerd" and processes.namespaces(pid) == ours
+        if os.path.basename(path) == "containerd" and processes.shares_namespaces(pid)
     ]
 
 
@@ -195,10 +224,11 @@ def _only_installed(deadline: Deadline) -> List[_Place]:
 
 def _observe(place: _Place, unit_name: Optional[str], deadline: Deadline) -> Daemon:
     name, layout = place
-    names = (unit_name,) if unit_name else layout.units
+    process = _serving(layout.address, deadline)
+    own = processes.unit_of(process.pid) if process else None
+    names = (unit_name,) if unit_name else tuple(dict.fromkeys(filter(None, (own, *layout.units))))
     found = [unit for unit in (systemd.look_up(one, deadline) for one in names) if unit]
     unit = found[0] if found else None
-    process = _serving(layout.address, deadline)
     start = _next_start(unit, process)
     now = _version("/proc/{0}/exe".format(process.pid), deadline) if process else None
     installed = now

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, List, NamedTuple, Optional, Set
+from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import wall_clock_after_boot
 
@@ -113,9 +113,39 @@ def in_unit(pid: int, unit: str) -> bool:
     return any(("/" + unit) in line for line in _read(pid, "cgroup").decode("utf-8", "replace").splitlines())
 
 
+def unit_of(pid: int) -> Optional[str]:
+    """The service in whose cgroup a process is; None for none, or for one of a user's own systemd."""
+    for line in _read(pid, "cgroup").decode("utf-8", "replace").splitlines():
+        # The hierarchy of systemd: cgroup v2, or the one that v1 names after it.
+        _number, kind, path = (line.split(":", 2) + ["", ""])[:3]
+        services = [part for part in path.split("/") if part.endswith(".service")]
+        if kind in ("", "name=systemd") and services:
+            return None if services[0].startswith("user@") else services[0]
+    return None
+
+
+def another_path(pid: int, paths: Iterable[str]) -> Optional[str]:
+    """The first of these paths that leads that process to another file than us, by device and inode; None for none."""
+    return next((path for path in paths if _file(path) != _file("/proc/{0}/root{1}".format(pid, path))), None)
+
+
+def _file(path: str) -> Optional[Tuple[int, int]]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def namespaces(pid: object) -> Dict[str, Optional[str]]:
     """The pid, mount and network namespace of a process (a number, or ``self``)."""
     return {kind: _link(pid, "ns/" + kind) for kind in ("pid", "mnt", "net")}
+
+
+def shares_namespaces(pid: int) -> bool:
+    """Whether pids and sockets mean the same to that process as to this one; paths need not, see another_path()."""
+    ours, theirs = namespaces("self"), namespaces(pid)
+    return all(ours[kind] == theirs[kind] for kind in ("pid", "net"))
 
 
 def named(name: str) -> List[int]:

@@ -43,10 +43,10 @@ def find(daemon: Daemon, known: Optional[unix_sockets.UnixSockets], endpoints: S
     :param endpoints: the socket paths that the bundles name.
     """
     by_inode = {inode: path for path, inode in known.listeners().items()} if known else {}
-    ours, found = processes.namespaces("self"), []
+    found = []
     for pid in processes.named("containerd-shim"):
         words = processes.arguments(pid)
-        if not words or words[-1] in _ERRANDS or processes.namespaces(pid) != ours:
+        if not words or words[-1] in _ERRANDS or not processes.shares_namespaces(pid):
             continue
         listening = {by_inode[inode] for inode in unix_sockets.sockets_of(pid) & set(by_inode)} if known else set()
         if _option(words, "address") != daemon.address and not listening & endpoints:

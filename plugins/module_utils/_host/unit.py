@@ -30,6 +30,7 @@ _PROPERTIES = (
     "TasksCurrent",
     "RuntimeDirectory",
     "RuntimeDirectoryPreserve",
+    "Result",
     "ExecStop",
     "ExecStopPost",
 )
@@ -54,7 +55,8 @@ _LINES, _WIDTH = 5, 160
 class Unit(NamedTuple):
     """The properties of a loaded unit that decide what a restart does. Times in seconds.
 
-    ``tasks_max`` is None where there is no limit; ``stop_commands`` are those of ExecStop and ExecStopPost.
+    ``tasks_max`` is None where there is no limit; ``stop_commands`` are those of ExecStop and ExecStopPost. ``result``
+    says why it failed, ``success`` where it did not.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Unit(NamedTuple):
     runtime_directories: Tuple[str, ...] = ()
     runtime_directories_kept: bool = True
     stop_commands: Tuple[str, ...] = ()
+    result: str = "success"
 
 
 def look_up(name: str, deadline: Deadline) -> Optional[Unit]:
@@ -106,9 +109,15 @@ def look_up(name: str, deadline: Deadline) -> Optional[Unit]:
         tasks_current=_limit(values.get("TasksCurrent", "")),
         runtime_directories=tuple("/run/" + name for name in values.get("RuntimeDirectory", "").split()),
         runtime_directories_kept=values.get("RuntimeDirectoryPreserve", "no") != "no",
+        result=values.get("Result", ""),
         # These come once per command.
         stop_commands=tuple(re.findall(r"^ExecStop(?:Post)?=\{ path=(\S+) ", answer.stdout, re.MULTILINE)),
     )
+
+
+def reset_start_limit(name: str, deadline: Deadline) -> None:
+    """Let systemd start a unit that was started too often, or failed (StartLimitBurst= of systemd.unit(5))."""
+    command.run(["systemctl", "reset-failed", "--", name], deadline)
 
 
 def journal_tail(unit: str, deadline: Deadline) -> List[str]:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import stat
@@ -16,7 +15,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._host import command, processes
+from ansible_collections.shimops.containerd.plugins.module_utils._host import command, dockerd, processes
 from ansible_collections.shimops.containerd.plugins.module_utils._interference import rules
 from ansible_collections.shimops.containerd.plugins.module_utils._interference.rules import Seen, UnitState
 
@@ -43,7 +42,7 @@ def see(custom: Sequence[str], deadline: Deadline) -> Seen:
         needrestart=os.path.isdir(os.path.dirname(rules.SNIPPET)),
         snippet=small_file(rules.SNIPPET),
         snaps=snaps(deadline),
-        live_restore=live_restore(),
+        live_restore=live_restore(deadline),
         foreign_checkers=foreign_checkers(),
     )
 
@@ -88,22 +87,10 @@ def snaps(deadline: Deadline) -> Dict[str, bool]:
     return {row[0]: "held" in row[-1].split(",") for row in rows if row and row[0] in rules.SNAPS}
 
 
-def live_restore() -> Optional[bool]:
-    """Whether dockerd keeps containers over its own restart; None when no dockerd runs."""
-    pids = [pid for pid in processes.named("dockerd") if os.path.basename(processes.executable(pid) or "") == "dockerd"]
-    if not pids:
-        return None
-    words = processes.arguments(pids[0])
-    given = [word.partition("=")[2] for word in words if re.fullmatch(r"--live-restore(=.*)?", word)]
-    if given:
-        return given[-1].lower() not in ("false", "0", "f")
-    named = [words[place + 1] for place, word in enumerate(words[:-1]) if word == "--config-file"]
-    named += [word.partition("=")[2] for word in words if word.startswith("--config-file=")]
-    try:
-        settings = json.loads(small_file(named[-1] if named else _DOCKER_CONFIGURATION) or "{}")
-        return settings.get("live-restore") is True
-    except (ValueError, AttributeError, RecursionError):
-        return False
+def live_restore(deadline: Deadline) -> Optional[bool]:
+    """Whether dockerd keeps its containers over its own restart; None when no dockerd runs."""
+    found = dockerd.live_restore(deadline)
+    return None if found is None else found.now is True and found.after is True
 
 
 def foreign_checkers() -> List[Tuple[str, int]]:

@@ -169,23 +169,29 @@ def with_log_status(
         full = now if full is None else full & now
         held = reading(daemon)
         rows = [_with_word(one, book, held, full) for one in found]
-        if not any(row["log"] == "not_read" for row in rows) or not patience.sleep(_TICK):
+        if not any(row["log"] == "not_read" and not row["log_before"] for row in rows) or not patience.sleep(_TICK):
             return rows
 
 
 def _with_word(one: VerdictRow, book: Ledger, held: Optional[Set[Inode]], full: Set[Inode]) -> VerdictRow:
-    row, said, reason = one.copy(), "none", ""
-    if one["verdict"] not in ("exited", "killed"):
+    row, said = one.copy(), status.Status("none")
+    if one["verdict"] not in ("exited", "ended", "killed"):
         known = pipes(book, one["namespace"], one["id"])
-        said, reason = status.word(known, bool(one["pod"]), held, full)
-    row["log"], row["log_reason"] = said, reason
+        said = status.status_of(known, bool(one["pod"]), held, full)
+    row["log"], row["log_reason"], row["log_before"] = said
     return row
 
 
 def unread(found: List[VerdictRow]) -> List[Dict[str, Any]]:
-    """The tasks that are well and whose log is not read."""
+    """The tasks that are well and whose log is not read; ``before`` says that it was not read before either."""
     return [
-        {"namespace": one["namespace"], "id": one["id"], "pod": one["pod"], "reason": one["log_reason"]}
+        {
+            "namespace": one["namespace"],
+            "id": one["id"],
+            "pod": one["pod"],
+            "reason": one["log_reason"],
+            "before": one["log_before"],
+        }
         for one in found
         if one.get("log") == "not_read" and one["verdict"] in ("reattached", "unproven", "new")
     ]

@@ -44,29 +44,41 @@ def needed(pipes: Sequence[Pipe], of_pod: bool) -> List[Pipe]:
     return [pipe for pipe in pipes if of_pod or pipe.read]
 
 
-def word(
+class Status(NamedTuple):
+    """The word for one log, and why when it is not well. ``before`` says that it was not read before either."""
+
+    word: str
+    reason: str = ""
+    before: bool = False
+
+
+def status_of(
     pipes: Optional[Sequence[Pipe]], of_pod: bool, held: Optional[Container[Inode]], full: Container[Inode] = ()
-) -> Tuple[str, str]:
-    """The word for one task, and why when it is not well.
+) -> Status:
+    """Whether the log of one task is read.
 
     :param pipes: its FIFOs; None when its shim did not report them.
     :param held: the FIFOs whose reading end containerd holds now; None when that cannot be seen.
     :param full: those that were full whenever they were looked at.
     """
     if pipes is None:
-        return "unknown", "its shim did not report where its log goes"
+        return Status("unknown", "its shim did not report where its log goes")
     wanted = needed(pipes, of_pod)
     if not wanted:
-        return "none", ""
+        return Status("none")
     if held is None:
-        return "unknown", "containerd's open files cannot be seen"
-    for pipe in wanted:
-        if pipe.file not in held:
-            before = "; it did not before either" if pipe.read is False else ""
-            return "not_read", "containerd does not hold the reading end of its {0}{1}".format(pipe.stream, before)
-        if pipe.file in full:
-            return "not_read", "containerd holds its {0} and does not empty it".format(pipe.stream)
-    return "read", ""
+        return Status("unknown", "containerd's open files cannot be seen")
+    loose = [pipe for pipe in wanted if pipe.file not in held]
+    changed = [pipe for pipe in loose if pipe.read is not False]
+    stuck = [pipe for pipe in wanted if pipe.file in full and pipe not in loose]
+    without = "containerd does not hold the reading end of its {0}"
+    if changed:
+        return Status("not_read", without.format(changed[0].stream))
+    if stuck:
+        return Status("not_read", "containerd holds its {0} and does not empty it".format(stuck[0].stream))
+    if loose:
+        return Status("not_read", without.format(loose[0].stream) + "; it did not before either", before=True)
+    return Status("read")
 
 
 def expected_gap(start_estimate: float) -> float:

@@ -114,11 +114,13 @@ class LogWatch:
         return rows, [complaint for complaint in (self._complaint(), exec_proof.failure(self._proofs)) if complaint]
 
     def _complaint(self) -> str:
-        if not self._unread or self._options["on_unread"] == "report":
+        """Only what the restart changed fails a host."""
+        changed = [row for row in self._unread if not row["before"]]
+        if not changed or self._options["on_unread"] == "report":
             return ""
-        first = self._unread[0]
+        first = changed[0]
         sentence = "the log of {0}/{1} is not read: {2}".format(first["namespace"], first["id"][:16], first["reason"])
-        return sentence if len(self._unread) == 1 else "{0} (and {1} more)".format(sentence, len(self._unread) - 1)
+        return sentence if len(changed) == 1 else "{0} (and {1} more)".format(sentence, len(changed) - 1)
 
     def result(self) -> Dict[str, Any]:
         """What the module returns of all this; every key is always there."""

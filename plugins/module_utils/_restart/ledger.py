@@ -128,12 +128,6 @@ def identity(daemon: Daemon) -> DaemonIdentity:
     }
 
 
-def same_daemon(one: DaemonIdentity, other: DaemonIdentity) -> bool:
-    """Whether two identities are the same run of containerd."""
-    keys = ("pid", "start_time", "invocation_id", "restarts", "boot_id")
-    return all(one.get(key) == other.get(key) for key in keys)
-
-
 def same_process(one: DaemonIdentity, other: DaemonIdentity) -> bool:
     """Whether two identities are the same process, whatever systemd says of it."""
     return all(one.get(key) == other.get(key) for key in ("pid", "start_time", "boot_id"))

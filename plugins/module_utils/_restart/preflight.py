@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from typing import Any, Container, Dict
 
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import HostRefused, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import processes, unix_sockets
-from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon, require_same_paths
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 
 
@@ -42,10 +43,11 @@ def require_running(daemon: Daemon) -> Process:
     return daemon.process
 
 
-def require_same_namespaces(daemon: Daemon) -> None:
-    """Pids, paths and connections mean the same to us and to containerd only inside the same namespaces."""
-    theirs, ours = processes.namespaces(require_running(daemon).pid), processes.namespaces("self")
-    different = [kind for kind in sorted(ours) if ours[kind] != theirs[kind]]
+def require_same_places(daemon: Daemon) -> None:
+    """Pids, sockets and paths have to mean the same to us and to containerd."""
+    pid = require_running(daemon).pid
+    theirs, ours = processes.namespaces(pid), processes.namespaces("self")
+    different = [kind for kind in ("net", "pid") if ours[kind] != theirs[kind]]
     if different:
         raise ShimError(
             "daemon",
@@ -53,6 +55,7 @@ def require_same_namespaces(daemon: Daemon) -> None:
             "runs in another {0} namespace than this module".format(" and ".join(different)),
             "run the task on the host itself, not in a container",
         )
+    require_same_paths(pid, ("/", daemon.state_dir, daemon.root_dir, daemon.address))
 
 
 def require_unit(daemon: Daemon) -> None:
@@ -69,8 +72,8 @@ def require_unit(daemon: Daemon) -> None:
         )
 
 
-def require_witnesses(witnesses: Container[str]) -> None:
-    """Whether the kernel can be a witness is said before anything is restarted, not after."""
+def require_witnesses(daemon: Daemon, witnesses: Container[str], deadline: Deadline) -> None:
+    """Each witness is heard once before anything is restarted, not after; the shims were asked by the forecast."""
     if "kernel" in witnesses:
         try:
             unix_sockets.snapshot()
@@ -78,3 +81,10 @@ def require_witnesses(witnesses: Container[str]) -> None:
             raise ShimError(
                 "kernel", "unix_diag", error.problem, "run modprobe unix_diag, or leave kernel out of witnesses"
             ) from error
+    if "containerd" in witnesses and daemon.ctr().all_tasks(deadline) is None:
+        raise ShimError(
+            "daemon",
+            daemon.ctr().path,
+            "gave no task list of {0}".format(daemon.address),
+            "put containerd's own ctr there or on root's PATH, and see that it answers: ctr tasks list",
+        )

@@ -15,6 +15,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._errors import 
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_forecast import HostForecast
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command, processes
+from ansible_collections.shimops.containerd.plugins.module_utils._host import unit as systemd
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
@@ -73,6 +74,7 @@ class Restart:
         self._argv = argv
         self._waits = Waits()
         self._events = Events()
+        self._started_again = False
 
     def run(self, observations: List[Observation], earlier: Optional[Ledger]) -> Outcome:
         """Record, forecast again, install, restart, verify.
@@ -121,6 +123,7 @@ class Restart:
         self._host.save(book)
 
     def _begin(self) -> command.Running:
+        systemd.reset_start_limit(self._daemon.unit_name, self._host.clock())
         try:
             running = command.start(self._argv)
         except ShimError:
@@ -146,7 +149,9 @@ class Restart:
                 served_at = clock.elapsed()
                 break
             code = running.code()
-            if code is not None and patience is None:
+            if code and self._start_limit_hit():
+                running, patience = self._start_again(), None
+            elif code is not None and patience is None:
                 # A unit that failed to start may be tried again by systemd.
                 patience = clock.within(5.0 if code == 0 else self._host.options["settle"])
             if patience and patience.expired():
@@ -159,6 +164,18 @@ class Restart:
             self._host.enter_phase(book, "restarted")
             return Watched("")
         return self._failed(running, gone_at is None)
+
+    def _start_limit_hit(self) -> bool:
+        """Whether systemd keeps containerd down because it was started too often; true once at most."""
+        if self._started_again:
+            return False
+        unit = systemd.look_up(self._daemon.unit_name, self._host.clock())
+        self._started_again = unit is not None and unit.result == "start-limit-hit"
+        return self._started_again
+
+    def _start_again(self) -> command.Running:
+        systemd.reset_start_limit(self._daemon.unit_name, self._host.clock())
+        return command.start(restart_command.argv_for(self._daemon.unit_name, None, "start"))
 
     def _failed(self, running: command.Running, old_runs: bool) -> Watched:
         """Why there is no new containerd."""
@@ -214,7 +231,9 @@ class Restart:
             if not clock.sleep(_BLINK):
                 return
             process = self._serving()
-            if process:
+            if process is None and self._start_limit_hit():
+                self._start_again()
+            elif process:
                 daemon = daemon._replace(process=process, unit=None)
                 self._events.follow(daemon.ctr().events())
                 left = clock.within(settle)

@@ -37,13 +37,16 @@ def detach() -> None:
     os.setsid()
 
 
-def argv_for(unit: str, command: Optional[List[str]]) -> List[str]:
-    """The command that restarts containerd; raises ShimError for one that root should not run."""
+def argv_for(unit: str, command: Optional[List[str]], verb: str = "restart") -> List[str]:
+    """The command that restarts containerd; raises ShimError for one that root should not run.
+
+    :param verb: what systemctl does where there is no command.
+    """
     if not command:
         systemctl = shutil.which("systemctl", path=SAFE_PATH)
         if systemctl is None:
             raise ShimError("act", "systemctl", "was not found", "name another way with restart_command")
-        return [systemctl, "restart", "--", unit]
+        return [systemctl, verb, "--", unit]
     program = command[0]
     if not os.path.isabs(program):
         raise ShimError(

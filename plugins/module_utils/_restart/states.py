@@ -15,7 +15,7 @@ from typing import Callable, Dict, List
 from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._host import command, configuration
+from ansible_collections.shimops.containerd.plugins.module_utils._host import configuration
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger, preflight, restart_command
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.host import Host, Outcome
@@ -111,8 +111,6 @@ def rolled_back(host: Host) -> Outcome:
             return host.refusal(view)
         if host.check:
             return Outcome(True, "containerd would go back to {0}".format(release), forecast=view)
-        # systemd refuses to start what failed too often.
-        command.run(["systemctl", "reset-failed", "--", daemon.unit_name], host.clock())
         outcome = Restart(host, daemon, argv).run(observations, book)
         if not outcome.refused:
             host.upgrade.finish()
@@ -148,8 +146,8 @@ def _was_restarted(host: Host, book: Ledger) -> bool:
 def _require_restartable(host: Host, daemon: Daemon) -> List[str]:
     """The command that restarts this containerd; raises ShimError for a host where nothing may be restarted."""
     preflight.require_running(daemon)
-    preflight.require_same_namespaces(daemon)
-    preflight.require_witnesses(host.options["witnesses"])
+    preflight.require_same_places(daemon)
+    preflight.require_witnesses(daemon, host.options["witnesses"], host.clock())
     if not host.options["restart_command"]:
         preflight.require_unit(daemon)
     argv = restart_command.argv_for(daemon.unit_name, host.options["restart_command"])

@@ -35,11 +35,12 @@ class VerdictRow(_Always, total=False):
 
     ``verdict`` is one of VERDICTS. ``witnesses`` has ``yes``, ``no`` or ``absent`` for ``shim``, ``containerd`` and
     ``kernel``. ``reason`` is empty where the task is ``reattached``. ``log`` says whether its log is read, see
-    _logs/status.py, and ``log_reason`` why not.
+    _logs/status.py, ``log_reason`` why not, and ``log_before`` that it was not read before the restart either.
     """
 
     log: str
     log_reason: str
+    log_before: bool
 
 
 def in_words(found: Sequence[VerdictRow]) -> str:

@@ -24,6 +24,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host import (
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._host.command import Output
 from ansible_collections.shimops.containerd.plugins.module_utils._host.configuration import Configuration
+from ansible_collections.shimops.containerd.plugins.module_utils._host.dockerd import LiveRestore
 from ansible_collections.shimops.containerd.plugins.module_utils._host.shim_binary import Binary
 from ansible_collections.shimops.containerd.tests.unit.support.databases import GOOD
 from ansible_collections.shimops.containerd.tests.unit.support.observations import (
@@ -220,28 +221,27 @@ def test_no_services_and_no_systemd(monkeypatch):
         stops_with(monkeypatch, Output(None, "", ""))
 
 
+@pytest.mark.parametrize("stops_with, asked", [([], False), (["docker.service"], True), (["mine.service"], False)])
+def test_dockerd_is_asked_where_it_is_stopped(here, monkeypatch, stops_with, asked):
+    found = LiveRestore(True, False)
+    monkeypatch.setattr(host_conditions.dockerd, "live_restore", lambda deadline: found)
+    monkeypatch.setattr(host_conditions.systemd, "stops_with", lambda name, deadline: stops_with)
+    assert observe(here._replace(unit=_a_unit(main_pid=ME.pid)), []).live_restore == (found if asked else None)
+
+
 @pytest.mark.parametrize(
-    "settings, arguments, kept",
-    [
-        (None, [], False),
-        ('{"live-restore": true}', [], True),
-        ('{"live-restore": false}', [], False),
-        ('{"live-restore": "true"}', [], False),
-        ("[]", [], False),
-        ("{", [], False),
-        (None, ["dockerd", "--live-restore"], True),
-        (None, ["dockerd", "--live-restore=false"], False),
-    ],
+    "program, supervisor",
+    [("/usr/sbin/dockerd", "dockerd"), ("/opt/k3s", "k3s"), (None, "a program that cannot be seen")],
 )
-def test_live_restore(here, monkeypatch, tmp_path, settings, arguments, kept):
-    path = tmp_path / "daemon.json"
-    if settings is not None:
-        path.write_text(settings)
-    monkeypatch.setattr(host_conditions, "_DOCKER_SETTINGS", str(path))
-    monkeypatch.setattr(processes, "named", lambda name: [1] if arguments else [])
-    monkeypatch.setattr(processes, "arguments", lambda pid: arguments)
-    monkeypatch.setattr(host_conditions.systemd, "stops_with", lambda name, deadline: ["docker.service"])
-    assert observe(here._replace(unit=_a_unit()), []).live_restore is kept
+def test_the_program_that_is_restarted_instead_of_containerd(here, monkeypatch, program, supervisor):
+    found = LiveRestore(True, True)
+    monkeypatch.setattr(host_conditions.dockerd, "live_restore", lambda deadline: found)
+    monkeypatch.setattr(host_conditions.systemd, "stops_with", lambda name, deadline: [])
+    monkeypatch.setattr(processes, "executable", lambda pid: program)
+    one = observe(here._replace(unit=_a_unit(main_pid=1)), [])
+    assert (one.supervisor, one.live_restore) == (supervisor, found if supervisor == "dockerd" else None)
+    for unit_of_its_own in (_a_unit(main_pid=ME.pid), _a_unit(main_pid=None), None):
+        assert observe(here._replace(unit=unit_of_its_own), []).supervisor is None
 
 
 def test_threads_are_counted_where_there_is_a_limit(here, monkeypatch):
@@ -252,8 +252,9 @@ def test_threads_are_counted_where_there_is_a_limit(here, monkeypatch):
     assert observe(here._replace(unit=_a_unit()), []).threads == 0
 
 
-def _a_unit(**fields):
-    return unit.Unit("containerd.service", "active", 1, "process", True, False, 90.0, 0, "", None, [], [], **fields)
+def _a_unit(main_pid=None, **fields):
+    name = "containerd.service"
+    return unit.Unit(name, "active", main_pid, "process", True, False, 90.0, 0, "", None, [], [], **fields)
 
 
 # The shim binary

@@ -11,8 +11,11 @@ from ansible_collections.shimops.containerd.plugins.module_utils._deadline impor
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_conditions import HostConditions
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_hazards import of_host
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command, unit
+from ansible_collections.shimops.containerd.plugins.module_utils._host.dockerd import LiveRestore
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
 from ansible_collections.shimops.containerd.tests.unit.support import captured
+
+ON = LiveRestore(True, True)
 
 
 @pytest.fixture
@@ -136,11 +139,10 @@ def test_a_limit_of_tasks(loaded, limit, current, outcome):
 @pytest.mark.parametrize(
     "services, live_restore, expected",
     [
-        ((), False, []),
-        (("kubelet.service",), False, [None]),
-        (("docker.service",), False, ["killed"]),
-        (("docker.service",), True, [None]),
-        (("docker.service", "kubelet.service", "mine.service"), True, [None, None, "unknown"]),
+        ((), None, []),
+        (("kubelet.service",), None, [None]),
+        (("docker.service",), ON, [None]),
+        (("docker.service", "kubelet.service", "mine.service"), ON, [None, None, "unknown"]),
     ],
 )
 def test_services_that_stop_with_it(services, live_restore, expected):
@@ -149,9 +151,34 @@ def test_services_that_stop_with_it(services, live_restore, expected):
     assert [hazard.reason.split()[0] for hazard in hazards] == list(services)
 
 
-def test_docker_stops_only_its_own():
-    (hazard,) = around(stops_with=("docker.service",))
-    assert hazard.namespaces == ("moby", "plugins.moby") and "live-restore" in hazard.remedy
+@pytest.mark.parametrize(
+    "found, outcome, words",
+    [
+        (ON, None, ""),
+        (LiveRestore(False, True), "killed", "live-restore is off"),
+        (LiveRestore(False, None), "killed", "live-restore is off"),
+        (LiveRestore(None, True), "unknown", "does not say whether live-restore is on"),
+        (None, "unknown", "does not say whether live-restore is on"),
+        (LiveRestore(True, False), "killed", "live-restore is not in /etc/docker/daemon.json"),
+        (LiveRestore(True, None), "unknown", "/etc/docker/daemon.json cannot be read"),
+    ],
+)
+def test_dockerd_stops_only_its_own(found, outcome, words):
+    for name, values in (
+        ("stops_with", {"stops_with": ("docker.service",)}),
+        ("supervisor", {"supervisor": "dockerd"}),
+    ):
+        (hazard,) = around(live_restore=found, **values)
+        assert reported([hazard]) == [(name, outcome)] and words in hazard.reason
+        assert hazard.namespaces == ("moby", "plugins.moby")
+        assert '"live-restore": true in /etc/docker/daemon.json' in hazard.remedy and "reload" in hazard.remedy
+
+
+@pytest.mark.parametrize(
+    "name, expected", [("k3s", []), ("rke2", []), ("k0s", []), ("mine", [("supervisor", "unknown")])]
+)
+def test_other_programs_that_are_restarted_instead_of_containerd(name, expected):
+    assert reported(around(supervisor=name)) == expected
 
 
 # Files

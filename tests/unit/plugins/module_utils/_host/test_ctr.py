@@ -17,7 +17,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr impor
 from ansible_collections.shimops.containerd.tests.unit.support import captured
 
 RUNC = "io.containerd.runc.v2"
-CTR = Ctr("/opt/bin", "/run/c.sock")
+CTR = Ctr("/opt/bin/ctr", "/run/c.sock")
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def a_program(tmp_path, text):
     path = tmp_path / "ctr"
     path.write_text("#!/bin/sh\n" + text)
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return Ctr(str(tmp_path), "/run/c.sock")
+    return Ctr(str(path), "/run/c.sock")
 
 
 def test_the_ctr_beside_the_executable_is_run_and_only_its_output_counts(tmp_path):
@@ -131,4 +131,23 @@ def test_a_ctr_that_hangs_is_an_absent_answer_and_ends_with_its_children(tmp_pat
 
 
 def test_no_ctr_is_an_absent_answer(tmp_path):
-    assert Ctr(str(tmp_path), "/run/c.sock").tasks("default", Deadline(5)) is None
+    assert Ctr(str(tmp_path / "ctr"), "/run/c.sock").tasks("default", Deadline(5)) is None
+
+
+def test_all_tasks_are_those_of_every_namespace_or_not_known(tmp_path):
+    lists = 'case "$*" in *"namespaces ls -q") printf "default\\nmoby\\nempty\\n";;'
+    lists += ' *"default tasks ls") printf "TASK PID STATUS\\nplain1 7 RUNNING\\n";;'
+    lists += ' *"moby tasks ls") printf "TASK PID STATUS\\nweb 8 RUNNING\\n";;'
+    ctr = a_program(tmp_path, lists + ' *"empty tasks ls") echo "TASK PID STATUS";; *) exit 1;; esac')
+    found = {"default": {"plain1": Task(7, "running")}, "moby": {"web": Task(8, "running")}, "empty": {}}
+    assert ctr.all_tasks(Deadline(20)) == found
+    # One list that is missing makes the whole unknown: a task in it would be left out in silence.
+    assert a_program(tmp_path, lists + " *) exit 1;; esac").all_tasks(Deadline(20)) is None
+    assert a_program(tmp_path, "exit 1").all_tasks(Deadline(20)) is None
+
+
+def test_five_thousand_tasks_are_read(tmp_path):
+    lists = (
+        'case "$*" in *"ls -q") echo default;; *) echo "TASK PID STATUS"; seq 5000 | sed "s/.*/c& & RUNNING/";; esac'
+    )
+    assert len(a_program(tmp_path, lists).all_tasks(Deadline(20))["default"]) == 5000

@@ -107,14 +107,44 @@ def test_a_stopped_one_is_known_by_its_unit(host):
     assert host.dumped == [("/usr/bin/containerd", ["--log-level", "info"])]
 
 
-def test_the_client_is_looked_for_next_to_the_program_and_the_unit(tmp_path):
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "lib").mkdir()
-    (tmp_path / "bin" / "ctr").write_text("")
-    unit = a_unit(exec_start=str(tmp_path / "bin" / "containerd"))
-    found = a_daemon(executable=str(tmp_path / "lib" / "containerd"), unit=unit).ctr()
-    assert found._path == str(tmp_path / "bin" / "ctr")
-    (tmp_path / "lib" / "ctr").write_text("")
-    assert a_daemon(executable=str(tmp_path / "lib" / "containerd"), unit=unit).ctr()._path == str(
-        tmp_path / "lib" / "ctr"
-    )
+def test_the_client_is_looked_for_next_to_the_program_then_where_programs_are(tmp_path, monkeypatch):
+    places = {name: tmp_path / name / "ctr" for name in ("lib", "bin", "path", "root")}
+    for place in places.values():
+        place.parent.mkdir()
+    monkeypatch.setattr(processes, "search_path", lambda pid: "relative:{0}".format(places["path"].parent))
+    monkeypatch.setattr(daemon.command, "SAFE_PATH", str(places["root"].parent))
+    unit = a_unit(exec_start=str(places["bin"].with_name("containerd")))
+    one = a_daemon(executable=str(places["lib"].with_name("containerd")), unit=unit)
+    assert one.ctr().path == str(places["lib"])
+    for name in ("root", "path", "bin", "lib"):
+        places[name].write_text("")
+        assert one.ctr().path != str(places[name]), "it cannot be run"
+        places[name].chmod(0o755)
+        assert one.ctr().path == str(places[name])
+
+
+@pytest.mark.parametrize(
+    "given, in_cgroup, expected",
+    [
+        (None, "my-containerd.service", "my-containerd.service"),
+        (None, None, "containerd.service"),
+        ("named.service", "my-containerd.service", "named.service"),
+    ],
+)
+def test_the_unit_is_that_of_the_process(host, monkeypatch, given, in_cgroup, expected):
+    monkeypatch.setattr(processes, "unit_of", lambda pid: in_cgroup)
+    asked = []
+    (found,) = host(HERE, a_unit())
+    monkeypatch.setattr(systemd, "look_up", lambda name, deadline: asked.append(name) or a_unit(name=name))
+    (found,) = daemon.find(dict(AUTO, unit=given), Deadline(5))
+    assert asked[0] == found.unit_name == expected
+
+
+def test_a_containerd_with_other_files_is_named_only_where_there_is_no_other(host, monkeypatch):
+    other = {7: Places("/run/containerd", "/var/lib/containerd", SOCKET)}
+    monkeypatch.setattr(processes, "another_path", lambda pid, paths: "/run/containerd" if pid == 7 else None)
+    (found,) = host({**HERE, **other})
+    assert found.state_dir == HERE[51].state_dir
+    with pytest.raises(ShimError) as caught:
+        host(other)
+    assert "(pid 7) has another /run/containerd than this module" in str(caught.value)

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host.command import Output
+from ansible_collections.shimops.containerd.plugins.module_utils._host.dockerd import LiveRestore
 from ansible_collections.shimops.containerd.plugins.module_utils._interference import observe
 
 SHOWN = """Id=apt-daily.timer
@@ -74,31 +75,18 @@ def test_snaps(said):
 
 
 @pytest.mark.parametrize(
-    "words, text, kept",
+    "found, kept",
     [
-        ([], None, False),
-        ([], '{"live-restore": true}', True),
-        ([], '{"live-restore": "true"}', False),
-        ([], "{", False),
-        ([], "[]", False),
-        (["--live-restore"], None, True),
-        (["--live-restore=false"], '{"live-restore": true}', False),
-        (["--config-file", "NAMED"], '{"live-restore": true}', True),
-        (["--config-file=NAMED"], '{"live-restore": true}', True),
+        (None, None),
+        (LiveRestore(True, True), True),
+        (LiveRestore(False, True), False),
+        (LiveRestore(True, False), False),
+        (LiveRestore(None, True), False),
     ],
 )
-def test_live_restore(monkeypatch, tmp_path, words, text, kept):
-    path = tmp_path / "daemon.json"
-    if text is not None:
-        path.write_text(text)
-    monkeypatch.setattr(observe, "_DOCKER_CONFIGURATION", str(path))
-    monkeypatch.setattr(observe.processes, "named", lambda name: [9])
-    monkeypatch.setattr(observe.processes, "executable", lambda pid: "/usr/bin/dockerd")
-    named = [word.replace("NAMED", str(path)) for word in words]
-    monkeypatch.setattr(observe.processes, "arguments", lambda pid: ["dockerd"] + named)
-    assert observe.live_restore() is kept
-    monkeypatch.setattr(observe.processes, "executable", lambda pid: "/usr/bin/dockerd-rootless.sh")
-    assert observe.live_restore() is None
+def test_live_restore(monkeypatch, found, kept):
+    monkeypatch.setattr(observe.dockerd, "live_restore", lambda deadline: found)
+    assert observe.live_restore(Deadline(1)) is kept
 
 
 def test_a_lock_is_seen_with_its_holder_and_not_taken(tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._logs import status
-from ansible_collections.shimops.containerd.plugins.module_utils._logs.status import Pipe, likely, word
+from ansible_collections.shimops.containerd.plugins.module_utils._logs.status import Pipe, likely, status_of
 
 OUT, ERR = Pipe("stdout", 25, 7, True), Pipe("stderr", 25, 8, True)
 BOTH = {(25, 7), (25, 8)}
@@ -38,9 +38,21 @@ BOTH = {(25, 7), (25, 8)}
         ([OUT], True, None, (), "unknown", "cannot be seen"),
     ],
 )
-def test_word(pipes, of_pod, held, full, said, part):
-    found, reason = word(pipes, of_pod, held, full)
-    assert found == said and found in status.WORDS and part in reason and bool(reason) == bool(part)
+def test_status(pipes, of_pod, held, full, said, part):
+    found = status_of(pipes, of_pod, held, full)
+    assert found.word == said and found.word in status.WORDS
+    assert part in found.reason and bool(found.reason) == bool(part)
+    assert found.before == ("before" in part)
+
+
+def test_what_the_restart_changed_comes_before_what_was_so_already():
+    was_not = OUT._replace(read=False)
+    found = status_of([was_not, ERR], True, set())
+    assert "stderr" in found.reason and not found.before
+    found = status_of([was_not, ERR], True, BOTH - {was_not.file}, {ERR.file})
+    assert "does not empty it" in found.reason and not found.before
+    found = status_of([was_not, ERR], True, BOTH - {was_not.file})
+    assert "stdout" in found.reason and found.before
 
 
 def test_likely_are_those_that_fill_a_pipe_in_time_fastest_first():

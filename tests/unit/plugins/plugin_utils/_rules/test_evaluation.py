@@ -139,7 +139,7 @@ def test_a_host_in_few_words(document):
     assert reported["unknown"] == reported["waived"] == {}
     sentence = "rule shim-hung: A shim with a running container does not answer: default/metrics; Find out why"
     assert reported["refusal"].startswith(sentence)
-    document["bundles"][2]["rescuable"] = True
+    document["bundles"][2]["rescuable"], document["other_tasks"] = True, []
     reported = audit_verdict.judged(document, rule_set.RuleSet(packs, ()), rescue=True)
     assert reported["refusal"].startswith(
         "rule unit-kills: The settings of the unit kill every container (KillMode=mixed"
