@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible import constants
+from ansible import constants, context
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.shimops.containerd.plugins.module_utils._argspec import shared
@@ -18,6 +18,7 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._run import (
     begin,
     budgets,
     files,
+    forecast_report,
     owner,
     summary,
     timestamps,
@@ -143,7 +144,8 @@ class ActionModule(ActionBase):
         found = summary.rows(options["run_folder"], run["hosts"])
         count = summary.counts(found)
         if self._task.check_mode:
-            for line in summary.forecasts(options["run_folder"], run["hosts"]):
+            documents = [RunHost(options["run_folder"], host).document() for host in run["hosts"]]
+            for line in forecast_report.lines(run, documents, int(context.CLIARGS.get("forks") or 5)):
                 self._display.display(line)
             return {"counts": count, "failure": "", "fail": [], "msg": "the forecast; nothing was changed"}
         failure = summary.verdict(run, mark, count, budgets.exceeded(run["budgets"], admission.counted()))

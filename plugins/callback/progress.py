@@ -54,7 +54,8 @@ from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress import screen
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.lines import Lines
-from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress, batches
+from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.estimate import batches
 
 #: Tasks that wait for input at the terminal.
 ASKING = ("pause", "ansible.builtin.pause", "ansible.legacy.pause")

@@ -142,27 +142,3 @@ class Progress:
         return sentence + [
             ("{0} {1}".format("host" if number == 1 else "hosts", word), number) for word, number in states
         ]
-
-
-def batches(hosts: int, serial: List[object]) -> List[int]:
-    """The sizes of a play's batches, as ansible-core cuts them: the last entry of ``serial`` holds for the rest."""
-    sizes: List[int] = []
-    left, place = hosts, 0
-    while left > 0:
-        size = _size(serial[min(place, len(serial) - 1)], hosts) if serial else 0
-        size = left if size <= 0 else min(size, left)
-        sizes.append(size)
-        left -= size
-        place += 1
-    return sizes
-
-
-def _size(entry: object, hosts: int) -> int:
-    text = str(entry)
-    try:
-        if text.endswith("%"):
-            # A percentage rounds down, to one host at least.
-            return max(int(float(text[:-1]) / 100.0 * hosts), 1)
-        return int(text)
-    except ValueError:
-        return 0

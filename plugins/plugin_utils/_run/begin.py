@@ -25,8 +25,8 @@ def checked(options: Mapping, hosts: Sequence[str], groups: Mapping, folders: Se
     :param folders: where task files are looked for.
     """
     now = timestamps.now()
-    settings.batches(options["batches"])
-    settings.seconds(options["seconds"], options["seconds_above_zero"] or ())
+    sizes = settings.batches(options["batches"])
+    waits = settings.seconds(options["seconds"], options["seconds_above_zero"] or ())
     try:
         deadline = timestamps.deadline(options["deadline"], now) if options["deadline"] else None
     except ValueError as error:
@@ -45,6 +45,11 @@ def checked(options: Mapping, hosts: Sequence[str], groups: Mapping, folders: Se
         "hosts": list(hosts),
         "quarantine": settings.quarantine(options["quarantine"] or (), groups),
         "attempt": 1,
+        "plan": {
+            "batches": sizes,
+            "settle": next((value for name, value in waits.items() if name.endswith("settle")), 0.0),
+            "pause": waits.get("pause", 0.0),
+        },
         "hooks": hooks,
     }
 

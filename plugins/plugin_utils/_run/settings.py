@@ -37,8 +37,9 @@ def batches(wanted: object) -> list[str]:
     return [str(size) for size in sizes]
 
 
-def seconds(wanted: Mapping[str, object], above: Iterable[str] = ()) -> None:
-    """Check waits, by the name of their variable; those in ``above`` cannot be 0."""
+def seconds(wanted: Mapping[str, object], above: Iterable[str] = ()) -> dict[str, float]:
+    """Return waits, by the name of their variable; those in ``above`` cannot be 0."""
+    found = {}
     for name, value in wanted.items():
         least = "above 0" if name in above else "from 0"
         try:
@@ -47,6 +48,8 @@ def seconds(wanted: Mapping[str, object], above: Iterable[str] = ()) -> None:
             number = -1.0
         if not 0 <= number <= LONGEST or (name in above and number == 0):
             raise ValueError(f"{name} cannot be {value!r}; give seconds {least} to {LONGEST}")
+        found[name] = number
+    return found
 
 
 def quarantine(wanted: Iterable[str], groups: Mapping[str, Sequence[str]]) -> list[str]:

@@ -58,13 +58,6 @@ def verdict(run: dict, mark: dict | None, count: dict[str, int], spent: str) -> 
     return ""
 
 
-def forecasts(folder: str, hosts: list[str]) -> Iterator[str]:
-    """Yield one line per host that was only audited, for people."""
-    for host in hosts:
-        document = RunHost(folder, host).document()
-        yield f"  {host}: {document['message'] or 'was not checked'}"
-
-
 def lines(run: dict, mark: dict | None, found: list[dict], folder: Path) -> Iterator[str]:
     """Yield the whole report for people, one line each."""
     count = counts(found)

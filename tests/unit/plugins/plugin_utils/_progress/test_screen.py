@@ -16,7 +16,8 @@ from rich.console import Console
 from ansible_collections.shimops.containerd.plugins.callback import progress as callback
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress import screen
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.lines import Lines, duration, line
-from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress, batches
+from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.estimate import batches
 
 RECONNECT, PROBE = "shimops.containerd.shim_reconnect", "shimops.containerd.shim_probe"
 WELL = {"summary": {"reattached": 8, "killed": 0, "tasks": 8, "lost": 0}}
