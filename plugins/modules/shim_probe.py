@@ -240,7 +240,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host import da
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import candidates
 from ansible_collections.shimops.containerd.plugins.module_utils._logs.watch import forecast_stalls
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
-from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import forecast_host, observe
+from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import at_rest, forecast_host, observe
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger_file, ledger_summary, preflight
 
 
@@ -279,10 +279,15 @@ def observe_once(options):
     versions = [here.running, here.installed] + [target(here, one)[0] for one in wanted]
     classes = candidates(versions + [destination(versions)])
     pids = options["pids"] if options["pids"] is not None else not options["audit"]
-    observations = observe(here, options, deadline, classes, pids)
-    conditions = host_conditions.observe(here, observations)
-    views = [forecast_host(here, observations, one, conditions) for one in wanted]
+
+    def look():
+        observations = observe(here, options, deadline, classes, pids)
+        conditions = host_conditions.observe(here, observations)
+        return [forecast_host(here, observations, one, conditions) for one in wanted]
+
+    views = at_rest(look, deadline)
     first = views[0]
+    observations = [observed for observed, _one in first.forecasts]
     found = {
         "shims": [results.shim_row(observed, one) for observed, one in first.forecasts],
         "summary": results.counts(first.forecasts),

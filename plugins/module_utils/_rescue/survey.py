@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Container, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Container, Dict, Iterable, List, Optional, Set, Tuple
 
-from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast import host_conditions, host_forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.gather import gather
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_conditions import HostConditions
@@ -18,6 +18,11 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.obser
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.repairable import repairable
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.shim_search import search
+
+# A bundle younger than this many seconds may still be on its way up.
+_YOUNG = 5.0
+# Seconds between two forecasts.
+_PAUSE = 0.5
 
 
 def observe(
@@ -59,3 +64,32 @@ def forecast_host(
         for observed, one in view.forecasts
     ]
     return view._replace(forecasts=marked)
+
+
+def at_rest(look: Callable[[], List[HostForecast]], clock: Deadline) -> List[HostForecast]:
+    """Look until no task at risk is on its way any more, at most until the deadline.
+
+    On a node that goes on living a task that is made, or deleted, can be seen in the middle. What is at risk in two
+    looks is no such task, unless it is young, and nor is one that a hazard of the host puts at risk.
+
+    :param look: observes the host, and gives the forecast for each target.
+    """
+    before: Set[Tuple[str, str]] = set()
+    while True:
+        views = look()
+        now = wall_clock()
+        hazards = {hazard.id for view in views for hazard in view.hazards}
+        risky = {_key(observed) for view in views for observed, _one in view.at_risk}
+        lasting = {
+            _key(observed)
+            for view in views
+            for observed, one in view.at_risk
+            if one.rule in hazards or (_key(observed) in before and now - observed.entry.changed >= _YOUNG)
+        }
+        if not risky or lasting or not clock.sleep(_PAUSE):
+            return views
+        before = risky
+
+
+def _key(observed: Observation) -> Tuple[str, str]:
+    return observed.entry.namespace, observed.entry.id

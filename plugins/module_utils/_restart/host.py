@@ -154,7 +154,7 @@ class Host:
 
     # -- verification
 
-    def verdicts(self, book: Ledger, daemon: Daemon, ends: verify.Ends) -> List[VerdictRow]:
+    def verdicts(self, book: Ledger, daemon: Daemon, ends: Callable[[], verify.Ends]) -> List[VerdictRow]:
         """The verdicts on every task of the ledger, by what runs now."""
         observations = self.observe(daemon)
         self.logs.keep_observations(daemon, observations)
@@ -166,9 +166,10 @@ class Host:
     ) -> Tuple[Daemon, List[VerdictRow]]:
         """The verdicts, taken again as long as one is unproven and the deadline allows.
 
-        They are entered into the ledger, which is not saved here.
+        A loss is verified a second time: what ends while it is looked at can be gone before anybody says how. The
+        verdicts are entered into the ledger, which is not saved here.
         """
-        earlier, came = list(book["verdicts"]), False
+        earlier, came, losses = list(book["verdicts"]), False, 0
         while True:
             daemon = self.daemon()
             came = came or daemon.process is not None
@@ -176,13 +177,14 @@ class Host:
                 earlier = []
             if daemon.process:
                 ledger.enter_daemon(book, daemon, wall_clock())
-            found = [verdict_rows.with_earlier_proof(one, earlier) for one in self.verdicts(book, daemon, ends())]
+            found = [verdict_rows.with_earlier_proof(one, earlier) for one in self.verdicts(book, daemon, ends)]
             stayed = daemon.process is None or daemon.process.alive()
             if not stayed:
                 found = [verdict_rows.not_proven(one, "containerd ended while it was verified") for one in found]
             earlier = found + earlier if stayed else earlier
             book["verdicts"] = found
-            again = verdict_rows.unproven(found) if daemon.process else came
+            losses += bool(verdict_rows.lost(found))
+            again = verdict_rows.unproven(found) or losses == 1 if daemon.process else came
             if not again or not clock.sleep(_PAUSE):
                 return daemon, found
 

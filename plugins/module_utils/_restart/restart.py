@@ -20,7 +20,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon im
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
 from ansible_collections.shimops.containerd.plugins.module_utils._host.unix_sockets import peer
-from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import observe
+from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import at_rest, observe
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import (
     ledger,
     ledger_file,
@@ -34,8 +34,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._restart.verify
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.waits import Waits
 from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
 
-# A bundle younger than this many seconds may still be on its way up.
-_YOUNG = 5.0
 _TICK = 0.02
 # Between two checks of a containerd that settles, in seconds.
 _BLINK = 0.2
@@ -53,13 +51,13 @@ class Watched(NamedTuple):
 
 
 def forecast_at_rest(host: Host, daemon: Daemon) -> Tuple[List[Observation], HostForecast]:
-    """Observe until nothing at risk is in flight, at most as long as ``timeout``."""
-    clock = host.clock()
-    while True:
-        observations = host.observe(daemon)
-        view = host.forecast(daemon, observations)
-        if not _in_flight(view) or not clock.sleep(1.0):
-            return observations, view
+    """Forecast when no task at risk is on its way any more, at most as long as ``timeout``."""
+
+    def look() -> List[HostForecast]:
+        return [host.forecast(daemon, host.observe(daemon))]
+
+    (view,) = at_rest(look, host.clock())
+    return [observed for observed, _one in view.forecasts], view
 
 
 class Restart:
@@ -283,9 +281,3 @@ def _crashed(book: Ledger, daemon: Daemon) -> str:
     if daemon.process is None:
         return "containerd ended while it settled, and does not answer"
     return "containerd ended while it settled, and came back {0}".format(often) if times > 0 else ""
-
-
-def _in_flight(view: HostForecast) -> bool:
-    """Whether a bundle is so young, and its task so unfinished, that a second observation may find more."""
-    now = wall_clock()
-    return any(now - observed.entry.changed < _YOUNG for observed, _one in view.at_risk)

@@ -49,9 +49,9 @@ class Evidence(NamedTuple):
 
     ``shim`` and ``kernel`` are yes (True), no (False) or absent (None). ``answered`` is false when containerd gave no
     task list; ``listed`` is its row for the task, if any. ``twin`` is the id of a new task of the same container.
-    ``ended_before`` says that it was seen to be gone right before the restart, ``deleted`` that a client deleted it
-    through the old containerd. ``kept`` is false where the forecast said that the restart, or its client because of
-    the restart, would end it.
+    ``pid_taken`` is whether another process has its pid now. ``ended_before`` says that it was seen to be gone right
+    before the restart, ``deleted`` that a client deleted it through the old containerd. ``kept`` is false where the
+    forecast said that the restart, or its client because of the restart, would end it.
     """
 
     before: Optional[Process]
@@ -65,6 +65,7 @@ class Evidence(NamedTuple):
     moments: Sequence[Moments]
     same_boot: bool
     twin: Optional[str]
+    pid_taken: bool = False
     ended_before: bool = False
     deleted: bool = False
     kept: bool = True
@@ -113,7 +114,7 @@ def _ended(evidence: Evidence) -> Tuple[str, str]:
     listed, before = evidence.listed, evidence.before
     if listed and listed.status == "running" and before and listed.pid != before.pid:
         return "restarted", "containerd runs it with another init process ({0})".format(listed.pid)
-    if listed and listed.status == "running":
+    if listed and listed.status == "running" and evidence.pid_taken:
         return "restarted", "its pid {0} now belongs to another process".format(listed.pid)
     if evidence.exit:
         return _ended_at(evidence, evidence.exit)
@@ -123,7 +124,7 @@ def _ended(evidence: Evidence) -> Tuple[str, str]:
         return "killed", "its init process is gone, as the forecast said"
     if evidence.deleted:
         return "ended", "its client deleted it before containerd was gone"
-    if listed and listed.status == "stopped" and before and listed.pid == before.pid:
+    if listed and listed.status in ("running", "stopped") and before and listed.pid == before.pid:
         # A load that failed leaves no task behind: this one was kept, and ended afterwards.
         return "ended", "containerd kept it, and it ended afterwards"
     return "killed", "its init process is gone and nothing proves that it ended by itself"

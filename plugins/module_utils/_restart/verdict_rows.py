@@ -91,7 +91,7 @@ def with_earlier_proof(one: VerdictRow, earlier_rows: Sequence[VerdictRow]) -> V
             return _with(one, earlier["verdict"], earlier["reason"])
         if one["verdict"] == "killed" and earlier["verdict"] == "reattached":
             return _with(one, "ended", "it was proven reattached, and ended since")
-        if one["verdict"] == "ended" and earlier["verdict"] in LOST:
+        if one["verdict"] == "ended" and earlier["verdict"] in ("orphaned", "duplicated"):
             # It ran on without containerd, and has ended since.
             return _with(one, earlier["verdict"], earlier["reason"])
     return one

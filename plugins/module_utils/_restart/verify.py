@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
@@ -92,30 +92,36 @@ def connections(daemon: Daemon) -> Optional[Dict[str, int]]:
     return held
 
 
-def verdicts(book: Ledger, after: After, ends: Ends, required: List[str]) -> List[VerdictRow]:
-    """One verdict per task of the ledger, then one per task that is new."""
+def verdicts(book: Ledger, after: After, ends: Callable[[], Ends], required: List[str]) -> List[VerdictRow]:
+    """One verdict per task of the ledger, then one per task that is new.
+
+    :param ends: asked for how tasks ended once it is known which have.
+    """
+    inits = [processes.look_up(task["init"][0]) if task["init"] else None for task in book["tasks"]]
+    known = ends()
     same_boot = book["daemon"]["boot_id"] == processes.boot_id()
     moments = ledger.moments(book)
     shared = _tasks_by_endpoint(book, after)
     twins = _twins(book, after)
     found: List[VerdictRow] = []
-    for task in book["tasks"]:
+    for task, now in zip(book["tasks"], inits):
         key = (task["namespace"], task["id"])
         before = ledger.process(task["init"])
-        events = ends.events.get(incarnation(task), Ended(None, False))
+        events = known.events.get(incarnation(task), Ended(None, False))
         rows = after.tasks.get(task["namespace"])
         evidence = Evidence(
             before=before,
             status=task["status"],
-            alive=bool(before and same_boot and before.alive()),
+            alive=bool(before and same_boot and now == before),
             answered=rows is not None,
             listed=rows.get(task["id"]) if rows else None,
             shim=_shim(task, after.answers.get(key)),
             kernel=_kernel(task, after.connections, shared),
-            exit=ends.waits.get(incarnation(task), events.exit),
+            exit=known.waits.get(incarnation(task), events.exit),
             moments=moments,
             same_boot=same_boot,
             twin=twins.get(key),
+            pid_taken=now is not None and now != before,
             ended_before=task.get("ended_before", False),
             deleted=events.deleted,
             kept=task.get("kept", True),

@@ -14,7 +14,7 @@ RESTART = 4.0
 
 
 def batches(hosts: int, serial: Sequence[object]) -> list[int]:
-    """Return the sizes of a play's batches, as ansible-core cuts them: the last entry of ``serial`` holds for the rest."""
+    """Return the sizes of a play's batches as ansible-core cuts them: the last of ``serial`` holds for the rest."""
     sizes: list[int] = []
     left, place = hosts, 0
     while left > 0:

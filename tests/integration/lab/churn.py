@@ -40,7 +40,7 @@ STOP = "/run/shimops-churn-stop"
 
 
 class Churn:
-    """The clients of one host, until they are told to stop; ``jobs`` and ``pods`` is how many each made."""
+    """The clients of one host, until they are stopped; ``jobs`` and ``pods`` is how many each made."""
 
     def __init__(self, host):
         self.host = host

@@ -6,7 +6,6 @@
 import churn
 import play
 import pytest
-import world
 
 RUNS = 10
 SCRIPT = "/usr/local/sbin/lab-restart-between"

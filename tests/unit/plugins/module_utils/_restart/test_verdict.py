@@ -213,8 +213,12 @@ def test_another_init_process_instead_is_a_restart():
 
 
 def test_a_pid_that_was_given_to_another_process_is_a_restart_and_no_reattachment():
-    found = judge(GONE._replace(listed=Task(430, "running"), shim=True, kernel=True), ALL)
+    listed = GONE._replace(listed=Task(430, "running"), shim=True, kernel=True)
+    found = judge(listed._replace(pid_taken=True), ALL)
     assert found.verdict == "restarted" and "430" in found.reason
+    # Without another process it ended between containerd's list and the check of its pid.
+    assert word(listed) == word(listed._replace(exit=Exit(137, AFTER))) == "ended"
+    assert word(listed._replace(exit=Exit(137, DOWN))) == "killed"
 
 
 # The words
