@@ -16,6 +16,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
+from ansible_collections.shimops.containerd.plugins.module_utils._host import processes
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._logs import stall, status
 from ansible_collections.shimops.containerd.plugins.module_utils._logs.status import Inode, Pipe
@@ -175,7 +176,8 @@ def with_log_status(
 
 def _with_word(one: VerdictRow, book: Ledger, held: Optional[Set[Inode]], full: Set[Inode]) -> VerdictRow:
     row, said = one.copy(), status.Status("none")
-    if one["verdict"] not in ("exited", "ended", "killed"):
+    # A task that has ended by now, whatever its verdict, has no log to be read.
+    if processes.look_up(one["after"].get("pid")):
         known = pipes(book, one["namespace"], one["id"])
         said = status.status_of(known, bool(one["pod"]), held, full)
     row["log"], row["log_reason"], row["log_before"] = said

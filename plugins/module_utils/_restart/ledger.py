@@ -159,6 +159,9 @@ def refresh(book: Ledger, forecasts: Sequence[Tuple[Observation, Forecast]]) -> 
             book["tasks"][number] = again
     add(book, [observed for observed, _forecast in forecasts])
     for task in book["tasks"]:
+        if task["init"] is None and task["status"] != "stopped":
+            # Its shim named a process that was gone a moment later.
+            task["ended_before"] = True
         _observed, forecast = now.get((task["namespace"], task["id"]), (None, None))
         if forecast is not None:
             task["kept"] = forecast.task == "kept" and forecast.client == "keeps"

@@ -19,6 +19,8 @@ LOST = ("orphaned", "duplicated", "restarted", "killed")
 
 # A process that signal N ends has the exit status 128 + N (runc; signal(7) has 64 signals).
 _SIGNALS = range(129, 193)
+# Seconds in which a shim notices the end of a process; one that was stopped notices late, and says a late time.
+_REAPED = 0.5
 
 
 class Exit(NamedTuple):
@@ -49,9 +51,11 @@ class Evidence(NamedTuple):
 
     ``shim`` and ``kernel`` are yes (True), no (False) or absent (None). ``answered`` is false when containerd gave no
     task list; ``listed`` is its row for the task, if any. ``twin`` is the id of a new task of the same container.
-    ``pid_taken`` is whether another process has its pid now. ``ended_before`` says that it was seen to be gone right
-    before the restart, ``deleted`` that a client deleted it through the old containerd. ``kept`` is false where the
-    forecast said that the restart, or its client because of the restart, would end it.
+    ``pid_taken`` is whether another process has its pid now, ``dead_by`` when its process was first seen to be gone, in
+    seconds since the epoch. ``ended_before`` says that it was gone right before the restart, ``deleted`` that a client
+    deleted it through the old containerd, ``removed`` that containerd has no container of that id any more, and
+    ``shim_deleted`` that its shim has no such task any more, or is gone. ``kept`` is false where the forecast said that
+    the restart, or its client because of the restart, would end it.
     """
 
     before: Optional[Process]
@@ -66,8 +70,11 @@ class Evidence(NamedTuple):
     same_boot: bool
     twin: Optional[str]
     pid_taken: bool = False
+    dead_by: Optional[float] = None
     ended_before: bool = False
     deleted: bool = False
+    removed: bool = False
+    shim_deleted: bool = False
     kept: bool = True
 
 
@@ -116,7 +123,7 @@ def _ended(evidence: Evidence) -> Tuple[str, str]:
         return "restarted", "containerd runs it with another init process ({0})".format(listed.pid)
     if listed and listed.status == "running" and evidence.pid_taken:
         return "restarted", "its pid {0} now belongs to another process".format(listed.pid)
-    if evidence.exit:
+    if evidence.exit and (evidence.dead_by is None or evidence.exit.at <= evidence.dead_by + _REAPED):
         return _ended_at(evidence, evidence.exit)
     if evidence.twin:
         return "restarted", "{0} runs in its place".format(evidence.twin)
@@ -127,6 +134,8 @@ def _ended(evidence: Evidence) -> Tuple[str, str]:
     if listed and listed.status in ("running", "stopped") and before and listed.pid == before.pid:
         # A load that failed leaves no task behind: this one was kept, and ended afterwards.
         return "ended", "containerd kept it, and it ended afterwards"
+    if evidence.exit:
+        return "killed", "its shim says that it ended later than its process was gone"
     return "killed", "its init process is gone and nothing proves that it ended by itself"
 
 
@@ -143,6 +152,9 @@ def _ended_at(evidence: Evidence, ended: Exit) -> Tuple[str, str]:
         return "exited", "it ended by itself with status {0}".format(ended.status)
     if down and evidence.deleted:
         return "ended", "its client deleted it before containerd was gone"
+    if down and evidence.removed and evidence.shim_deleted and not evidence.twin:
+        # A load that fails calls no Delete of the shim, and leaves it behind (recovery-spec 1.5).
+        return "ended", "its shim was asked to delete it, and its client removed it since"
     if down:
         return "killed", "it ended by signal {0} before containerd served again".format(ended.status - 128)
     if evidence.twin:

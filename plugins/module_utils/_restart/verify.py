@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Container, Dict, List, Mapping, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
@@ -41,20 +41,28 @@ _LIST = "containerd"
 
 
 class Ends(NamedTuple):
-    """How tasks ended since the ledger was written, by the Waits on their shims and by containerd's events."""
+    """How tasks ended since the ledger was written, by the Waits on their shims and by containerd's events.
+
+    ``dead_by`` is when their processes were first seen to be gone, in seconds since the epoch.
+    """
 
     waits: Dict[Incarnation, Exit] = {}
     events: Dict[Incarnation, Ended] = {}
+    dead_by: Dict[Incarnation, float] = {}
 
 
 class After(NamedTuple):
-    """What a host says after a restart: containerd's lists, the shims' answers, the kernel's connections."""
+    """What a host says after a restart: containerd's lists, the shims' answers, the kernel's connections.
+
+    ``containers`` are the ids of containerd's container records, by namespace, where tasks have ended.
+    """
 
     daemon: Daemon
     observations: List[Observation]
     tasks: Dict[str, Optional[Dict[str, Task]]]
     answers: Dict[Key, Answers]
     connections: Optional[Dict[str, int]]
+    containers: Mapping[str, Container[str]]
 
 
 def collect(
@@ -74,7 +82,16 @@ def collect(
         elif place:
             questions[key] = Question(task["namespace"], task["id"], place)
     answers.update(ask(questions, deadline, shim_timeout))
-    return After(daemon, observations, tasks, answers, connections(daemon))
+    gone = {task["namespace"] for task in book["tasks"] if not alive(task)} if daemon.process else set()
+    records = {name: daemon.ctr().containers(name, deadline.within(15)) for name in sorted(gone)}
+    containers = {name: found for name, found in records.items() if found is not None}
+    return After(daemon, observations, tasks, answers, connections(daemon), containers)
+
+
+def alive(task: TaskRow) -> bool:
+    """Whether the init process of a task of the ledger runs."""
+    init = ledger.process(task["init"])
+    return init is not None and init.alive()
 
 
 def connections(daemon: Daemon) -> Optional[Dict[str, int]]:
@@ -122,6 +139,9 @@ def verdicts(book: Ledger, after: After, ends: Callable[[], Ends], required: Lis
             same_boot=same_boot,
             twin=twins.get(key),
             pid_taken=now is not None and now != before,
+            dead_by=known.dead_by.get(incarnation(task)),
+            removed=task["id"] not in after.containers.get(task["namespace"], (task["id"],)),
+            shim_deleted=_deleted_by_shim(task, after.answers.get(key)),
             ended_before=task.get("ended_before", False),
             deleted=events.deleted,
             kept=task.get("kept", True),
@@ -151,6 +171,12 @@ def _shim(task: TaskRow, said: Optional[Answers]) -> Optional[bool]:
     if not said.service or init is None or shim is None:
         return False
     return said.shim_pid == shim.pid and shim.alive() and said.task_pid == init.pid and _lists(said, init.pid)
+
+
+def _deleted_by_shim(task: TaskRow, said: Optional[Answers]) -> bool:
+    """Whether the shim has no such task any more, or has ended as it does after its last one."""
+    shim = ledger.process(task["shim"])
+    return bool(shim and not shim.alive()) or bool(said and said.state_code == NOT_FOUND)
 
 
 def _lists(said: Answers, pid: int) -> bool:

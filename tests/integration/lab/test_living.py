@@ -7,6 +7,8 @@ import churn
 import play
 import pytest
 
+from lab import workloads
+
 RUNS = 10
 SCRIPT = "/usr/local/sbin/lab-restart-between"
 # Kills the shim of one task, its name in a file, after the old containerd is gone and before the new one starts.
@@ -15,6 +17,13 @@ systemctl stop containerd
 kill -KILL "$(cat /run/shimops-victim)"
 exec systemctl start containerd
 """
+# Restarts, then wakes the shim that was stopped.
+WAKE = """#!/bin/sh
+systemctl restart containerd
+sleep 1
+kill -CONT "$(cat /run/shimops-victim)"
+"""
+LOST = ("killed", "orphaned", "duplicated", "restarted")
 
 
 def restart(fleet, hosts, run_id, **options):
@@ -56,3 +65,42 @@ def test_nothing_of_a_busy_node_is_called_lost(fleet, busy, number):
         assert not_well(result) == [] and not result["failed"], f"{name}: {result['msg']} {not_well(result)}"
         assert result["summary"]["lost"] == 0 and result["changed"]
         assert result["summary"]["ended"] > 0, f"{name}: {result['msg']}: nothing ended, so nothing was tried"
+
+
+def lost(result):
+    """The tasks that were lost, with their verdicts."""
+    return {row["id"]: row["verdict"] for row in result["verdicts"] if row["verdict"] in LOST}
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_one_that_is_killed_on_a_busy_node_is_seen(fleet, busy, number):
+    """Its shim is killed between the old containerd and the new one, which then kills the container."""
+
+    def prepare(host):
+        name = f"victim{number}"
+        workloads.start_plain(host, name)
+        write = 'printf %s "$2" > "$1"; chmod 755 "$1"; echo "$3" > /run/shimops-victim'
+        host.script(write, SCRIPT, BETWEEN, str(shim_of(host, name)))
+
+    play.together(busy.values(), prepare)
+    for name, result in restart(fleet, busy, f"victim-{number}", restart_command=[SCRIPT]).items():
+        assert lost(result) == {f"victim{number}": "killed"}, f"{name}: {result['msg']} {not_well(result)}"
+        assert result["summary"]["lost"] == 1 and result["failed"]
+        assert not_well(result) == [row for row in not_well(result) if row.startswith("victim")]
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_one_that_hangs_on_a_busy_node_is_seen(fleet, busy, number):
+    """Its shim is stopped before the restart and woken after it: then it says that the container ended just now."""
+
+    def prepare(host):
+        name = f"hung{number}"
+        workloads.start_plain(host, name)
+        shim = shim_of(host, name)
+        write = 'printf %s "$2" > "$1"; chmod 755 "$1"; echo "$3" > /run/shimops-victim; kill -STOP "$3"'
+        host.script(write, SCRIPT, WAKE, str(shim))
+
+    play.together(busy.values(), prepare)
+    wanted = {"restart_command": [SCRIPT], "on_risk": "proceed", "restart_timeout": 60}
+    for name, result in restart(fleet, busy, f"hung-{number}", **wanted).items():
+        assert lost(result) == {f"hung{number}": "killed"}, f"{name}: {result['msg']} {not_well(result)}"

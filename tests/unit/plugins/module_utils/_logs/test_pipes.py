@@ -47,7 +47,8 @@ def file_of(path):
 
 
 def verdict(**fields):
-    return dict({"namespace": "ns", "id": "one", "pod": None, "verdict": "reattached"}, **fields)
+    alive = {"pid": os.getpid()}
+    return dict({"namespace": "ns", "id": "one", "pod": None, "verdict": "reattached", "after": alive}, **fields)
 
 
 def test_ends_have_path_file_and_access_and_handles_are_none(fifo):
@@ -99,7 +100,7 @@ def test_the_new_containerd_has_to_hold_the_same_fifo(fifo):
     observations = [a_task(stdio=(path, "")), a_task("null", stdio=("", "")), a_task("mute", stdio=None)]
     pipes.record(book, observations, daemon)
     assert book["logs"] == {"ns/one": [["stdout", *file_of(path), True]], "ns/null": [], "ns/mute": None}
-    rows = [verdict(), verdict(id="null"), verdict(id="mute"), verdict(id="late"), verdict(verdict="killed")]
+    rows = [verdict(), verdict(id="null"), verdict(id="mute"), verdict(id="late"), verdict(after={"pid": None})]
     heard = pipes.with_log_status(rows, book, daemon, observations, Deadline(0))
     assert [row["log"] for row in heard] == ["read", "none", "unknown", "unknown", "none"]
     assert pipes.unread(heard) == []

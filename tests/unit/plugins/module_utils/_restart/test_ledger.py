@@ -136,6 +136,15 @@ def test_a_task_of_the_same_id_that_came_after_another_takes_its_place():
     assert [task["init"] for task in book["tasks"]] == [list(me())] and marks(book) == {"a": (False, True)}
 
 
+def test_a_task_whose_process_was_gone_a_moment_after_its_shim_named_it():
+    ending = a_live_case("a")
+    heard = said("v2", shim_pid=os.getpid(), task_pid=4194304, pids=[4194304], status="running")
+    ending = ending._replace(answers={HERE: heard})
+    book = a_book()
+    ledger.refresh(book, forecasts(ending))
+    assert marks(book) == {"a": (True, True)} and book["tasks"][0]["init"] is None
+
+
 def test_a_shim_that_falls_silent_takes_nothing_out_of_the_book():
     book = a_book(a_live_case("a"))
     before = dict(book["tasks"][0])

@@ -163,6 +163,25 @@ def test_what_ended_before_the_restart_began_was_not_ended_by_it(status, kept):
 
 
 @pytest.mark.parametrize("status", [0, 137])
+def test_what_its_client_removed_since_was_in_the_middle_of_its_end():
+    gone = GONE._replace(exit=Exit(137, DOWN), removed=True, shim_deleted=True)
+    assert word(gone) == "ended"
+    # A load that fails leaves the task with its shim; what was killed by hand is removed by no client.
+    assert word(gone._replace(shim_deleted=False)) == word(gone._replace(removed=False)) == "killed"
+    assert word(gone._replace(twin="5c2c94f3")) == word(gone._replace(kept=False)) == "killed"
+    # Without an exit its shim said nothing, as one that was killed.
+    assert word(gone._replace(exit=None)) == "killed"
+
+
+@pytest.mark.parametrize("late, verdict", [(0.0, "ended"), (0.4, "ended"), (0.6, "killed"), (60.0, "killed")])
+def test_a_shim_that_was_stopped_says_a_late_time(late, verdict):
+    # It is woken after the restart, and notices only then that its container was killed.
+    seen = GONE._replace(exit=Exit(137, AFTER + late), dead_by=AFTER)
+    found = judge(seen, ALL)
+    assert found.verdict == verdict
+    assert ("later than its process was gone" in found.reason) == (verdict == "killed")
+
+
 def test_what_the_forecast_said_is_no_exit_of_its_own(status):
     # A supervisor asks its containers to end, and some do so with status 0.
     assert word(GONE._replace(exit=Exit(status, DOWN), kept=False)) == "killed"
