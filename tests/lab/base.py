@@ -52,10 +52,13 @@ class Cache:
         """The overlay's lower directories for a host of that release, topmost first."""
         if release == BASE_RELEASE:
             return [self.base]
+        if release in mirror.KINDS:
+            return [self._layer(release), *self.layers(mirror.KINDS[release][0])]
         return [self._layer(release), self.base]
 
     def package(self, release):
         """The containerd package of that release line, as a file on the machine."""
+        release = mirror.KINDS[release][0] if release in mirror.KINDS else release
         return self.directory / f"containerd-{release}.deb"
 
     def _layer(self, release):
@@ -86,12 +89,14 @@ class Cache:
         if self.base in missing:
             say("base: building Debian bookworm")
             first.append((self._build_base, url, room, say))
-        absent = [release for release in wanted if self.package(release) in missing]
+        lines = dict.fromkeys(mirror.KINDS[one][0] if one in mirror.KINDS else one for one in wanted)
+        absent = [release for release in lines if self.package(release) in missing]
         if absent:
             first.append((self._fetch_packages, absent, url, room, say))
         for release in wanted:
             if release != BASE_RELEASE and self._layer(release) in missing:
-                then.append((self._build_layer, release, room, say))
+                build = self._build_kind if release in mirror.KINDS else self._build_layer
+                then.append((build, release, *([url] if release in mirror.KINDS else []), room, say))
         _together(first)
         _together(then)
 
@@ -152,6 +157,31 @@ class Cache:
         _write_files(upper, {recipe.CONTAINERD_CONFIG: recipe.CONTAINERD_CONFIGS[release]})
         os.rename(upper, self._layer(release))
         say(f"layer {release}: built")
+
+    def _build_kind(self, kind, url, room, say):
+        """What is installed on top of a release line; none of its services is started with the host."""
+        line, packages = mirror.KINDS[kind]
+        suites = mirror.Suites(room / f"apt-{kind}", url, (line,))
+        suites.update()
+        debs = suites.closure(self.base / "var/lib/dpkg/status", packages)
+        upper, work, root = (room / f"{part}-{kind}" for part in ("upper", "work", "root"))
+        for path in (upper, work, root, upper / "debs"):
+            path.mkdir()
+        for deb in debs:
+            shutil.copy(deb, upper / "debs")
+        script = (
+            'set -e; mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" "$4"; '
+            'chroot "$4" sh -c "dpkg --install /debs/*.deb"; rm -r "$4/debs"; shift 4; '
+        )
+        script += 'systemctl --root="$root" mask "$@"; umount "$root"'
+        contained(
+            ["sh", "-c", script, "kind", self.base, upper, work, root, *recipe.KIND_UNITS[kind]],
+            f"Installing {' '.join(packages)} into a layer",
+            env={"DEBIAN_FRONTEND": "noninteractive", "root": str(root)},
+        )
+        _write_files(upper, recipe.KIND_FILES[kind])
+        os.rename(upper, self._layer(kind))
+        say(f"layer {kind}: built")
 
 
 def _together(jobs):

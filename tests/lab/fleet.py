@@ -57,8 +57,9 @@ class Fleet:
         """Start what is missing of a lab with that many hosts; the release lines are cycled over them."""
         releases = list(releases or mirror.releases())
         for release in releases:
-            if release not in mirror.SUITES:
-                raise LabError(f"There are no lab hosts of containerd {release!r}, only of {', '.join(mirror.SUITES)}.")
+            if release not in (*mirror.SUITES, *mirror.KINDS):
+                known = ", ".join((*mirror.SUITES, *mirror.KINDS))
+                raise LabError(f"There are no lab hosts of containerd {release!r}, only of {known}.")
         network.address(hosts)
         needs.check_machine()
         if pods:

@@ -14,6 +14,8 @@ from lab.errors import LabError
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SUITES = {"1.6": "bookworm", "1.7": "trixie", "2.1": "forky"}
+#: Other kinds of hosts: the release line that is beneath, and what is installed on top.
+KINDS = {"docker": ("1.6", ("docker.io",))}
 APT_SOURCES = Path("/etc/apt")
 
 
@@ -109,6 +111,13 @@ class Suites:
                 return version
         suite = SUITES[release]
         raise LabError(f"Debian {suite} no longer has a containerd {release}: the lab needs another suite for it.")
+
+    def closure(self, status, packages):
+        """Fetch these packages with all that they need where the packages of that dpkg status are; the files."""
+        shutil.copy(status, self.directory / "status")
+        command = ["install", "--download-only", "--yes", "--no-install-recommends", *packages]
+        run(["apt-get", *self._apt(), *command], f"Downloading {' '.join(packages)}")
+        return sorted((self.directory / "cache/archives").glob("*.deb"))
 
     def download(self, release, target):
         """Fetch the package of that release line and put it at the path ``target``."""

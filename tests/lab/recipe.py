@@ -79,3 +79,7 @@ _CRI_2 = f"""version = 3
 """
 CONTAINERD_CONFIG = "/etc/containerd/config.toml"
 CONTAINERD_CONFIGS = {"1.6": _CRI_1, "1.7": _CRI_1, "2.1": _CRI_2}
+
+# Docker without a network of its own, so that it needs no rules and no bridge of the machine's kernel.
+KIND_UNITS = {"docker": ("docker.service", "docker.socket")}
+KIND_FILES = {"docker": {"/etc/docker/daemon.json": '{"bridge": "none", "iptables": false, "storage-driver": "vfs"}\n'}}

@@ -77,3 +77,9 @@ def row():
 def four():
     """Four hosts of the oldest release with a plain container and a pod each: to upgrade."""
     yield from _own_lab("up", hosts=4, releases=["1.6"], plain=1, pods=1)
+
+
+@pytest.fixture(scope="session")
+def docker_host():
+    """One host with Debian's Docker on it, which is not started."""
+    yield from _own_lab("dock", hosts=1, releases=["docker"], plain=0, pods=0)

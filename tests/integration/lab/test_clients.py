@@ -121,10 +121,10 @@ class TestDuringTheRestart:
         assert ("default", "late") in one.after.listed
 
     @pytest.mark.parametrize("client", ["ctr", "cri"])
-    def test_one_that_its_client_deletes_before_the_restart_has_exited(self, one, client):
+    def test_one_that_its_client_deletes_before_the_restart_has_ended(self, one, client):
         key = ("default", "leaver") if client == "ctr" else one.pod["sidecar"]
         assert key in {(task["namespace"], task["id"]) for task in one.recorded["tasks"]}
-        assert one.verdicts[key]["verdict"] == "exited", one.verdicts[key]
+        assert one.verdicts[key]["verdict"] == "ended", one.verdicts[key]
         assert key not in one.after.listed
 
     def test_all_others_are_proven(self, one):

@@ -9,7 +9,7 @@ import pytest
 
 from lab import workloads
 
-RUNS = 10
+RUNS = int(__import__("os").environ.get("RUNS", "10"))
 SCRIPT = "/usr/local/sbin/lab-restart-between"
 # Kills the shim of one task, its name in a file, after the old containerd is gone and before the new one starts.
 BETWEEN = """#!/bin/sh

@@ -162,7 +162,6 @@ def test_what_ended_before_the_restart_began_was_not_ended_by_it(status, kept):
     assert word(GONE._replace(exit=Exit(status, DOWN), moments=(), kept=kept)) == "ended"
 
 
-@pytest.mark.parametrize("status", [0, 137])
 def test_what_its_client_removed_since_was_in_the_middle_of_its_end():
     gone = GONE._replace(exit=Exit(137, DOWN), removed=True, shim_deleted=True)
     assert word(gone) == "ended"
@@ -182,6 +181,7 @@ def test_a_shim_that_was_stopped_says_a_late_time(late, verdict):
     assert ("later than its process was gone" in found.reason) == (verdict == "killed")
 
 
+@pytest.mark.parametrize("status", [0, 137])
 def test_what_the_forecast_said_is_no_exit_of_its_own(status):
     # A supervisor asks its containers to end, and some do so with status 0.
     assert word(GONE._replace(exit=Exit(status, DOWN), kept=False)) == "killed"

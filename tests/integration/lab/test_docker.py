@@ -1,0 +1,140 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Docker: on the system's containerd, and as the supervisor of a containerd of its own; live-restore on and off."""
+
+import json
+
+import play
+import pytest
+import world
+
+from lab import recipe
+
+SETTINGS = json.loads(recipe.KIND_FILES["docker"]["/etc/docker/daemon.json"])
+# dockerd starts a containerd of its own where the system's is not there.
+START = """
+case $1 in
+own) systemctl stop containerd; systemctl mask -q containerd.service; rm -f /run/containerd/containerd.sock ;;
+system) systemctl unmask -q containerd.service; systemctl start containerd ;;
+esac
+systemctl unmask -q docker.service docker.socket
+systemctl start docker
+docker image inspect lab >/dev/null 2>&1 || tar -C "$2" -c . | docker import - lab >/dev/null
+docker run -d --name web --network none lab /bin/sleep 100000 >/dev/null
+"""
+STOP = """
+docker rm -f web >/dev/null 2>&1 || true
+systemctl stop docker.service docker.socket 2>/dev/null || true
+systemctl mask -q docker.service docker.socket
+systemctl unmask -q containerd.service
+systemctl reset-failed
+systemctl start containerd
+rm -f /var/lib/shimops/*
+"""
+
+
+class Docker:
+    """The host with Docker on it."""
+
+    def __init__(self, fleet, host):
+        self.fleet, self.host = fleet, host
+
+    def settings(self, **more):
+        """Write dockerd's settings."""
+        self.host.path("/etc/docker/daemon.json").write_text(json.dumps({**SETTINGS, **more}), encoding="utf-8")
+
+    def start(self, kind, **settings):
+        """Start dockerd with a containerd of its own, or on the system's, and one container."""
+        self.settings(**settings)
+        self.host.script(START, kind, recipe.ROOTFS, timeout=120)
+
+    def pid(self):
+        """The init process of the container by Docker's own word; None when it does not run."""
+        said = self.host.run(["docker", "inspect", "-f", "{{.State.Pid}}", "web"]).stdout.strip()
+        return world.process(self.host, int(said)) if said != "0" else None
+
+    def restart(self, run_id, **options):
+        """Restart what starts containerd."""
+        wanted = {"state": "restarted", "run_id": run_id, "settle": 1, "detail": "full", **options}
+        return play.run(self.fleet, "shim_reconnect", wanted)[self.host.name]
+
+    def probe(self, **options):
+        """The forecast."""
+        return play.run(self.fleet, "shim_probe", {"detail": "full", **options})[self.host.name]
+
+
+@pytest.fixture
+def docker(docker_host):
+    host = next(iter(docker_host.hosts.values()))
+    host.script(STOP)
+    yield Docker(docker_host, host)
+    host.script(STOP)
+
+
+def outcomes(result):
+    """The hazards of a forecast that decide, by their id."""
+    return {row["id"]: row["outcome"] for row in result["hazards"] if row["outcome"]}
+
+
+def test_on_the_systems_containerd_a_restart_keeps_its_containers(docker):
+    docker.start("system")
+    before = docker.pid()
+    result = docker.restart("system")
+    assert not result["failed"] and result["summary"]["reattached"] == 1, result["msg"]
+    assert result["verdicts"][0]["namespace"] == "moby" and docker.pid() == before
+
+
+def test_with_live_restore_its_own_containerd_is_restarted_and_its_containers_stay(docker):
+    docker.start("own", **{"live-restore": True})
+    before, forecast = docker.pid(), docker.probe()
+    assert not outcomes(forecast) and "supervisor" in {row["id"] for row in forecast["hazards"]}
+    result = docker.restart("own-on")
+    assert not result["failed"] and result["changed"] and result["summary"]["reattached"] == 1, result["msg"]
+    assert docker.pid() == before
+
+
+def test_without_live_restore_the_host_is_refused_and_what_dockerd_stops_is_lost(docker):
+    docker.start("own")
+    before = docker.pid()
+    assert outcomes(docker.probe()) == {"supervisor": "killed"}
+    result = docker.restart("own-off")
+    assert result["failed"] and result["refused"] and not result["changed"] and docker.pid() == before
+    assert "live-restore is off" in result["msg"] and "systemctl reload docker" in result["msg"]
+    # One that ends on request, with a status that is no signal, is stopped by dockerd all the same.
+    polite = ["/bin/sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
+    docker.host.run(["docker", "run", "-d", "--name", "polite", "--network", "none", "lab", *polite])
+    try:
+        result = docker.restart("own-off-2", on_risk="proceed")
+    finally:
+        docker.host.run(["docker", "rm", "-f", "polite"], check=False)
+    assert result["failed"] and result["summary"]["lost"] == result["summary"]["killed"] == 2, result["msg"]
+
+
+def test_what_runs_counts_and_what_the_next_start_reads(docker):
+    docker.start("own")
+    docker.settings(**{"live-restore": True})
+    assert outcomes(docker.probe()) == {"supervisor": "killed"}
+    # As the remedy says: no restart is needed.
+    docker.host.script("systemctl reload docker; sleep 1")
+    before = docker.pid()
+    assert not outcomes(docker.probe())
+    docker.settings()
+    forecast = docker.probe()
+    assert outcomes(forecast) == {"supervisor": "killed"} and "live-restore is not in" in forecast["refusal"]
+    docker.host.path("/etc/docker/daemon.json").write_text("{", encoding="utf-8")
+    assert outcomes(docker.probe()) == {"supervisor": "unknown"}
+    docker.settings(**{"live-restore": True})
+    assert not docker.restart("reloaded")["failed"] and docker.pid() == before
+
+
+def test_a_dockerd_that_says_nothing_is_unknown(docker):
+    docker.start("own", **{"live-restore": True})
+    docker.host.script("pkill -STOP -x dockerd")
+    try:
+        forecast = docker.probe(timeout=60)
+        result = docker.restart("silent", timeout=60)
+    finally:
+        docker.host.script("pkill -CONT -x dockerd")
+    assert outcomes(forecast) == {"supervisor": "unknown"}
+    assert result["refused"] and "does not say whether live-restore is on" in result["msg"]
