@@ -155,6 +155,7 @@ summary:
   type: dict
   sample:
     duplicated: 0
+    ended: 0
     exited: 0
     killed: 0
     lost: 0

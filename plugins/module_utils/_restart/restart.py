@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import List, NamedTuple, Optional, Tuple
+from functools import partial
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _changes
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
@@ -26,10 +27,11 @@ from ansible_collections.shimops.containerd.plugins.module_utils._restart import
     ledger_file,
     restart_command,
     verdict_rows,
+    verify,
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.events import Events
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.host import Host, Outcome
-from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import Ledger
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import Incarnation, Ledger
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verify import Ends
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.waits import Waits
 from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
@@ -72,6 +74,7 @@ class Restart:
         self._argv = argv
         self._waits = Waits()
         self._events = Events()
+        self._dead_by: Dict[Incarnation, float] = {}
         self._started_again = False
 
     def run(self, observations: List[Observation], earlier: Optional[Ledger]) -> Outcome:
@@ -157,6 +160,8 @@ class Restart:
             clock.sleep(_TICK)
         if served_at is not None and gone_at is not None:
             self._events.follow(self._daemon.ctr().events())
+            # Whoever is gone by now, was gone when it began to serve.
+            self._ends(book)
             book["gap"] = round(served_at - gone_at, 3)
             self._host.upgrade.served(book)
             self._host.enter_phase(book, "restarted")
@@ -201,21 +206,26 @@ class Restart:
     def _conclude(self, book: Ledger, view: HostForecast, watched: Watched) -> Outcome:
         """Verdicts, settle, verdicts again: what CRI and kubelet do comes after the start."""
         host, problem = self._host, watched.problem
-        daemon, found = host.proven_verdicts(book, self._ends, Deadline(0))
+        ends = partial(self._ends, book)
+        daemon, found = host.proven_verdicts(book, ends, Deadline(0))
         changed = not ledger.same_process(book["daemon"], ledger.identity(daemon))
         if not problem:
             host.save(book)
             clock = Deadline(host.options["restart_timeout"])
             self._settle(book, daemon, clock)
-            daemon, found = host.proven_verdicts(book, self._ends, clock)
+            daemon, found = host.proven_verdicts(book, ends, clock)
             problem = _crashed(book, daemon) or host.upgrade.wrong_release(daemon)
         if watched.unfinished:
             found = [verdict_rows.not_proven(one, problem) for one in found]
         return host.close(book, found, view, problem, changed)
 
-    def _ends(self) -> Ends:
+    def _ends(self, book: Ledger) -> Ends:
         """How tasks ended, by what is known now."""
-        return Ends(self._waits.exits(), self._events.ended())
+        now = wall_clock()
+        for task in book["tasks"]:
+            if not verify.alive(task):
+                self._dead_by.setdefault(ledger.incarnation(task), now)
+        return Ends(self._waits.exits(), self._events.ended(), dict(self._dead_by))
 
     def _settle(self, book: Ledger, daemon: Daemon, clock: Deadline) -> None:
         """Let containerd settle; where it crashes meanwhile, so much longer, as long as the deadline allows."""
