@@ -170,13 +170,24 @@ def _on_this_host(deadline: Deadline) -> List[_Place]:
         if used.state_dir not in found:
             name = named_by(used.state_dir, used.root_dir)
             found[used.state_dir] = _Place(name, Layout(_units(name, pid), used.state_dir, used.root_dir, used.address))
+    running = bool(found)
     for name, layout in LAYOUTS.items():
-        if layout.state_dir not in found and os.path.isdir(os.path.join(layout.state_dir, TASK_DIRECTORY)):
+        tasks = os.path.join(layout.state_dir, TASK_DIRECTORY)
+        # One that is left by another way of installing containerd says nothing as long as it is empty.
+        if layout.state_dir not in found and (_has_entries(tasks) if running else os.path.isdir(tasks)):
             found[layout.state_dir] = _Place(name, layout)
     if not found:
         for place in elsewhere:
             require_same_paths(*place)
     return list(found.values())
+
+
+def _has_entries(tasks: str) -> bool:
+    """Whether a directory of bundles has any."""
+    try:
+        return any(os.listdir(os.path.join(tasks, name)) for name in os.listdir(tasks))
+    except OSError:
+        return False
 
 
 def require_same_paths(pid: int, paths: Iterable[str]) -> None:

@@ -12,19 +12,25 @@ import world
 from lab import recipe
 
 SETTINGS = json.loads(recipe.KIND_FILES["docker"]["/etc/docker/daemon.json"])
-# dockerd starts a containerd of its own where the system's is not there.
+# dockerd starts a containerd of its own where no flag names one and the system's is not there.
 START = """
+rm -rf /run/systemd/system/docker.service.d
 case $1 in
-own) systemctl stop containerd; systemctl mask -q containerd.service; rm -f /run/containerd/containerd.sock ;;
+own)
+    systemctl stop containerd; systemctl mask -q containerd.service; rm -f /run/containerd/containerd.sock
+    mkdir -p /run/systemd/system/docker.service.d
+    printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd -H fd://\\n' > /run/systemd/system/docker.service.d/own.conf
+    ;;
 system) systemctl unmask -q containerd.service; systemctl start containerd ;;
 esac
+systemctl daemon-reload
 systemctl unmask -q docker.service docker.socket
 systemctl start docker
 docker image inspect lab >/dev/null 2>&1 || tar -C "$2" -c . | docker import - lab >/dev/null
 docker run -d --name web --network none lab /bin/sleep 100000 >/dev/null
 """
 STOP = """
-docker rm -f web >/dev/null 2>&1 || true
+timeout 20 docker rm -f web >/dev/null 2>&1 || true
 systemctl stop docker.service docker.socket 2>/dev/null || true
 systemctl mask -q docker.service docker.socket
 systemctl unmask -q containerd.service
