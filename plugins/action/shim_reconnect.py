@@ -78,5 +78,5 @@ class ActionModule(RunAction):
 
 def _all_rescued(at_risk, document):
     """Whether every task at risk is one that the rescue of this run would keep."""
-    rescued = {(row["namespace"], row["id"]) for row in document.get("rescued") or []}
+    rescued = {(row.get("namespace"), row.get("id")) for row in document.get("rescued") or []}
     return bool(at_risk) and all((row["namespace"], row["id"]) in rescued for row in at_risk)

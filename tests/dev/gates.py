@@ -47,7 +47,11 @@ LAB = [
             Gate("lab artifact", artifact_gates.run),
             Gate("lab configuration", lab_gates.group("configuration")),
         ],
-        [Gate("lab fleet", lab_gates.group("fleet")), Gate("lab upgrade", lab_gates.group("upgrade"))],
+        [
+            Gate("lab fleet", lab_gates.group("fleet")),
+            Gate("lab upgrade", lab_gates.group("upgrade")),
+            Gate("lab living", lab_gates.group("living")),
+        ],
         [Gate("lab differential", lab_gates.differential), Gate("lab rescue", lab_gates.group("rescue"))],
     ]
 ]

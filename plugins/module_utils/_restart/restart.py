@@ -231,10 +231,11 @@ class Restart:
         """Let containerd settle; where it crashes meanwhile, so much longer, as long as the deadline allows."""
         settle = self._host.options["settle"]
         left = Deadline(settle)
-        while not left.expired():
+        while True:
             if daemon.process and daemon.process.alive():
                 ledger.enter_daemon(book, daemon, wall_clock())
-                left.sleep(_BLINK)
+                if not left.sleep(_BLINK):
+                    return
                 continue
             if not clock.sleep(_BLINK):
                 return

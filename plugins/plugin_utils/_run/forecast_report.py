@@ -32,12 +32,12 @@ def lines(run: Mapping, documents: Sequence[Mapping], forks: int) -> Iterator[st
         if document["state"] == "refused":
             refused.append(document)
     yield ""
-    yield f"{len(documents)} hosts, {_words(total)}. Nothing was changed."
+    yield f"{_hosts(len(documents))}, {_words(total)}. Nothing was changed."
     width = max((len(name) for name in outcomes), default=0)
     for name, number in sorted(outcomes.items(), key=lambda pair: (-pair[1], pair[0])):
         yield f"  {name:<{width}}  {number}"
     if refused:
-        yield f"{len(refused)} {'host' if len(refused) == 1 else 'hosts'} would be refused, and left alone:"
+        yield f"{_hosts(len(refused))} would be refused, and left alone:"
         yield from (f"  {one['host']}: {one['message'] or 'no reason was given'}" for one in refused)
     acting = [document for document in documents if document["state"] != "refused" and document.get("forecast")]
     yield _time(run, acting, forks)
@@ -60,7 +60,12 @@ def sentence(document: Mapping) -> str:
 
 
 def _words(count: Mapping[str, int]) -> str:
-    return "{tasks} tasks: {kept} kept, {rescued} rescued, {refused} refused".format(**count)
+    tasks = "1 task" if count["tasks"] == 1 else f"{count['tasks']} tasks"
+    return f"{tasks}: {count['kept']} kept, {count['rescued']} rescued, {count['refused']} refused"
+
+
+def _hosts(number: int) -> str:
+    return "1 host" if number == 1 else f"{number} hosts"
 
 
 def _time(run: Mapping, acting: Sequence[Mapping], forks: int) -> str:
@@ -71,4 +76,4 @@ def _time(run: Mapping, acting: Sequence[Mapping], forks: int) -> str:
     took = estimate.seconds(sizes, forks, host, plan.get("pause", 0.0))
     hours, rest = divmod(round(took), 3600)
     batches = f"{len(sizes)} {'batch' if len(sizes) == 1 else 'batches'}"
-    return f"Estimated time: {hours}:{rest // 60:02}:{rest % 60:02} ({len(acting)} hosts, {batches}, {forks} at once)"
+    return f"Estimated time: {hours}:{rest // 60:02}:{rest % 60:02} ({_hosts(len(acting))}, {batches}, {forks} at once)"

@@ -127,7 +127,8 @@ def test_a_check_changes_nothing_and_prints_the_forecast(row, ten, tmp_path):
         assert play.together(five, standing) == before
     assert not one.folder.exists() and not (tmp_path / "shimops-runs").exists()
     reported = one.output().split("PLAY [Report the result for the fleet]")[1]
-    assert "  lab1: containerd would be restarted" in reported
+    assert "  lab1: 1 task: 1 kept, 0 rescued, 0 refused" in reported
+    assert "  lab3: 1 task: 0 kept, 0 rescued, 1 refused; refused" in reported
     assert "  lab3: forecast: 1 of 1 tasks at risk" in reported
 
 

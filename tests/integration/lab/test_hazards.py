@@ -37,7 +37,7 @@ for unit in lab-mine.service lab-second.service docker.service kubelet.service; 
     systemctl stop "$unit" || true
     rm "$1/$unit"
 done
-rm -rf /etc/docker/daemon.json /usr/sbin/policy-rc.d "$1/containerd.service.d"
+rm -rf /usr/sbin/policy-rc.d "$1/containerd.service.d"
 systemctl daemon-reload
 """
 
@@ -71,11 +71,9 @@ def _moby_container(host):
     workloads.start_plain(host, "moby1", ("/bin/sleep", "9999"), namespace="moby")
 
 
-def _live_restore(host):
-    """Only warnings: dockerd that leaves its containers alone, kubelet, and a limit that is far away."""
-    host.script("mkdir -p /etc/docker; printf '{\"live-restore\": true}' > /etc/docker/daemon.json")
-    for name in ("docker.service", "kubelet.service"):
-        _service(host, name, "[Unit]\nRequires=containerd.service\nAfter=containerd.service\n" + SLEEPS)
+def _warnings(host):
+    """Only warnings: kubelet, and a limit that is far away."""
+    _service(host, "kubelet.service", "[Unit]\nRequires=containerd.service\nAfter=containerd.service\n" + SLEEPS)
     _drop_in("[Service]\nTasksMax=100000\n")(host)
 
 
@@ -110,7 +108,7 @@ MAKE = {
     "runtime_disabled": _first("disabled_plugins = ['io.containerd.runtime.v2.task']"),
     "platforms_invalid": _last('[plugins."io.containerd.runtime.v2.task"]\n  platforms = ["nonsense"]\n'),
     "required_plugin": _first("required_plugins = ['io.containerd.lab.v1.none']"),
-    "live_restore": _live_restore,
+    "warnings": _warnings,
     "state_full": lambda host: host.script(FILL),
 }
 #: What each does to the tasks it concerns, by the forecast and in truth; ``kept`` is more than was promised.
@@ -119,7 +117,8 @@ OUTCOMES = {
     "stop_command": ("unknown", {"kept"}),
     "tasks_max": ("unknown", {"kept", "unmanaged"}),
     "stops_with": ("unknown", {"kept"}),
-    "docker": ("killed", {"killed"}),
+    # No dockerd can be asked, so it is not known what is stopped; the real one is in test_docker.py.
+    "docker": ("unknown", {"killed"}),
     "directory_moved": ("orphaned", {"unmanaged"}),
     "metadata_missing": ("orphaned", {"unmanaged"}),
     "metadata_damaged": ("runtime_absent", {"unmanaged"}),
@@ -132,7 +131,7 @@ OUTCOMES = {
 }
 PREPARE = {"docker": _moby_container}
 IDS = {"docker": "stops_with"}
-WARNINGS = {"live_restore": {"stops_with", "tasks_max"}, "state_full": {"state_full"}}
+WARNINGS = {"warnings": {"stops_with", "tasks_max"}, "state_full": {"state_full"}}
 
 
 @pytest.fixture(scope="module")

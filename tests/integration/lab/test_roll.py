@@ -64,6 +64,11 @@ def test_check_mode_changes_nothing(fleet, clean):
     done = roll(fleet, "--check")
     assert done.returncode == 0
     assert "containerd would be restarted" in done.stdout
+    reported = done.stdout.split("PLAY [Report the result for the fleet]")[1]
+    for name in daemons(clean):
+        assert f"  {name}: 8 tasks: 8 kept, 0 rescued, 0 refused" in reported
+    assert "3 hosts, 24 tasks: 24 kept, 0 rescued, 0 refused. Nothing was changed." in reported
+    assert "  reattached  24" in reported and "Estimated time: 0:0" in reported
     assert daemons(clean) == before
     assert set(ledgers(clean).values()) == {None}
 

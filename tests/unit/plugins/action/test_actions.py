@@ -276,6 +276,26 @@ def test_a_check_begins_nothing(play, folder):
     assert result["host_state"] == "forecast" and document(folder)["attempts"] == 0
 
 
+def test_a_check_counts_what_the_rescue_would_keep(play, folder):
+    play.check = True
+    rescued = [{"namespace": "default", "id": "a"}]
+    play.answer = {"changed": True, "migrated": [], "rescued": rescued, "refused": [], "summary": {}}
+    play.call(shim_migrate, run_folder=folder)
+    risk = {
+        "refused": True,
+        "failed": True,
+        "msg": "forecast: at risk",
+        "at_risk": rescued,
+        "verdicts": [],
+        "summary": {},
+    }
+    play.answer = dict(risk)
+    result = play.call(shim_reconnect, state="restarted", run_folder=folder)
+    assert (result["host_state"], result["refused"]) == ("forecast", False) and "after the rescue" in result["msg"]
+    play.answer = dict(risk, at_risk=[*rescued, {"namespace": "default", "id": "b"}])
+    assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "refused"
+
+
 def test_a_refused_host_is_reported_once_and_may_count_as_a_failure(play, folder):
     reported = play.call(fleet_run, state="host_checked", run_folder=folder, reason="stale")
     assert (reported["may_begin"], reported["msg"], document(folder)["state"]) == (False, "stale", "refused")
