@@ -19,7 +19,8 @@ case $1 in
 own)
     systemctl stop containerd; systemctl mask -q containerd.service; rm -f /run/containerd/containerd.sock
     mkdir -p /run/systemd/system/docker.service.d
-    printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd -H fd://\\n' > /run/systemd/system/docker.service.d/own.conf
+    printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd -H fd://\\n' \\
+        > /run/systemd/system/docker.service.d/own.conf
     ;;
 system) systemctl unmask -q containerd.service; systemctl start containerd ;;
 esac
