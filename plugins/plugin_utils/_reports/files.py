@@ -17,6 +17,11 @@ from typing import IO, Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, U
 from urllib.parse import unquote
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.document import (
+    NotUsable,
+    load,
+    require_host_document,
+)
 
 STAGE = "report"
 #: Bytes of one document; 2,500 bundles take about 2 MB.
@@ -102,6 +107,11 @@ class RunFolder:
                 return Unreadable("is no {0} document of schema 1".format(kind))
             if found.get("host") != host:
                 return Unreadable("is the document of another host")
+            if kind == "host":
+                try:
+                    require_host_document(found)
+                except NotUsable as problem:
+                    return Unreadable(str(problem))
         return found
 
     def _names(self) -> List[str]:
@@ -170,9 +180,9 @@ def _read(path: str) -> Document:
         if about.st_size > LARGEST:
             return Unreadable("is larger than {0} MiB".format(LARGEST >> 20))
         try:
-            found = json.loads(handle.read(LARGEST))
-        except (ValueError, RecursionError):
-            return Unreadable("is not JSON")
+            found = load(handle.read(LARGEST))
+        except NotUsable as problem:
+            return Unreadable(str(problem))
     return found if isinstance(found, dict) else Unreadable("is not JSON object")
 
 

@@ -160,6 +160,7 @@ def _bundle(number):
         "answers": "v3: ok, v2: Unimplemented",
         "listed": True,
         "outcome": "reattached",
+        "decided_by": "bundle",
         "task": "kept",
         "client": "keeps",
         "at_risk": False,

@@ -135,6 +135,7 @@ def test_what_the_rules_said_is_small_too(play, folder, monkeypatch, in_a_run):
         "unknown": {},
         "refusal": 400 * "\u00e9",
     }
+    monkeypatch.setattr(shim_probe, "require_host_document", lambda document: None)
     monkeypatch.setattr(shim_probe.audit_verdict, "judged", lambda *_rest: dict(found))
     monkeypatch.setattr(shim_probe.rule_set, "load", lambda *_rest: shim_probe.rule_set.RuleSet([True], []))
     play.answer = dict(a_forecast(), shims=shims, document={"bundles": [{"id": "a"}] * 500})
