@@ -45,11 +45,13 @@ def run(fleet, module, args, hosts=None, check=False, extra_env=None, timeout=18
     return results
 
 
-def book(fleet, playbook, *words, timeout=300):
+def book(fleet, playbook, *words, timeout=300, cwd=None):
     """Run a playbook (a path, or its full name) over the lab; the finished process, its output printed.
 
-    It is run in an empty folder, where a roll leaves the folder of its run.
+    It is run in an empty folder unless one is named; a roll leaves the folder of its run there.
     """
+    if cwd is not None:
+        return _book(fleet, playbook, words, timeout, cwd)
     with tempfile.TemporaryDirectory(prefix="shimops-play-") as empty:
         return _book(fleet, playbook, words, timeout, empty)
 

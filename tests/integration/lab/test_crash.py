@@ -80,3 +80,21 @@ def test_a_crash_loop_is_never_called_a_loss(fleet, clean):
         except LabError:
             time.sleep(0.5)
     all_well(fleet, clean, "loop")
+
+
+def test_a_roll_whose_containerd_crashes_stops_and_the_same_run_goes_on(fleet, clean, tmp_path):
+    """The budget of lost tasks stays whole: the next attempt verifies the host, then does the others."""
+    first = next(iter(clean.values()))
+    wanted = [f"{key}={value}" for key, value in (("rolling_restart_run_id", "crash"), ("rolling_restart_settle", 4))]
+    words = [word for pair in wanted for word in ("-e", pair)]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        running = pool.submit(play.book, fleet, "shimops.containerd.rolling_restart", *words, cwd=tmp_path)
+        kill(first, 1, 30)
+        done = running.result()
+    assert done.returncode != 0 and "came back once" in done.stdout
+    assert "1 failed" in done.stdout and " lost" not in done.stdout.split("PLAY [Report the result")[1]
+    done = play.book(fleet, "shimops.containerd.rolling_restart", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert {(book["run_id"], book["phase"]) for book in play.together(clean.values(), world.ledger).values()} == {
+        ("crash", "verified")
+    }

@@ -73,7 +73,7 @@ class Docker:
 
 @pytest.fixture
 def docker(docker_host):
-    host = next(iter(docker_host.hosts.values()))
+    (host,) = docker_host.hosts.values()
     host.script(STOP)
     yield Docker(docker_host, host)
     host.script(STOP)

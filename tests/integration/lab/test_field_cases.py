@@ -153,3 +153,28 @@ def test_a_task_of_runtime_v1_is_seen_everywhere(fleet, hosts, prepared):
     verified(results, 9)
     (row,) = [row for row in results[host.name]["verdicts"] if row["id"] == "old1"]
     assert row["witnesses"]["containerd"] == "yes" and world.tasks(host)[key] == before[key]
+
+
+def test_containerd_loads_every_shim_before_it_serves(fleet, hosts, prepared):
+    """An exit after containerd serves proves that the load did not cause it: the load is over by then."""
+    watch = (
+        "import os, sys, time\n"
+        "pid, socket = sys.argv[1:]\n"
+        "old = os.stat(socket).st_mtime\n"
+        "while os.path.exists('/proc/' + pid): time.sleep(0.002)\n"
+        "gone = time.time()\n"
+        "while not os.path.exists(socket) or os.stat(socket).st_mtime == old: time.sleep(0.002)\n"
+        "print(gone, os.stat(socket).st_mtime)\n"
+    )
+
+    def observe(host):
+        pid = str(world.tasks(host)[("default", "plain1")].pid)
+        shim = host.script('pgrep -f -- "-id plain1 -address"').split()[0]
+        argv = ["/usr/bin/python3", "-c", watch, pid, "/run/containerd/containerd.sock"]
+        # A shim that is stopped is waited for, then the load kills its container.
+        watcher = host.popen(argv, stdout=-1, text=True)
+        host.script('kill -STOP "$1"; systemctl restart containerd; kill -CONT "$1"', shim)
+        return [float(word) for word in watcher.communicate(timeout=60)[0].split()]
+
+    for name, (gone, serves) in play.together(hosts.values(), observe).items():
+        assert gone < serves, f"{name}: its container was gone {gone - serves:.3f} s after containerd served"

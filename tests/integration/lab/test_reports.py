@@ -32,8 +32,8 @@ def runs(tmp_path):
     return {f"{name}_run_dir": folder for name in ("health_audit", "compliance_report", "rolling_restart")}
 
 
-def book(fleet, playbook, variables):
-    return play.book(fleet, playbook, "-e", json.dumps(variables))
+def book(fleet, playbook, variables, *words):
+    return play.book(fleet, playbook, "-e", json.dumps(variables), *words)
 
 
 def reports(runs, run_id):
@@ -133,3 +133,11 @@ def _read(leader):
         return os.read(leader, 65536)
     except OSError:
         return b""
+
+
+def test_a_report_is_written_under_a_limit(fleet, clean, runs):
+    """localhost is not there under a limit: the first host of it stands for the controller."""
+    done = book(fleet, REPORT, {**runs, "health_audit_run_id": "limited"}, "--limit", "lab2")
+    assert done.returncode == 0
+    written = json.loads((reports(runs, "limited") / "report.json").read_text(encoding="utf-8"))
+    assert [row["host"] for row in written["hosts"]] == ["lab2"]

@@ -37,7 +37,15 @@ def host(monkeypatch, tmp_path):
     """Find the daemons of a host with these processes, by pid, and what each shows of its places."""
     dumped = []
 
-    def give(places, unit=None, path="/usr/bin/containerd", arguments=("--log-level", "info"), listens=True):
+    def give(
+        places,
+        unit=None,
+        path="/usr/bin/containerd",
+        arguments=("--log-level", "info"),
+        listens=True,
+        unit_of=lambda pid: None,
+        another_path=lambda pid, paths: None,
+    ):
         monkeypatch.setattr(daemon, "_processes", lambda: list(places))
         monkeypatch.setattr(daemon_paths, "places", lambda pid, ask: places[pid])
         monkeypatch.setattr(daemon_paths, "listens_on", lambda pid: [SOCKET] if listens else [])
@@ -47,6 +55,8 @@ def host(monkeypatch, tmp_path):
         monkeypatch.setattr(daemon, "_version", lambda program, deadline: "2.3.4")
         monkeypatch.setattr(daemon, "_same_file", lambda path, pid: True)
         monkeypatch.setattr(processes, "in_unit", lambda pid, name: True)
+        monkeypatch.setattr(processes, "unit_of", unit_of)
+        monkeypatch.setattr(processes, "another_path", another_path)
         monkeypatch.setattr(processes, "executable", lambda pid: path)
         monkeypatch.setattr(processes, "arguments", lambda pid: [path, *arguments])
         monkeypatch.setattr(
@@ -132,19 +142,20 @@ def test_the_client_is_looked_for_next_to_the_program_then_where_programs_are(tm
     ],
 )
 def test_the_unit_is_that_of_the_process(host, monkeypatch, given, in_cgroup, expected):
-    monkeypatch.setattr(processes, "unit_of", lambda pid: in_cgroup)
     asked = []
-    (found,) = host(HERE, a_unit())
+    (found,) = host(HERE, a_unit(), unit_of=lambda pid: in_cgroup)
     monkeypatch.setattr(systemd, "look_up", lambda name, deadline: asked.append(name) or a_unit(name=name))
     (found,) = daemon.find(dict(AUTO, unit=given), Deadline(5))
     assert asked[0] == found.unit_name == expected
 
 
-def test_a_containerd_with_other_files_is_named_only_where_there_is_no_other(host, monkeypatch):
+def test_a_containerd_with_other_files_is_named_only_where_there_is_no_other(host):
+    def elsewhere(pid, paths):
+        return "/run/containerd" if pid == 7 else None
+
     other = {7: Places("/run/containerd", "/var/lib/containerd", SOCKET)}
-    monkeypatch.setattr(processes, "another_path", lambda pid, paths: "/run/containerd" if pid == 7 else None)
-    (found,) = host({**HERE, **other})
+    (found,) = host({**HERE, **other}, another_path=elsewhere)
     assert found.state_dir == HERE[51].state_dir
     with pytest.raises(ShimError) as caught:
-        host(other)
+        host(other, another_path=elsewhere)
     assert "(pid 7) has another /run/containerd than this module" in str(caught.value)
