@@ -78,6 +78,7 @@ options:
   restart_timeout:
     description:
       - Seconds the restart may take. After that no process is killed; tasks that cannot be verified are V(unproven).
+      - Tasks that are V(unproven) after the restart are verified again for as long.
     type: float
     default: 120
   settle:

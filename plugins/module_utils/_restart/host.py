@@ -141,7 +141,7 @@ class Host:
             yield
             return
         options = self.options
-        patience = 2 * options["restart_timeout"] + options["settle"] + 2 * options["timeout"]
+        patience = 3 * options["restart_timeout"] + options["settle"] + 2 * options["timeout"]
         with host_claim.held(self.run_id, patience, last, self._unfinished_run):
             # A module that was killed after its verification left it, and this run may install nothing.
             policy.put_back()

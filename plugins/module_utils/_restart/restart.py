@@ -211,9 +211,9 @@ class Restart:
         changed = not ledger.same_process(book["daemon"], ledger.identity(daemon))
         if not problem:
             host.save(book)
-            clock = Deadline(host.options["restart_timeout"])
-            self._settle(book, daemon, clock)
-            daemon, found = host.proven_verdicts(book, ends, clock)
+            timeout = host.options["restart_timeout"]
+            self._settle(book, daemon, Deadline(timeout))
+            daemon, found = host.proven_verdicts(book, ends, Deadline(timeout))
             problem = _crashed(book, daemon) or host.upgrade.wrong_release(daemon)
         if watched.unfinished:
             found = [verdict_rows.not_proven(one, problem) for one in found]
