@@ -54,7 +54,7 @@ def check(one, hosts, restarted, lost, state):
     "way, state, words",
     [
         ("loses", "lost", "1 lost task, the budget is 0; lab1: verify: 1 killed"),
-        ("stays down", "lost", "1 lost task, the budget is 0; lab1: verify: containerd did not come back"),
+        ("stays down", "failed", "1 failed host, the budget is 0; lab1: verify: containerd did not come back"),
         ("drops its connection", "failed", "1 failed host, the budget is 0; lab1: it became unreachable"),
     ],
     ids=["loss", "failed recovery", "unreachable"],
