@@ -49,7 +49,7 @@ def check(one, hosts, restarted, lost, state):
     assert document["state"] == state and document["ended"] >= (document["began"] or 1) > 0 and document["message"]
 
 
-# What nobody can prove to be there counts as lost.
+# What nobody can prove to be there fails its host, and is not called lost.
 @pytest.mark.parametrize(
     "way, state, words",
     [

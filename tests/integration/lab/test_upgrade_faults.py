@@ -109,7 +109,7 @@ def test_crash_loop_holds_the_host_and_it_can_be_taken_back(four, two, bring, tm
     before = upgrades.see_all(two)
     one, documents = run(four, two, tmp_path, "crash", status=2)
     document = documents[first.name]
-    assert document["state"] == "lost" and "containerd did not come back" in document["message"]
+    assert document["state"] == "failed" and "containerd did not come back" in document["message"]
     assert any("containerd.service" in line for line in document["journal_tail"]), document["journal_tail"]
     assert one.states()[two[1].name] == "untouched"
     check_untouched(before, two)
@@ -152,7 +152,7 @@ def test_crash_loop_is_taken_back_by_itself_when_asked(four, two, bring, tmp_pat
     assert one.states()[two[1].name] == "untouched"
     check_untouched(before, two)
     document = documents[first.name]
-    assert document["state"] == "lost" and document["rolled_back"]["summary"]["lost"] == 0
+    assert document["state"] == "failed" and document["rolled_back"]["summary"]["lost"] == 0
     assert document["rolled_back"]["package"]["release"] == "1.6.20"
     seen = upgrades.see(first)
     assert seen.tasks == before[first.name].tasks and seen.daemon != before[first.name].daemon
