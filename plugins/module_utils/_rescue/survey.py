@@ -67,10 +67,10 @@ def forecast_host(
 
 
 def at_rest(look: Callable[[], List[HostForecast]], clock: Deadline) -> List[HostForecast]:
-    """Look until no task at risk is on its way any more, at most until the deadline.
+    """Forecast until no task at risk is being made or deleted any more, at most until the deadline.
 
-    On a node that goes on living a task that is made, or deleted, can be seen in the middle. What is at risk in two
-    looks is no such task, unless it is young, and nor is one that a hazard of the host puts at risk.
+    Such a task can be seen in the middle on a node that goes on living. What is at risk in two forecasts is none,
+    unless it is young, and neither is one that a hazard of the host puts at risk.
 
     :param look: observes the host, and gives the forecast for each target.
     """
