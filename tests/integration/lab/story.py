@@ -58,7 +58,7 @@ def observe(host):
     return Moment(world.containerd(host), world.tasks(host), world.ledger(host))
 
 
-def enact(fleet, hosts, make, prepare=lambda host: None, **options):
+def enact(fleet, hosts, make, prepare=lambda host: None, restart_timeout=120, **options):
     """Fresh containers; ``prepare(host)`` adds to them; ``make(host)`` makes faults; then probe, refuse, proceed.
 
     ``make`` gives the victims by (namespace, id), with the name of the fault. ``options`` are of all modules.
@@ -81,6 +81,7 @@ def enact(fleet, hosts, make, prepare=lambda host: None, **options):
         by_name[name].forecast = result
         by_name[name].rows = by_key(result["shims"])
     wanted = {"state": "restarted", "run_id": RUN, "settle": 1, "detail": "full", **options}
+    wanted["restart_timeout"] = restart_timeout
     for name, result in play.run(fleet, "shim_reconnect", wanted, by_name).items():
         by_name[name].refused = result
     for name, moment in play.together(hosts.values(), observe).items():

@@ -88,7 +88,14 @@ class TestAudit:
 
     def test_the_document_counts_what_is_there(self, looked, release):
         document = looked["clean"][release]
-        assert document["counts"] == {"bundles": 8, "other_tasks": 0, "tasks": 8, "shims": 4, "leftovers": 0, "modes": 0}
+        assert document["counts"] == {
+            "bundles": 8,
+            "other_tasks": 0,
+            "tasks": 8,
+            "shims": 4,
+            "leftovers": 0,
+            "modes": 0,
+        }
         assert {(row["namespace"], row["id"]) for row in document["bundles"]} == set(looked["before"][release])
         assert {row["version"] for row in document["shims"]} == {document["daemon"]["running"]}
         assert sorted((row["connections"], row["tasks"]) for row in document["shims"]) == [

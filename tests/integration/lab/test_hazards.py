@@ -144,7 +144,8 @@ def stories(fleet, hosts):
             return dict.fromkeys(world.tasks(host), name)
 
         try:
-            return story.enact(fleet, hosts, make, PREPARE.get(name, lambda host: None))
+            # What nothing can be proven of is not waited for as long as in earnest.
+            return story.enact(fleet, hosts, make, PREPARE.get(name, lambda host: None), restart_timeout=15)
         finally:
             play.together(hosts.values(), lambda host: host.script(CLEAN, UNITS))
 
