@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional, Sequence, TypedDict
 
-from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD, VERDICTS
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD, VERDICTS, Witnesses
 
 
 class ProcessRow(TypedDict, total=False):
@@ -24,7 +24,7 @@ class _Always(TypedDict):
     id: str
     pod: Optional[Dict[str, str]]
     verdict: str
-    witnesses: Dict[str, str]
+    witnesses: Witnesses
     reason: str
     before: Optional[ProcessRow]
     after: ProcessRow
@@ -33,9 +33,8 @@ class _Always(TypedDict):
 class VerdictRow(_Always, total=False):
     """The verdict on one task.
 
-    ``verdict`` is one of VERDICTS. ``witnesses`` has ``yes``, ``no`` or ``absent`` for ``shim``, ``containerd`` and
-    ``kernel``. ``reason`` is empty where the task is ``reattached``. ``log`` says whether its log is read, see
-    _logs/status.py, and ``log_reason`` why not.
+    ``verdict`` is one of VERDICTS. ``reason`` is empty where the task is ``reattached``. ``log`` says whether its log
+    is read, see _logs/status.py, and ``log_reason`` why not.
     """
 
     log: str
