@@ -89,13 +89,13 @@ def _logged(lane: Lane, log_dir: Path) -> list[tuple[Gate, Path]]:
     return [(gate, log_dir / f"{report.slug(gate.name)}.log") for gate in lane]
 
 
-def _one_lane(lane: list[tuple[Gate, Path]], tell: Callable[[Result], None] = lambda _result: None) -> list[Result]:
+def _one_lane(lane: list[tuple[Gate, Path]], done: Callable[[Result], None] = lambda _result: None) -> list[Result]:
     results = []
     for gate, log in lane:
         report.begin(gate.name)
         results.append(run_one(gate, log))
         report.end(results[-1], log)
-        tell(results[-1])
+        done(results[-1])
     return results
 
 

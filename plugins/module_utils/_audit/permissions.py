@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import stat
 from shlex import quote
-from typing import Iterable, List, NamedTuple, Optional, Tuple
+from typing import Iterable, List, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._audit.inventory import Inventory
 from ansible_collections.shimops.containerd.plugins.module_utils._audit.row_types import ModeRow
@@ -26,6 +26,15 @@ class _Expectation(NamedTuple):
     refused: int
     expected: str
     reason: str
+
+
+class _Place(NamedTuple):
+    """A path whose mode is judged, and the task that it belongs to, as far as there is one."""
+
+    kind: str
+    path: str
+    namespace: Optional[str] = None
+    id: Optional[str] = None
 
 
 # Group and mode of containerd's own socket are the operator's (grpc.gid); that everybody may connect is never meant.
@@ -44,53 +53,52 @@ _KINDS = {
 def find(inventory: Inventory) -> List[ModeRow]:
     """Everything that is too open, in the words of the host document."""
     found = []
-    for kind, path, namespace, identifier in _places(inventory):
+    for place in _places(inventory):
         try:
-            status = os.lstat(path)
+            status = os.lstat(place.path)
         except OSError:
             continue
-        row = _judge(kind, path, status)
+        row = _judge(place, status)
         if row:
-            row["namespace"], row["id"] = namespace, identifier
             found.append(row)
     return found
 
 
-def _places(inventory: Inventory) -> Iterable[Tuple[str, str, Optional[str], Optional[str]]]:
+def _places(inventory: Inventory) -> Iterable[_Place]:
     daemon, tasks = inventory.daemon, os.path.join(inventory.daemon.state_dir, TASK_DIRECTORY)
-    yield "daemon_socket", daemon.address, None, None
-    yield "state_directory", daemon.state_dir, None, None
-    yield "state_directory", tasks, None, None
+    yield _Place("daemon_socket", daemon.address)
+    yield _Place("state_directory", daemon.state_dir)
+    yield _Place("state_directory", tasks)
     sockets = {path: shim for shim in inventory.shims for path in shim.sockets}
     for directory in sorted({os.path.dirname(path) for path in sockets}):
-        yield "socket_directory", directory, None, None
+        yield _Place("socket_directory", directory)
     for path in sorted(sockets):
-        yield "shim_socket", path, sockets[path].namespace, sockets[path].id
+        yield _Place("shim_socket", path, sockets[path].namespace, sockets[path].id)
     for namespace in sorted({observed.entry.namespace for observed in inventory.observations}):
-        yield "namespace_directory", os.path.join(tasks, namespace), namespace, None
+        yield _Place("namespace_directory", os.path.join(tasks, namespace), namespace)
     for observed in inventory.observations:
         if observed.bundle:
-            yield "bundle", observed.entry.path, observed.entry.namespace, observed.entry.id
+            yield _Place("bundle", observed.entry.path, observed.entry.namespace, observed.entry.id)
 
 
-def _judge(kind: str, path: str, status: os.stat_result) -> Optional[ModeRow]:
+def _judge(place: _Place, status: os.stat_result) -> Optional[ModeRow]:
     if stat.S_ISLNK(status.st_mode):
         return None
-    expectation, mode = _KINDS[kind], stat.S_IMODE(status.st_mode)
+    expectation, mode = _KINDS[place.kind], stat.S_IMODE(status.st_mode)
     reasons, commands = [], []
     if status.st_uid != 0:
         reasons.append("it belongs to uid {0}".format(status.st_uid))
-        commands.append("chown root -- {0}".format(quote(path)))
+        commands.append("chown root -- {0}".format(quote(place.path)))
     if mode & expectation.refused:
         reasons.append(expectation.reason)
-        commands.append("chmod {0:04o} -- {1}".format(mode & ~expectation.refused, quote(path)))
+        commands.append("chmod {0:04o} -- {1}".format(mode & ~expectation.refused, quote(place.path)))
     if not reasons:
         return None
     return {
-        "kind": kind,
-        "path": path,
-        "namespace": None,
-        "id": None,
+        "kind": place.kind,
+        "path": place.path,
+        "namespace": place.namespace,
+        "id": place.id,
         "mode": "{0:04o}".format(mode),
         "owner": "{0}:{1}".format(status.st_uid, status.st_gid),
         "expected": expectation.expected,

@@ -175,8 +175,8 @@ def _runtime(observed: Observation, bundle: Bundle, name: str) -> Optional[Load]
     named = ascii(path.text()) if path.data else "of its container record"
     if observed.runtime_resolves is None:
         return Load("unknown", "F4", "containerd's search path could not be read")
-    brought = observed.packaged_path and ships(name, observed.packaged_path)
-    if not observed.runtime_resolves and not brought and not (name == "V16" and observed.resolves_in_1_6):
+    packaged = observed.packaged_path and ships(name, observed.packaged_path)
+    if not observed.runtime_resolves and not packaged and not (name == "V16" and observed.resolves_in_1_6):
         row = "F2" if path.data[-1:] == b"\n" else "F1" if path.data else "F4"
         return Load("dropped", row, "the runtime {0} does not exist".format(named))
     if observed.shipped_by and observed.runtime_path and not ships(name, observed.runtime_path):

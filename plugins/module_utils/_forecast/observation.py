@@ -33,6 +33,14 @@ class SearchResult(NamedTuple):
     facts: Dict[str, Any] = {}
 
 
+class _Worth(NamedTuple):
+    """What the answers of one endpoint are worth; the first difference decides."""
+
+    knows_init: bool
+    serves: bool
+    usable: bool
+
+
 class Observation(NamedTuple):
     """One entry of the state directory, or one task that has none there. None means that something is not known.
 
@@ -89,8 +97,9 @@ class Observation(NamedTuple):
         """The answers of the endpoint that knows the task's init process, else of the one that said most."""
         init = self.bundle.init if self.bundle else None
 
-        def worth(said: Answers) -> Tuple[bool, bool, bool]:
-            return (init is not None and said.task_pid == init.pid, said.service is not None, said.failure is None)
+        def worth(said: Answers) -> _Worth:
+            knows_init = init is not None and said.task_pid == init.pid
+            return _Worth(knows_init, said.service is not None, said.failure is None)
 
         found = sorted(self.answers.values(), key=worth)
         return found[-1] if found else None

@@ -56,8 +56,8 @@ def find_named(binary: str, daemon: Daemon, folder: str = "") -> Binary:
         path = os.path.join(place, binary)
         if place and os.path.isfile(path) and os.access(path, os.X_OK):
             return Binary(True, path)
-    beside = os.path.join(os.path.dirname(daemon.executable or ""), binary)
-    return Binary(True, beside if _exists(beside) else None)
+    last = os.path.join(os.path.dirname(daemon.executable or ""), binary)
+    return Binary(True, last if _exists(last) else None)
 
 
 def facts(runtime: bytes, daemon: Daemon) -> Dict[str, Any]:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Container, Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Container, Dict, NamedTuple, Optional, Sequence, Tuple, TypedDict
 
 from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
@@ -78,11 +78,19 @@ class Evidence(NamedTuple):
     kept: bool = True
 
 
+class Witnesses(TypedDict):
+    """Each witness's word on one task: ``yes``, ``no`` or ``absent``."""
+
+    shim: str
+    containerd: str
+    kernel: str
+
+
 class Verdict(NamedTuple):
     """The verdict with each witness's word (``yes``, ``no``, ``absent``) and the reason when it is not well."""
 
     verdict: str
-    witnesses: Dict[str, str]
+    witnesses: Witnesses
     reason: str
 
 
@@ -95,19 +103,21 @@ def judge(evidence: Evidence, required: Container[str]) -> Verdict:
     return Verdict(verdict, witnesses(evidence), reason)
 
 
-def witnesses(evidence: Evidence) -> Dict[str, str]:
+def witnesses(evidence: Evidence) -> Witnesses:
     """Each witness's word."""
     listed, before = evidence.listed, evidence.before
-    words = {
-        "shim": evidence.shim,
-        "containerd": bool(listed and before and listed.pid == before.pid)
-        and listed is not None
-        and listed.status in ("running", "created", "paused", "pausing"),
-        "kernel": evidence.kernel,
+    managed = (
+        listed is not None
+        and before is not None
+        and listed.pid == before.pid
+        and listed.status in ("running", "created", "paused", "pausing")
+    )
+    words = {True: "yes", False: "no", None: "absent"}
+    return {
+        "shim": words[evidence.shim],
+        "containerd": words[managed if evidence.answered else None],
+        "kernel": words[evidence.kernel],
     }
-    if not evidence.answered:
-        words["containerd"] = None
-    return {name: {True: "yes", False: "no", None: "absent"}[word] for name, word in words.items()}
 
 
 def _ended(evidence: Evidence) -> Tuple[str, str]:
@@ -174,8 +184,11 @@ def _living(evidence: Evidence, required: Container[str]) -> Tuple[str, str]:
     # Without an answer of the shim containerd lists pid 0: that is no other process.
     if evidence.before is None or evidence.listed.pid not in (0, evidence.before.pid):
         return "duplicated", "containerd runs it as pid {0} in addition to the old one".format(evidence.listed.pid)
-    missing = [name for name, word in witnesses(evidence).items() if name in required and word != "yes"]
+    missing = [
+        "witness {0}: {1}".format(name, word)
+        for name, word in witnesses(evidence).items()
+        if name in required and word != "yes"
+    ]
     if missing:
-        said = witnesses(evidence)
-        return "unproven", ", ".join("witness {0}: {1}".format(name, said[name]) for name in missing)
+        return "unproven", ", ".join(missing)
     return "reattached", ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Sequence, TypedDict
 
-from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import LOST, VERDICTS
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import LOST, VERDICTS, Witnesses
 
 
 class ProcessRow(TypedDict, total=False):
@@ -24,7 +24,7 @@ class _Always(TypedDict):
     id: str
     pod: Optional[Dict[str, str]]
     verdict: str
-    witnesses: Dict[str, str]
+    witnesses: Witnesses
     reason: str
     before: Optional[ProcessRow]
     after: ProcessRow
@@ -33,9 +33,9 @@ class _Always(TypedDict):
 class VerdictRow(_Always, total=False):
     """The verdict on one task.
 
-    ``verdict`` is one of VERDICTS. ``witnesses`` has ``yes``, ``no`` or ``absent`` for ``shim``, ``containerd`` and
-    ``kernel``. ``reason`` is empty where the task is ``reattached``. ``log`` says whether its log is read, see
-    _logs/status.py, ``log_reason`` why not, and ``log_before`` that it was not read before the restart either.
+    ``verdict`` is one of VERDICTS. ``reason`` is empty where the task is ``reattached``. ``log`` says whether its log
+    is read, see _logs/status.py, ``log_reason`` why not, and ``log_before`` that it was not read before the restart
+    either.
     """
 
     log: str

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, List, Tuple
+from typing import Iterable, List, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.files import Output, pour
@@ -23,8 +23,15 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.totals
 NAME = "junit.xml"
 #: Findings that the text of one failure lists.
 MOST = 50
-#: A test: its name, ``passed``, ``failed``, ``skipped`` or ``error``, the short message, the text.
-Test = Tuple[str, str, str, str]
+
+
+class Test(NamedTuple):
+    """One test of a suite; ``result`` is ``passed``, ``failed``, ``skipped`` or ``error``."""
+
+    name: str
+    result: str
+    message: str = ""
+    text: str = ""
 
 
 class Junit:
@@ -41,9 +48,9 @@ class Junit:
         tests = list(_tests(report, self._head))
         counts = {
             "tests": len(tests),
-            "failures": sum(test[1] == "failed" for test in tests),
-            "errors": sum(test[1] == "error" for test in tests),
-            "skipped": sum(test[1] == "skipped" for test in tests),
+            "failures": sum(test.result == "failed" for test in tests),
+            "errors": sum(test.result == "error" for test in tests),
+            "skipped": sum(test.result == "skipped" for test in tests),
         }
         for name, number in counts.items():
             self._counts[name] += number
@@ -67,7 +74,7 @@ class Junit:
 
 def _tests(report: HostReport, head: Head) -> Iterable[Test]:
     if report.state in UNKNOWN:
-        yield "document", "error", report.message, ""
+        yield Test("document", "error", report.message)
         return
     if report.roll:
         yield from _roll_tests(report)
@@ -81,12 +88,12 @@ def _rule_test(rule: Rule, findings: Iterable[Finding]) -> Test:
     name = "{0}: {1}".format(rule.id, rule.title)
     open_ones = [one for one in mine if not one.waived]
     if any(one.unknown for one in open_ones):
-        return name, "error", open_ones[0].reason, ""
+        return Test(name, "error", open_ones[0].reason)
     if open_ones:
-        return name, "failed", "{0}: {1} found".format(rule.severity, len(open_ones)), _text(open_ones, rule)
+        return Test(name, "failed", "{0}: {1} found".format(rule.severity, len(open_ones)), _text(open_ones, rule))
     if mine:
-        return name, "skipped", "waived: " + mine[0].waived, ""
-    return name, "passed", "", ""
+        return Test(name, "skipped", "waived: " + mine[0].waived)
+    return Test(name, "passed")
 
 
 def _roll_tests(report: HostReport) -> Iterable[Test]:
@@ -94,12 +101,12 @@ def _roll_tests(report: HostReport) -> Iterable[Test]:
     own = [one for one in report.findings if not one.subject]
     result = "passed" if report.state in ("verified", "current", "forecast") else "failed"
     result = "skipped" if report.state in ("refused", "untouched") else result
-    yield "host", result, report.message or report.state, "\n".join(printable(one.reason) for one in own)
+    yield Test("host", result, report.message or report.state, "\n".join(printable(one.reason) for one in own))
     bad = {one.subject: one for one in report.findings}
     for task in report.roll.tasks if report.roll else ():
         one = bad.get(task.subject)
         name = task.subject + (" (pod {0})".format(task.pod) if task.pod else "")
-        yield (name, "failed", task.verdict, task.reason) if one else (name, "passed", "", "")
+        yield Test(name, "failed", task.verdict, task.reason) if one else Test(name, "passed")
 
 
 def _text(findings: List[Finding], rule: Rule) -> str:

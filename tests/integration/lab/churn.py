@@ -37,6 +37,8 @@ while not os.path.exists(stop):
 print(number)
 """
 STOP = "/run/shimops-churn-stop"
+NAME = "churn"
+MOST_PODS = 8
 
 
 class Churn:
@@ -44,7 +46,7 @@ class Churn:
 
     def __init__(self, host):
         self.host = host
-        self.jobs = self.pods = 0
+        self.jobs = self.pods = self._tries = 0
         self._stop = threading.Event()
         host.path(STOP).unlink(missing_ok=True)
         argv = ["/usr/bin/python3", "-c", JOBS, recipe.ROOTFS, STOP]
@@ -53,17 +55,23 @@ class Churn:
         self._pods.start()
 
     def _churn_pods(self):
-        living = []
         while not self._stop.is_set():
             began = time.monotonic()
-            self.pods += 1
             with contextlib.suppress(LabError), cri.Client(self.host, timeout=20) as client:
-                name = f"churn{self.pods}"
-                living.append(workloads.run_pod(self.host, name, containers=("job",), client=client).id)
-                if len(living) > 2:
-                    client.remove_pod(living[0])
-                    living.pop(0)
+                self._step(client)
             self._stop.wait(max(0.0, began + 0.5 - time.monotonic()))
+
+    def _step(self, client):
+        """Starts one pod and removes all but the newest two, from the CRI's own list, as the kubelet does."""
+        mine = sorted((int(pod.name[len(NAME) :]), pod.id) for pod in client.pods() if pod.name.startswith(NAME))
+        for _, old in mine[:-2]:
+            # One that cannot be removed now is tried again, and does not keep the others.
+            with contextlib.suppress(LabError):
+                client.remove_pod(old)
+        if len(mine) < MOST_PODS:
+            self._tries += 1
+            workloads.run_pod(self.host, f"{NAME}{self._tries}", containers=("job",), client=client)
+            self.pods += 1
 
     def end(self):
         """Stop the clients, and wait for them."""

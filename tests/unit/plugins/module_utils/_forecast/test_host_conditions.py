@@ -281,20 +281,20 @@ def test_where_a_runtime_leads(here, name, expected):
 
 def test_a_name_is_looked_for_where_containerd_does(here, tmp_path, monkeypatch):
     name, binary = b"io.containerd.runc.v2", "containerd-shim-runc-v2"
-    places = {key: tmp_path / key for key in ("cwd", "path", "beside")}
+    places = {key: tmp_path / key for key in ("cwd", "path", "program")}
     for place in places.values():
         place.mkdir()
     monkeypatch.setattr(processes, "working_directory", lambda pid: str(places["cwd"]))
     monkeypatch.setattr(processes, "search_path", lambda pid: ":/nowhere:" + str(places["path"]))
-    here = here._replace(executable=str(places["beside"] / "containerd"))
+    here = here._replace(executable=str(places["program"] / "containerd"))
     assert shim_binary.find(name, here) == Binary(True)
     # Next to containerd and in its working directory existence is enough; on its PATH a file has to be executable.
-    for key, mode in (("beside", 0o644), ("path", 0o755), ("cwd", 0o644)):
+    for key, mode in (("program", 0o644), ("path", 0o755), ("cwd", 0o644)):
         file = places[key] / binary
         file.write_text("")
         file.chmod(0o644)
         if key == "path":
-            assert shim_binary.find(name, here).path == str(places["beside"] / binary)
+            assert shim_binary.find(name, here).path == str(places["program"] / binary)
         file.chmod(mode)
         assert shim_binary.find(name, here) == Binary(True, str(file))
     assert shim_binary.find(name, here._replace(process=None)) == Binary(False)

@@ -113,7 +113,7 @@ def a_program(tmp_path, text):
     return Ctr(str(path), "/run/c.sock")
 
 
-def test_the_ctr_beside_the_executable_is_run_and_only_its_output_counts(tmp_path):
+def test_the_ctr_next_to_the_executable_is_run_and_only_its_output_counts(tmp_path):
     ctr = a_program(tmp_path, 'echo "WARN deprecated 1 2" >&2; printf "TASK PID STATUS\\nplain1 7 RUNNING\\n"')
     assert ctr.tasks("default", Deadline(20)) == {"plain1": Task(7, "running")}
     assert ctr.sandboxes("default", Deadline(20)) == {"plain1"}

@@ -22,7 +22,7 @@ from ansible_collections.shimops.containerd.tests.unit.support.observations impo
         (b"runc", None),
     ],
 )
-def test_a_package_brings_what_lies_beside_containerd(name, path):
+def test_a_package_brings_what_lies_next_to_containerd(name, path):
     assert shim_binary.packaged(name, a_daemon()) == path
 
 

@@ -56,7 +56,7 @@ def test_all_programs_are_replaced_and_what_is_gone_stays(place):
     assert sorted(os.listdir(str(home))) == ["containerd", "containerd-shim-runc-v1", "containerd-shim-runc-v2"]
 
 
-def test_the_way_back_is_found_beside_it(place):
+def test_the_rollback_is_found_next_to_it(place):
     _home, made = place
     assert replace.rollback(made["2.1.9"]) == made["1.7.24"]
     staged.save(made["1.7.24"]._replace(kind="nothing"))

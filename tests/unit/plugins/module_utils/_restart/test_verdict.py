@@ -99,12 +99,12 @@ def test_containerd_says_no_to_a_task_it_does_not_take_for_living(status):
     assert (found.verdict, found.witnesses["containerd"]) == ("unproven", "no")
 
 
-def test_another_pid_beside_the_old_process_is_a_duplicate():
+def test_another_pid_next_to_the_old_process_is_a_duplicate():
     found = judge(WELL._replace(listed=Task(999, "running")), ALL)
     assert (found.verdict, found.witnesses["containerd"]) == ("duplicated", "no") and "999" in found.reason
 
 
-def test_a_twin_beside_the_old_process_is_a_duplicate():
+def test_a_twin_next_to_the_old_process_is_a_duplicate():
     found = judge(WELL._replace(twin="5c2c94f3"), ALL)
     assert found.verdict == "duplicated" and "5c2c94f3" in found.reason
     # kubelet starts a second copy of an orphan.
