@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Container, Dict, NamedTuple, Optional, Sequence, Tuple, TypedDict
+from typing import Container, NamedTuple, Optional, Sequence, Tuple, TypedDict
 
 from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
