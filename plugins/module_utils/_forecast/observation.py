@@ -14,7 +14,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._bundle.scan im
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Answers
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import NOT_FOUND, Answers
 
 
 class SearchResult(NamedTuple):
@@ -121,6 +121,12 @@ class Observation(NamedTuple):
     def pod_names(self) -> Optional[Dict[str, str]]:
         """The Kubernetes names, as Bundle.pod_names() gives them."""
         return self.bundle.pod_names() if self.bundle else None
+
+    @property
+    def being_made(self) -> bool:
+        """Whether its shim has not started it; its process is there before its shim knows the task."""
+        said = self.best_answers
+        return self.status == "created" or (said is not None and said.state_code == NOT_FOUND)
 
     @property
     def live(self) -> bool:

@@ -74,6 +74,7 @@ class Restart:
         self._argv = argv
         self._waits = Waits()
         self._events = Events()
+        self._alive_at: Dict[Incarnation, float] = {}
         self._dead_by: Dict[Incarnation, float] = {}
         self._started_again = False
 
@@ -160,7 +161,7 @@ class Restart:
             clock.sleep(_TICK)
         if served_at is not None and gone_at is not None:
             self._events.follow(self._daemon.ctr().events())
-            # Whoever is gone by now, was gone when it began to serve.
+            # Whoever runs by now, was not ended by the load.
             self._ends(book)
             book["gap"] = round(served_at - gone_at, 3)
             self._host.upgrade.served(book)
@@ -196,8 +197,8 @@ class Restart:
         """Enter the tasks that came in the last moment. Only they are asked: the new containerd is awaited."""
         host, gone = self._host, self._daemon._replace(process=None)
         observations = observe(gone, host.options, host.clock(), CLASSES, known=ledger.keys(book))
-        # What is only created is still being made: its client gets an error, and makes it again.
-        observations = [observed for observed in observations if observed.status != "created"]
+        # Of one that is still being made the client gets an error, and makes it again.
+        observations = [observed for observed in observations if not observed.being_made]
         if ledger.add(book, observations):
             host.logs.enter(book, observations, gone)
             host.save(book)
@@ -223,9 +224,11 @@ class Restart:
         """How tasks ended, by what is known now."""
         now = wall_clock()
         for task in book["tasks"]:
-            if not verify.alive(task):
+            if verify.alive(task):
+                self._alive_at[ledger.incarnation(task)] = now
+            else:
                 self._dead_by.setdefault(ledger.incarnation(task), now)
-        return Ends(self._waits.exits(), self._events.ended(), dict(self._dead_by))
+        return Ends(self._waits.exits(), self._events.ended(), dict(self._alive_at), dict(self._dead_by))
 
     def _settle(self, book: Ledger, daemon: Daemon, clock: Deadline) -> None:
         """Let containerd settle; where it crashes meanwhile, so much longer, as long as the deadline allows."""

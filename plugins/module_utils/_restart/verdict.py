@@ -51,8 +51,8 @@ class Evidence(NamedTuple):
 
     ``shim`` and ``kernel`` are yes (True), no (False) or absent (None). ``answered`` is false when containerd gave no
     task list; ``listed`` is its row for the task, if any. ``twin`` is the id of a new task of the same container.
-    ``pid_taken`` is whether another process has its pid now, ``dead_by`` when its process was first seen to be gone, in
-    seconds since the epoch. ``ended_before`` says that it was gone right before the restart, ``deleted`` that a client
+    ``pid_taken`` is whether another process has its pid now, ``alive_at`` when its process was last seen, ``dead_by``
+    when it was first seen to be gone, both in seconds since the epoch. ``ended_before`` says that it was gone right before the restart, ``deleted`` that a client
     deleted it through the old containerd, ``removed`` that containerd has no container of that id any more, and
     ``shim_deleted`` that its shim has no such task any more, or is gone. ``kept`` is false where the forecast said that
     the restart, or its client because of the restart, would end it.
@@ -70,6 +70,7 @@ class Evidence(NamedTuple):
     same_boot: bool
     twin: Optional[str]
     pid_taken: bool = False
+    alive_at: Optional[float] = None
     dead_by: Optional[float] = None
     ended_before: bool = False
     deleted: bool = False
@@ -144,9 +145,16 @@ def _ended(evidence: Evidence) -> Tuple[str, str]:
     if listed and listed.status in ("running", "stopped") and before and listed.pid == before.pid:
         # A load that failed leaves no task behind: this one was kept, and ended afterwards.
         return "ended", "containerd kept it, and it ended afterwards"
+    if evidence.alive_at is not None and _serves_by(evidence.moments, evidence.alive_at):
+        return "ended", "its process ran on when containerd served again, and ended afterwards"
     if evidence.exit:
         return "killed", "its shim says that it ended later than its process was gone"
     return "killed", "its init process is gone and nothing proves that it ended by itself"
+
+
+def _serves_by(moments: Sequence[Moments], at: float) -> bool:
+    """Whether the last containerd served by then."""
+    return all(one.serves is not None and one.serves <= at for one in moments)
 
 
 def _ended_at(evidence: Evidence, ended: Exit) -> Tuple[str, str]:

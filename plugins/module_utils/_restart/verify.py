@@ -43,11 +43,13 @@ _LIST = "containerd"
 class Ends(NamedTuple):
     """How tasks ended since the ledger was written, by the Waits on their shims and by containerd's events.
 
-    ``dead_by`` is when their processes were first seen to be gone, in seconds since the epoch.
+    ``alive_at`` is when their processes were last seen, ``dead_by`` when they were first seen to be gone, in seconds
+    since the epoch.
     """
 
     waits: Dict[Incarnation, Exit] = {}
     events: Dict[Incarnation, Ended] = {}
+    alive_at: Dict[Incarnation, float] = {}
     dead_by: Dict[Incarnation, float] = {}
 
 
@@ -139,6 +141,7 @@ def verdicts(book: Ledger, after: After, ends: Callable[[], Ends], required: Lis
             same_boot=same_boot,
             twin=twins.get(key),
             pid_taken=now is not None and now != before,
+            alive_at=known.alive_at.get(incarnation(task)),
             dead_by=known.dead_by.get(incarnation(task)),
             removed=task["id"] not in after.containers.get(task["namespace"], (task["id"],)),
             shim_deleted=_deleted_by_shim(task, after.answers.get(key)),

@@ -181,6 +181,19 @@ def test_a_shim_that_was_stopped_says_a_late_time(late, verdict):
     assert ("later than its process was gone" in found.reason) == (verdict == "killed")
 
 
+def test_what_ran_on_when_containerd_served_was_not_ended_by_the_load():
+    assert word(GONE) == "killed"
+    assert word(GONE._replace(alive_at=AFTER)) == "ended"
+    assert word(GONE._replace(alive_at=DOWN)) == "killed"
+    # The forecast, and a replacement, weigh more.
+    assert word(GONE._replace(alive_at=AFTER, kept=False)) == "killed"
+    assert word(GONE._replace(alive_at=AFTER, twin="5c2c94f3")) == "restarted"
+    # A second restart came after it was seen, or never ended.
+    for serves in (AFTER + 2, None):
+        again = Moments(AFTER + 1, serves, AFTER + 3)
+        assert word(GONE._replace(alive_at=AFTER, moments=[*GONE.moments, again])) == "killed"
+
+
 @pytest.mark.parametrize("status", [0, 137])
 def test_what_the_forecast_said_is_no_exit_of_its_own(status):
     # A supervisor asks its containers to end, and some do so with status 0.
