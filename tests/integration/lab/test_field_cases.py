@@ -164,6 +164,7 @@ def test_containerd_loads_every_shim_before_it_serves(fleet, hosts, prepared):
         # The kernel says so when it dies; its entry in /proc stays until its shim, which is stopped, takes notice.
         "poll = select.poll()\n"
         "poll.register(os.pidfd_open(int(pid)), select.POLLIN)\n"
+        "print('ready', flush=True)\n"
         "poll.poll()\n"
         "gone = time.time()\n"
         "while not os.path.exists(socket) or os.stat(socket).st_mtime == old: time.sleep(0.002)\n"
@@ -176,6 +177,7 @@ def test_containerd_loads_every_shim_before_it_serves(fleet, hosts, prepared):
         argv = ["/usr/bin/python3", "-c", watch, pid, "/run/containerd/containerd.sock"]
         # A shim that is stopped is waited for, then the load kills its container.
         watcher = host.popen(argv, stdout=-1, text=True)
+        assert watcher.stdout.readline() == "ready\n"
         host.script('kill -STOP "$1"; systemctl restart containerd; kill -CONT "$1"', shim)
         return [float(word) for word in watcher.communicate(timeout=60)[0].split()]
 
