@@ -52,10 +52,10 @@ class Evidence(NamedTuple):
     ``shim`` and ``kernel`` are yes (True), no (False) or absent (None). ``answered`` is false when containerd gave no
     task list; ``listed`` is its row for the task, if any. ``twin`` is the id of a new task of the same container.
     ``pid_taken`` is whether another process has its pid now, ``alive_at`` when its process was last seen, ``dead_by``
-    when it was first seen to be gone, both in seconds since the epoch. ``ended_before`` says that it was gone right before the restart, ``deleted`` that a client
-    deleted it through the old containerd, ``removed`` that containerd has no container of that id any more, and
-    ``shim_deleted`` that its shim has no such task any more, or is gone. ``kept`` is false where the forecast said that
-    the restart, or its client because of the restart, would end it.
+    when it was first seen to be gone, both in seconds since the epoch. ``ended_before`` says that it was gone right
+    before the restart, ``deleted`` that a client deleted it through the old containerd, ``removed`` that containerd has
+    no container of that id any more, and ``shim_deleted`` that its shim has no such task any more, or is gone. ``kept``
+    is false where the forecast said that the restart, or its client because of the restart, would end it.
     """
 
     before: Optional[Process]
