@@ -122,7 +122,7 @@ def test_crash_loop_holds_the_host_and_it_can_be_taken_back(four, two, bring, tm
 
     # Nobody acts on it, be it the same run or another one.
     one, documents = run(four, two, tmp_path, "crash", status=2)
-    assert one.states() == {first.name: "begun", two[1].name: "untouched"} and upgrades.hold(first) == held
+    assert one.states() == {first.name: "failed", two[1].name: "untouched"} and upgrades.hold(first) == held
     check_untouched(before, two)
     for run_id in (one.run_id, "other"):
         arguments = {"state": "restarted", "run_id": run_id, "settle": 1}
