@@ -64,7 +64,7 @@ class Churn:
     def _step(self, client):
         """Starts one pod and removes all but the newest two, from the CRI's own list, as the kubelet does."""
         mine = sorted((int(pod.name[len(NAME) :]), pod.id) for pod in client.pods() if pod.name.startswith(NAME))
-        for _, old in mine[:-2]:
+        for _number, old in mine[:-2]:
             # One that cannot be removed now is tried again, and does not keep the others.
             with contextlib.suppress(LabError):
                 client.remove_pod(old)
