@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Reads a pack of this collection by its name, or your own pack from a YAML file on the controller, and checks it. An
     invalid pack is an error that names the rule and the problem.
-  - A query is JMESPath over a host document, described by C(docs/host-document.schema.json) of this collection. A query
+  - A query is JMESPath over a host document, described by C(host-document.schema.json) of this collection. A query
     with an unknown field is an error too.
 positional: _input
 options:

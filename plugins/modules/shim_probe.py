@@ -56,7 +56,7 @@ options:
     type: bool
   audit:
     description:
-      - Whether to return the host document, described by C(docs/host-document.schema.json) of this collection. It lists
+      - Whether to return the host document, described by C(host-document.schema.json) of this collection. It lists
         the bundles and shims of the host, the forecast, and the leftovers with their cleanup commands. Nothing is
         cleaned.
       - An audit covers the whole host, so it refuses O(namespaces) and O(ids).

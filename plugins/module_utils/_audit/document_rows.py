@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Host document: the rows of docs/host-document.schema.json from what the stages found. Pure. Internal.
+"""Host document: the rows of host-document.schema.json from what the stages found. Pure. Internal.
 
 None means that something was not asked, or cannot be determined; it never means that all is well.
 """

@@ -55,7 +55,7 @@ class HostObserved(NamedTuple):
 
 
 def document(observed: HostObserved, deadline: Deadline) -> HostDocument:
-    """The host document, as docs/host-document.schema.json describes it; the controller adds the host's name."""
+    """The host document, as host-document.schema.json describes it; the controller adds the host's name."""
     here = inventory.observe(observed.daemon, observed.observations, deadline)
     targets = [results.target(view) for view in observed.views]
     bundles, shims = _bundles(here, observed.views[0]), _shims(here, deadline)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Row types of the host document: what docs/host-document.schema.json says, as types. Pure. Internal to the collection.
+"""Row types of the host document: what host-document.schema.json says, as types. Pure. Internal to the collection.
 
 None means that something was not asked, or cannot be determined; it never means that all is well. A unit test compares
 the fields with the schema's.

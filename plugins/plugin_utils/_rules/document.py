@@ -20,7 +20,7 @@ try:
 except ImportError as error:
     MISSING = error
 
-SCHEMA = Path(__file__).resolve().parents[3] / "docs" / "host-document.schema.json"
+SCHEMA = Path(__file__).resolve().parent / "host-document.schema.json"
 # Digits of a number: no count, time or pid has more.
 _DIGITS = 24
 # Levels of a document.
@@ -47,7 +47,7 @@ def load(text: bytes) -> Any:
 
 
 def require_host_document(document: Any) -> None:
-    """Raise NotUsable for what is not as docs/host-document.schema.json says."""
+    """Raise NotUsable for what is not as host-document.schema.json says."""
     wrong = next(_validator().iter_errors(document), None)
     if wrong is not None:
         place = ".".join(str(part) for part in wrong.absolute_path) or "it"

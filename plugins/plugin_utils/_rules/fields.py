@@ -4,7 +4,7 @@
 
 """Fields: what a query over a host document may name. Internal to the collection.
 
-A test holds it equal with docs/host-document.schema.json, which is not there where the collection is installed.
+A test holds it equal with host-document.schema.json.
 """
 
 from __future__ import annotations

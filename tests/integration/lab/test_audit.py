@@ -17,7 +17,7 @@ from conftest import CLASSES
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import evaluation, rule_packs
 
-SCHEMA = Path(__file__).resolve().parents[3] / "docs/host-document.schema.json"
+SCHEMA = Path(__file__).resolve().parents[3] / "plugins/plugin_utils/_rules/host-document.schema.json"
 LEAKS = ("leftovers", "modes")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,8 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.document
     require_host_document,
 )
 
-EXAMPLE = json.loads((document.SCHEMA.parent / "host-document.example.json").read_text(encoding="utf-8"))
+DOCS = Path(__file__).resolve().parents[5] / "docs"
+EXAMPLE = json.loads((DOCS / "host-document.example.json").read_text(encoding="utf-8"))
 
 
 def problem(call, *arguments):

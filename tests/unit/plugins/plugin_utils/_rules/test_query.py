@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import document
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.fields import ANY, DOCUMENT
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.query import QueryError, compile_query
 
-DOCS = Path(__file__).resolve().parents[5] / "docs"
-SCHEMA = json.loads((DOCS / "host-document.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads(document.SCHEMA.read_text(encoding="utf-8"))
 
 
 def shape(node):
