@@ -45,7 +45,7 @@ DEFECTS = {
         "_restart/verify.py", "    shared = _tasks_by_endpoint(book, after)", "restarted", True, False, "verify"
     ),
     "when the ledger is closed": Defect(
-        "_restart/host.py", "        lost = verify.lost(found)", "verified", True, False, "host"
+        "_restart/host.py", "        counts = verdict_rows.in_words(found)", "verified", True, False, "host"
     ),
     "in the result": Defect("_module.py", "    result = _result.fit(result, ", "verified", True, False, "_module"),
 }
