@@ -35,7 +35,7 @@ ROUTE: dict[Path, dict[str, Room]] = {
         "_shim": Room("concurrent os select socket", "allowed_calls messages status ttrpc_frame"),
         "_forecast": Room("os", "gather host_conditions", but=True),
         "_rescue": Room("os", "plan repairable"),
-        "_packages": Room("fcntl glob os shutil subprocess", "version"),
+        "_packages": Room("fcntl glob os shutil subprocess", "cpio package_manager version"),
         "_restart": Room("fcntl os shutil signal", "verdict verdict_rows"),
         "_logs": Room("os select", "status"),
         "_audit": Room("os", "document_rows row_types"),

@@ -4,7 +4,8 @@
 
 """apt: find, check and fetch one version of the package, without installing it. Internal to the collection.
 
-A local directory is made into an apt source of its own, so that apt checks dependencies and sums there too.
+A Repository of package_manager.py. A local directory is made into an apt source of its own, so that apt checks
+dependencies and sums there too.
 """
 
 from __future__ import annotations
@@ -12,47 +13,29 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, Optional, Tuple
 from urllib.parse import quote, unquote
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import dpkg, files, version
+from ansible_collections.shimops.containerd.plugins.module_utils._packages.package_manager import Change, Source
 
 _CHANGE = re.compile(r"^(Inst|Remv) (\S+) (?:\[([^]]*)\] )?\((\S+)", re.MULTILINE)
 _REMOVAL = re.compile(r"^Remv (\S+)", re.MULTILINE)
 _URI = re.compile(r"^'([^']+)' (\S+) (\d+)", re.MULTILINE)
+_CACHE = "/var/cache/apt/archives"
 _FILE = re.compile(r"[A-Za-z0-9.+~_%:-]+\.deb")
 _INSTALL = ["--assume-yes", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages", "install"]
-
-
-class Change(NamedTuple):
-    """One package the transaction would change; ``old`` is None for a new one."""
-
-    name: str
-    old: Optional[str]
-    new: str
-
-
-class Source(NamedTuple):
-    """Where packages come from: a directory of package files, an apt source line, or the host's own apt."""
-
-    directory: Optional[str] = None
-    repository: Optional[str] = None
-    update: bool = False
-
-    @property
-    def where(self) -> str:
-        """The source in words."""
-        return self.directory or self.repository or "the host's apt lists"
 
 
 class Apt:
     """apt with everything it writes below one directory."""
 
     def __init__(self, room: str, source: Source, deadline: Deadline):
-        self._room, self._source, self._deadline = room, source, deadline
+        self._room, self._deadline = room, deadline
+        self.where = source.directory or source.repository or "the host's apt lists"
         self.archives = os.path.join(room, "archives")
         for name in ("archives/partial", "lists/partial"):
             os.makedirs(os.path.join(room, name), mode=0o700, exist_ok=True)
@@ -79,17 +62,14 @@ class Apt:
             self._run("apt-get", ["--error-on=any", "update"], "reading the package lists failed")
 
     def version(self, package: str, wanted: str) -> str:
-        """The one version of the package that is meant; raises ShimError."""
+        """See Repository.version()."""
         said = self._run("apt-cache", ["madison", package], "looking for {0} failed".format(package))
         rows = [[part.strip() for part in line.split("|")] for line in said.splitlines()]
         there = [row[1] for row in rows if len(row) == 3 and row[2].endswith(" Packages")]
-        return version.choose(wanted, there, package, self._source.where)
+        return version.choose(wanted, there, package, self.where)
 
     def changes(self, package: str, exact: str, again: bool) -> List[Change]:
-        """What installing it would change, dependencies checked. Raises ShimError when it would remove something.
-
-        :param again: the package is to be installed even if that version is there.
-        """
+        """See Repository.changes()."""
         said = self._apt_get(["--simulate"], package, exact, again)
         removed = _REMOVAL.findall(said)
         if removed:
@@ -101,20 +81,25 @@ class Apt:
             )
         return [Change(name, old or None, new) for kind, name, old, new in _CHANGE.findall(said) if kind == "Inst"]
 
-    def size(self, package: str, exact: str, again: bool) -> int:
-        """Bytes of package files to fetch."""
-        said = self._apt_get(["--print-uris"], package, exact, again)
-        return sum(int(size) for _uri, _name, size in _URI.findall(said))
-
     def fetch(self, package: str, exact: str, again: bool) -> List[str]:
-        """Fetch the package and what it needs; the paths of the package files. Sums are checked by apt."""
+        """See Repository.fetch(). Sums are checked by apt."""
+        wanted = _URI.findall(self._apt_get(["--print-uris"], package, exact, again))
+        files.require_space([(self._room, sum(int(size) for _uri, _name, size in wanted))])
         self._apt_get(["--download-only"], package, exact, again)
         # apt leaves the files of a file: source where they are.
-        for uri, name, _size in _URI.findall(self._apt_get(["--print-uris"], package, exact, again)):
+        for uri, name, _size in wanted:
             if uri.startswith("file:"):
                 source = unquote(uri[len("file:") :])
                 files.copy(re.sub("^/+", "/", source), os.path.join(self.archives, name), 0o600)
         return sorted(os.path.join(self.archives, name) for name in os.listdir(self.archives) if name.endswith(".deb"))
+
+    def cached(self, package: str, exact: str) -> Optional[str]:
+        """See Repository.cached()."""
+        prefix = "{0}_{1}_".format(package, quote(exact, safe="+~").replace("%3A", "%3a"))
+        for name in sorted(os.listdir(_CACHE)) if os.path.isdir(_CACHE) else ():
+            if name.startswith(prefix) and name.endswith(".deb"):
+                return os.path.join(_CACHE, name)
+        return None
 
     def _apt_get(self, words: List[str], package: str, exact: str, again: bool) -> str:
         argv = words + (["--reinstall"] if again else []) + _INSTALL + ["{0}={1}".format(package, exact)]

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""dpkg: what it has installed, and installing without anybody coming between. Internal to the collection."""
+"""dpkg: what it has installed, and installing without anybody coming between. Internal to the collection.
+
+A Database of package_manager.py.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,13 @@ import contextlib
 import fcntl
 import os
 import tarfile
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from typing import Dict, Iterator, List, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command
-from ansible_collections.shimops.containerd.plugins.module_utils._packages import files
+from ansible_collections.shimops.containerd.plugins.module_utils._packages import files, policy
+from ansible_collections.shimops.containerd.plugins.module_utils._packages.package_manager import File, Package
 
 _LOCK = "/var/lib/dpkg/lock-frontend"
 # No question is asked: a changed conffile stays, one that nobody changed follows the package.
@@ -26,16 +30,8 @@ _PATIENCE = 600
 _TICK = 0.02
 
 
-class Package(NamedTuple):
-    """A package as dpkg knows it; ``status`` is its word, such as installed or half-configured."""
-
-    name: str
-    version: str
-    status: str
-
-
 def owner(path: str, deadline: Deadline) -> Optional[str]:
-    """The package a file belongs to; None when it belongs to none, or there is no dpkg."""
+    """See Database.owner()."""
     said = command.run(["dpkg-query", "--search", "--", path], deadline)
     if said.code != 0:
         return None
@@ -45,22 +41,24 @@ def owner(path: str, deadline: Deadline) -> Optional[str]:
 
 
 def package(name: str, deadline: Deadline) -> Optional[Package]:
-    """What dpkg knows of a package; None when it never heard of it, or has removed it."""
+    """See Database.package()."""
     form = "${db:Status-Status} ${Version}\n"
     said = command.run(["dpkg-query", "--show", "--showformat", form, "--", name], deadline)
     words = said.stdout.split()
     if said.code != 0 or len(words) != 2 or words[0] in ("not-installed", "config-files"):
         return None
-    return Package(name, words[1], words[0])
+    return Package(name, words[1], words[0] == "installed")
 
 
-def fields(path: str, deadline: Deadline) -> Dict[str, str]:
-    """Package, Version, Installed-Size (in KiB) and so on of a package file; raises ShimError for what is none."""
+def described(path: str, deadline: Deadline) -> File:
+    """See Database.described()."""
     said = command.run(["dpkg-deb", "--field", path], deadline)
-    found = dict(line.split(": ", 1) for line in said.stdout.splitlines() if ": " in line and line[0] != " ")
+    found: Dict[str, str] = dict(
+        line.split(": ", 1) for line in said.stdout.splitlines() if ": " in line and line[0] != " "
+    )
     if said.code != 0 or not {"Package", "Version", "Architecture"}.issubset(found):
         raise ShimError("package", path, "is not a package file of dpkg", "bring it again")
-    return found
+    return File(found["Package"], found["Version"], 1024 * int(found.get("Installed-Size", 0)))
 
 
 def control(path: str, deadline: Deadline) -> str:
@@ -69,11 +67,7 @@ def control(path: str, deadline: Deadline) -> str:
 
 
 def extract(path: str, inside: str, target: str) -> None:
-    """Take one program out of a package file, to try it without installing anything.
-
-    :param inside: its path below the root, such as usr/bin/containerd.
-    Raises ShimError when it is not in there, or does not fit on the disk.
-    """
+    """See Database.extract()."""
     with files.piped(["dpkg-deb", "--fsys-tarfile", path]) as stream:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
@@ -84,11 +78,8 @@ def extract(path: str, inside: str, target: str) -> None:
 
 
 @contextlib.contextmanager
-def alone(deadline: Deadline) -> Iterator[None]:
-    """Hold the lock of package managers, so that neither unattended upgrades nor apt come between.
-
-    Raises ShimError when another one holds it until the deadline.
-    """
+def undisturbed(deadline: Deadline) -> Iterator[None]:
+    """See Database.undisturbed(): the lock of package managers, which unattended upgrades and apt wait for."""
     try:
         handle = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     except OSError as error:
@@ -106,16 +97,14 @@ def alone(deadline: Deadline) -> Iterator[None]:
                     raise ShimError(
                         "package", _LOCK, "is held by another package manager", "wait until it is done"
                     ) from error
-        yield
+        with policy.denied():
+            yield
     finally:
         os.close(handle)
 
 
 def install(paths: List[str]) -> None:
-    """Install package files; within alone() and policy.denied(). Raises ShimError with what dpkg said.
-
-    dpkg is never killed: half a package is worse than a slow one.
-    """
+    """See Database.install(). Raises ShimError with what dpkg said."""
     # Triggers, such as those of man-db, wait until containerd was restarted.
     argv = ["/usr/bin/env"] + _ENVIRONMENT + ["dpkg"] + _OPTIONS + ["--no-triggers", "--install"] + paths
     run = command.start(argv)
@@ -130,6 +119,6 @@ def install(paths: List[str]) -> None:
         )
 
 
-def triggers(deadline: Deadline) -> None:
-    """Do what the installation left for later."""
+def finish(deadline: Deadline) -> None:
+    """See Database.finish(): the triggers."""
     command.run(["/usr/bin/env"] + _ENVIRONMENT + ["dpkg", "--triggers-only", "--pending"], deadline)

@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import subprocess
-from typing import IO, Dict, Iterator, List, Optional, Tuple
+from typing import IO, Dict, Iterator, List, Optional, Protocol, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _atomic
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -93,7 +93,14 @@ def write(path: str, data: bytes, mode: int) -> None:
         raise _unwritable(path, error) from error
 
 
-def write_stream(path: str, source: Optional[IO[bytes]], mode: int) -> None:
+class Readable(Protocol):
+    """What can be copied into a file."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most that many bytes; none at the end."""
+
+
+def write_stream(path: str, source: Optional[Readable], mode: int) -> None:
     """A new file from an open one, synced; one that is there is replaced. Raises ShimError.
 
     :param source: None where an archive has no content under that name.

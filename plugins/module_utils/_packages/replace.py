@@ -19,7 +19,13 @@ from ansible_collections.shimops.containerd.plugins.module_utils._deadline impor
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import upstream
-from ansible_collections.shimops.containerd.plugins.module_utils._packages import dpkg, files, policy, settings, staged
+from ansible_collections.shimops.containerd.plugins.module_utils._packages import (
+    files,
+    managers,
+    policy,
+    settings,
+    staged,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.staged import Staged
 from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
 
@@ -35,7 +41,7 @@ def ready(plan: Staged) -> Staged:
     for path in plan.paths():
         if not os.path.isfile(path):
             raise ShimError("package", path, "is not there any more", "stage the release again")
-    size = 3 * sum(os.path.getsize(path) for path in plan.paths()) if plan.kind == "apt" else 0
+    size = 3 * sum(os.path.getsize(path) for path in plan.paths()) if managers.of_kind(plan.kind) else 0
     files.require_space([(os.path.dirname(plan.executable), size)])
     return plan
 
@@ -43,11 +49,12 @@ def ready(plan: Staged) -> Staged:
 @contextlib.contextmanager
 def undisturbed(plan: Optional[Staged]) -> Iterator[None]:
     """Within this no other package manager works on the host and no package restarts a service."""
-    if plan is None or plan.kind != "apt":
+    manager = managers.of_kind(plan.kind) if plan else None
+    if manager is None:
         policy.put_back()
         yield
         return
-    with dpkg.alone(Deadline(_PATIENCE)), policy.denied():
+    with manager.database.undisturbed(Deadline(_PATIENCE)):
         yield
 
 
@@ -87,14 +94,16 @@ def install(plan: Staged, back: Optional[Staged]) -> Dict[str, Any]:
 
 def finish(plan: Staged) -> None:
     """What can wait until containerd was restarted."""
-    if plan.kind == "apt":
-        with dpkg.alone(Deadline(_PATIENCE)), policy.denied():
-            dpkg.triggers(Deadline(_PATIENCE))
+    manager = managers.of_kind(plan.kind)
+    if manager:
+        with manager.database.undisturbed(Deadline(_PATIENCE)):
+            manager.database.finish(Deadline(_PATIENCE))
 
 
 def _put(plan: Staged) -> None:
-    if plan.kind == "apt":
-        dpkg.install(plan.paths())
+    manager = managers.of_kind(plan.kind)
+    if manager:
+        manager.database.install(plan.paths())
     elif plan.kind == "tarball":
         files.replace_together(os.path.dirname(plan.executable), plan.paths())
 

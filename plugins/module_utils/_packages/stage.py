@@ -21,19 +21,27 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host import co
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import upstream
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import (
-    dpkg,
     files,
+    managers,
     settings,
     staged,
     tarball,
     version,
 )
-from ansible_collections.shimops.containerd.plugins.module_utils._packages.apt import Apt, Change, Source
+from ansible_collections.shimops.containerd.plugins.module_utils._packages.package_manager import (
+    Change,
+    Database,
+    Manager,
+    Package,
+    Repository,
+    Source,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.staged import Staged
 
 _TRIAL = "trial"
+# Where the package manager works while the release is staged.
+_ROOM = ".packages"
 _CONFIG = "config.toml"
-_APT_CACHE = "/var/cache/apt/archives"
 # What registries are entered with; values stay on the host.
 _SECRET = re.compile(
     r"""^(\s*["']?\w*(?:auth|password|token|secret|username)\w*["']?\s*=\s*).*$""", re.MULTILINE | re.IGNORECASE
@@ -88,33 +96,35 @@ class Stager:
     def run(self) -> Stage:
         """Fetch, check and try; raises ShimError, and then nothing was installed."""
         files.make_private(self._root)
-        return self._from_tarball() if self._options["tarball"] else self._from_apt()
-
-    # -- packages
-
-    def _from_apt(self) -> Stage:
-        name = self._options["package"] or dpkg.owner(self._program, self._deadline)
-        if name is None:
+        if self._options["tarball"]:
+            return self._from_tarball()
+        manager, owner = managers.of_program(self._program, self._deadline)
+        if manager is None or owner is None:
             raise ShimError(
                 "package",
                 self._program,
                 "belongs to no package",
                 "name a tarball, or bring tasks of your own that install it",
             )
+        return self._from_packages(manager, self._options["package"] or owner)
+
+    # -- packages
+
+    def _from_packages(self, manager: Manager, name: str) -> Stage:
         source = Source(self._options["directory"], self._options["repository"], self._options["update_cache"])
-        room = os.path.join(self._root, ".apt")
+        room = os.path.join(self._root, _ROOM)
         files.make_room(room)
-        apt = Apt(room, source, self._deadline)
-        exact = apt.version(name, self._wanted)
-        there = dpkg.package(name, self._deadline)
-        # A package that dpkg could not set up is installed again, whatever its version.
-        again = bool(there and there.status != "installed")
-        changes = apt.changes(name, exact, again)
+        repository = manager.repository(room, source, self._deadline)
+        exact = repository.version(name, self._wanted)
+        there = manager.database.package(name, self._deadline)
+        # One that could not be set up is installed again, whatever its version.
+        again = bool(there and not there.whole)
+        changes = repository.changes(name, exact, again)
         self._require_known(name, changes)
-        directory = self._directory(exact)
-        plan = Staged(directory, "apt" if changes else "nothing", self._release, exact, name, (), self._program)
-        plan, fetched = self._fetched(plan, apt, again)
-        back, reason = self._apt_back(apt, there, name)
+        kind = manager.kind if changes else "nothing"
+        plan = Staged(self._directory(exact), kind, self._release, exact, name, (), self._program)
+        plan, fetched = self._fetched(plan, repository, again)
+        back, reason = self._package_back(manager, repository, there, name)
         reason = "" if back else reason
         return self._tried(plan, fetched, changes, back, reason)
 
@@ -128,7 +138,7 @@ class Stager:
                 "do that first, or name them in dependencies",
             )
 
-    def _fetched(self, plan: Staged, apt: Apt, again: bool) -> Tuple[Staged, bool]:
+    def _fetched(self, plan: Staged, repository: Repository, again: bool) -> Tuple[Staged, bool]:
         """The plan with its files, and whether they had to be fetched."""
         old = staged.present(plan.directory)
         if old and old._replace(files=(), config=None, config_path=None) == plan and _whole(old):
@@ -136,21 +146,22 @@ class Stager:
         files.make_room(plan.directory)
         if plan.kind == "nothing":
             return plan, True
-        files.require_space([(self._root, apt.size(plan.package or "", plan.version, again))])
         names = []
-        for path in apt.fetch(plan.package or "", plan.version, again):
+        for path in repository.fetch(plan.package or "", plan.version, again):
             names.append(os.path.basename(path))
             os.rename(path, os.path.join(plan.directory, names[-1]))
         return plan._replace(files=tuple(names)), True
 
-    def _apt_back(self, apt: Apt, there: Optional[dpkg.Package], name: str) -> Tuple[Optional[Staged], str]:
+    def _package_back(
+        self, manager: Manager, repository: Repository, there: Optional[Package], name: str
+    ) -> Tuple[Optional[Staged], str]:
         """The package that is installed now, staged as well, or why it cannot be."""
         kept = self._kept()
         if kept or there is None or version.release_of(there.version) != upstream(self._here.running or ""):
             return kept, "" if kept else "the release that runs is not the one on disk"
         plan = Staged(
             self._directory(there.version),
-            "apt",
+            manager.kind,
             version.release_of(there.version),
             there.version,
             name,
@@ -158,30 +169,32 @@ class Stager:
             self._program,
         )
         try:
-            apt.version(name, there.version)
-            return self._fetched(plan, apt, True)[0], ""
+            repository.version(name, there.version)
+            return self._fetched(plan, repository, True)[0], ""
         except ShimError as error:
-            return self._cached(plan), str(error)
+            path = repository.cached(name, there.version)
+            return self._copied(plan, path) if path else None, str(error)
 
-    def _cached(self, plan: Staged) -> Optional[Staged]:
-        """The package file as apt kept it when the release was installed."""
-        prefix = "{0}_{1}_".format(plan.package, quote(plan.version, safe="+~").replace("%3A", "%3a"))
-        for name in sorted(os.listdir(_APT_CACHE)) if os.path.isdir(_APT_CACHE) else ():
-            if name.startswith(prefix) and name.endswith(".deb"):
-                files.make_room(plan.directory)
-                files.require_space([(plan.directory, os.path.getsize(os.path.join(_APT_CACHE, name)))])
-                files.copy(os.path.join(_APT_CACHE, name), os.path.join(plan.directory, name), 0o600)
-                return plan._replace(files=(name,))
-        return None
+    @staticmethod
+    def _copied(plan: Staged, path: str) -> Staged:
+        """The plan with that package file, which the package manager kept."""
+        name = os.path.basename(path)
+        files.make_room(plan.directory)
+        files.require_space([(plan.directory, os.path.getsize(path))])
+        files.copy(path, os.path.join(plan.directory, name), 0o600)
+        return plan._replace(files=(name,))
 
     # -- a tarball
 
     def _from_tarball(self) -> Stage:
         path, target = self._options["tarball"], os.path.dirname(self._program)
-        owner = dpkg.owner(self._program, self._deadline)
-        if owner:
+        manager, owner = managers.of_program(self._program, self._deadline)
+        if manager:
             raise ShimError(
-                "package", self._program, "belongs to the package {0}".format(owner), "upgrade that with apt"
+                "package",
+                self._program,
+                "belongs to the package {0}".format(owner),
+                "upgrade that with {0}".format(manager.kind),
             )
         files.require_ours(path, "tarball")
         tarball.check(path, self._options["checksum"])
@@ -268,11 +281,19 @@ class Stager:
             return self._program
         if plan.kind == "tarball":
             return os.path.join(plan.directory, "containerd")
+        database = self._database(plan)
         for path in plan.paths():
-            if dpkg.fields(path, self._deadline)["Package"] == plan.package:
-                dpkg.extract(path, self._program.lstrip("/"), trial)
+            if database.described(path, self._deadline).package == plan.package:
+                database.extract(path, self._program.lstrip("/"), trial)
                 return trial
         raise ShimError("package", plan.package or plan.version, "was not fetched", "check the host's apt")
+
+    @staticmethod
+    def _database(plan: Staged) -> Database:
+        manager = managers.of_kind(plan.kind)
+        if manager is None:
+            raise ShimError("package", plan.version, "is staged in an unknown way", "stage the release again")
+        return manager.database
 
     def _require_release(self, program: str, plan: Staged) -> None:
         said = command.run([program, "--version"], self._deadline.within(30))
@@ -287,20 +308,20 @@ class Stager:
             raise ShimError("package", plan.version, sentence, "bring another package")
 
     def _require_room(self, plan: Staged) -> None:
-        """dpkg unpacks next to what is there, and so do we."""
+        """Package managers unpack next to what is there, and so do we."""
         target = os.path.dirname(self._program)
         if plan.kind == "tarball":
             files.require_space([(target, sum(os.path.getsize(path) for path in plan.paths()))])
-        if plan.kind == "apt":
-            sizes = [int(dpkg.fields(path, self._deadline).get("Installed-Size", 0)) for path in plan.paths()]
-            files.require_space([(target, 1024 * sum(sizes))])
+        elif plan.kind != "nothing":
+            sizes = [self._database(plan).described(path, self._deadline).size for path in plan.paths()]
+            files.require_space([(target, sum(sizes))])
 
     def _tidy(self, plan: Staged, back: Optional[Staged]) -> None:
         """Remove what earlier runs staged and is not needed."""
         wanted = [one.directory for one in (plan, back) if one]
         for name in os.listdir(self._root):
             path = os.path.join(self._root, name)
-            if path not in wanted and (name == ".apt" or os.path.lexists(os.path.join(path, staged.PLAN))):
+            if path not in wanted and (name == _ROOM or os.path.lexists(os.path.join(path, staged.PLAN))):
                 files.remove(path)
 
 

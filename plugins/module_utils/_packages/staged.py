@@ -19,7 +19,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._packages impor
 
 SCHEMA = 1
 PLAN = "plan.json"
-KINDS = ("apt", "tarball", "nothing")
+KINDS = ("apt", "dnf", "tarball", "nothing")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_%:-]{0,199}")
 _LARGEST_PLAN = 64 * 1024
 
@@ -27,9 +27,9 @@ _LARGEST_PLAN = 64 * 1024
 class Staged(NamedTuple):
     """What will be installed.
 
-    ``kind`` is apt, tarball, or nothing when it is on the disk already. ``release`` is containerd's own, ``version``
-    the package's. ``files`` are names in ``directory``. ``executable`` is where containerd will be found. ``config``
-    is the name of a configuration in ``directory`` that takes the place of ``config_path``, or None.
+    ``kind`` is apt, dnf, tarball, or nothing when it is on the disk already. ``release`` is containerd's own,
+    ``version`` the package's. ``files`` are names in ``directory``. ``executable`` is where containerd will be found.
+    ``config`` is the name of a configuration in ``directory`` that takes the place of ``config_path``, or None.
     """
 
     directory: str
