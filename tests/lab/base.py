@@ -24,6 +24,11 @@ BASE_RELEASE = "1.6"
 PARTIAL = ".partial-"
 
 
+def line(release):
+    """The release line of containerd on a host of that release or kind."""
+    return recipe.KINDS[release].line if release in recipe.KINDS else release
+
+
 def recipe_key():
     """A name for the recipe: another recipe gets another cache."""
     digest = hashlib.sha256(os.uname().machine.encode() + json.dumps(mirror.SUITES).encode())
@@ -52,14 +57,13 @@ class Cache:
         """The overlay's lower directories for a host of that release, topmost first."""
         if release == BASE_RELEASE:
             return [self.base]
-        if release in mirror.KINDS:
-            return [self._layer(release), *self.layers(mirror.KINDS[release][0])]
+        if release in recipe.KINDS:
+            return [self._layer(release), *self.layers(recipe.KINDS[release].line)]
         return [self._layer(release), self.base]
 
     def package(self, release):
         """The containerd package of that release line, as a file on the machine."""
-        release = mirror.KINDS[release][0] if release in mirror.KINDS else release
-        return self.directory / f"containerd-{release}.deb"
+        return self.directory / f"containerd-{line(release)}.deb"
 
     def _layer(self, release):
         return self.directory / f"layer-{release}"
@@ -85,20 +89,20 @@ class Cache:
                 self._build(missing, wanted, url, Path(room), say)
 
     def _build(self, missing, wanted, url, room, say):
-        first, then = [], []
+        first = []
         if self.base in missing:
             say("base: building Debian bookworm")
             first.append((self._build_base, url, room, say))
-        lines = dict.fromkeys(mirror.KINDS[one][0] if one in mirror.KINDS else one for one in wanted)
+        lines = dict.fromkeys(line(one) for one in wanted)
         absent = [release for release in lines if self.package(release) in missing]
         if absent:
             first.append((self._fetch_packages, absent, url, room, say))
-        for release in wanted:
-            if release != BASE_RELEASE and self._layer(release) in missing:
-                build = self._build_kind if release in mirror.KINDS else self._build_layer
-                then.append((build, release, *([url] if release in mirror.KINDS else []), room, say))
-        _together(first)
-        _together(then)
+        layers = [one for one in missing if one.name.startswith("layer-")]
+        then = [(self._build_layer, one, room, say) for one in mirror.SUITES if self._layer(one) in layers]
+        last = [(self._build_kind, one, url, room, say) for one in wanted if one in recipe.KINDS]
+        last = [job for job in last if self._layer(job[1]) in layers]
+        for jobs in (first, then, last):
+            _together(jobs)
 
     def _fetch_packages(self, wanted, url, room, say):
         suites = mirror.Suites(room / "apt", url, tuple(wanted))
@@ -160,10 +164,12 @@ class Cache:
 
     def _build_kind(self, kind, url, room, say):
         """What is installed on top of a release line; none of its services is started with the host."""
-        line, packages = mirror.KINDS[kind]
-        suites = mirror.Suites(room / f"apt-{kind}", url, (line,))
+        made = recipe.KINDS[kind]
+        lower = self.layers(made.line)
+        suites = mirror.Suites(room / f"apt-{kind}", url, tuple(mirror.SUITES))
         suites.update()
-        debs = suites.closure(self.base / "var/lib/dpkg/status", packages)
+        status = next(one for one in (layer / "var/lib/dpkg/status" for layer in lower) if one.exists())
+        debs = suites.closure(status, mirror.SUITES[BASE_RELEASE], made.suite, made.packages)
         upper, work, root = (room / f"{part}-{kind}" for part in ("upper", "work", "root"))
         for path in (upper, work, root, upper / "debs"):
             path.mkdir()
@@ -171,15 +177,15 @@ class Cache:
             shutil.copy(deb, upper / "debs")
         script = (
             'set -e; mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" "$4"; '
-            'chroot "$4" sh -c "dpkg --install /debs/*.deb"; rm -r "$4/debs"; shift 4; '
+            'chroot "$4" sh -c "dpkg --install /debs/*.deb"; rm -r "$4/debs"; chroot "$4" sh -euc "$setup"; shift 4; '
         )
-        script += 'systemctl --root="$root" mask "$@"; umount "$root"'
+        script += '[ "$#" = 0 ] || systemctl --root="$root" mask "$@"; umount "$root"'
         contained(
-            ["sh", "-c", script, "kind", self.base, upper, work, root, *recipe.KIND_UNITS[kind]],
-            f"Installing {' '.join(packages)} into a layer",
-            env={"DEBIAN_FRONTEND": "noninteractive", "root": str(root)},
+            ["sh", "-c", script, "kind", ":".join(map(str, lower)), upper, work, root, *made.units],
+            f"Installing {' '.join(made.packages)} into a layer",
+            env={"DEBIAN_FRONTEND": "noninteractive", "root": str(root), "setup": made.script},
         )
-        _write_files(upper, recipe.KIND_FILES[kind])
+        _write_files(upper, made.files)
         os.rename(upper, self._layer(kind))
         say(f"layer {kind}: built")
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 
-from lab import faults, mirror, needs, workloads
+from lab import faults, mirror, needs, recipe, workloads
 from lab.errors import LabError
 from lab.fleet import Fleet
 
@@ -28,6 +28,8 @@ def _parser():
     up = commands.add_parser("up", parents=[common], help="start what is missing of a lab")
     up.add_argument("--hosts", type=int, default=3, metavar="N", help="number of hosts (3)")
     up.add_argument("--releases", default=",".join(mirror.SUITES), help="release lines, cycled over the hosts")
+    kinds = [name.partition("-")[2] for name in recipe.KINDS if name.startswith("docker-")]
+    up.add_argument("--docker", choices=kinds, help="hosts with this release of Docker instead")
     up.add_argument("--plain", type=int, default=2, metavar="K", help="plain containers per host (2)")
     up.add_argument("--pods", type=int, default=2, metavar="K", help="pods per host (2)")
     up.add_argument("--mirror", metavar="URL", help="Debian mirror (SHIMOPS_MIRROR, the machine's own)")
@@ -52,7 +54,8 @@ def _parser():
 
 
 def _up(fleet, options):
-    fleet.up(options.hosts, options.releases.split(","), options.plain, options.pods, options.mirror)
+    releases = [f"docker-{options.docker}"] if options.docker else options.releases.split(",")
+    fleet.up(options.hosts, releases, options.plain, options.pods, options.mirror)
     print(f"ansible-playbook -i {fleet.inventory} PLAYBOOK")
     return 0
 

@@ -14,8 +14,6 @@ from lab.errors import LabError
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SUITES = {"1.6": "bookworm", "1.7": "trixie", "2.1": "forky"}
-#: Other kinds of hosts: the release line that is beneath, and what is installed on top.
-KINDS = {"docker": ("1.6", ("docker.io",))}
 APT_SOURCES = Path("/etc/apt")
 
 
@@ -112,11 +110,18 @@ class Suites:
         suite = SUITES[release]
         raise LabError(f"Debian {suite} no longer has a containerd {release}: the lab needs another suite for it.")
 
-    def closure(self, status, packages):
-        """Fetch these packages with all that they need where the packages of that dpkg status are; the files."""
+    def closure(self, status, base, suite, packages):
+        """Fetch packages of a suite with all that they need where the packages of that dpkg status are; the files.
+
+        What they need comes from the suite ``base`` where that has it.
+        """
         shutil.copy(status, self.directory / "status")
+        pins = f"Package: *\nPin: release n={base}\nPin-Priority: 900\n\n"
+        pins += f"Package: {' '.join(packages)}\nPin: release n={suite}\nPin-Priority: 990\n"
+        (self.directory / "preferences").write_text(pins, encoding="utf-8")
         command = ["install", "--download-only", "--yes", "--no-install-recommends", *packages]
-        run(["apt-get", *self._apt(), *command], f"Downloading {' '.join(packages)}")
+        place = ["-o", f"Dir::Etc::preferences={self.directory}/preferences"]
+        run(["apt-get", *self._apt(), *place, *command], f"Downloading {' '.join(packages)}")
         return sorted((self.directory / "cache/archives").glob("*.deb"))
 
     def download(self, release, target):

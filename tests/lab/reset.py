@@ -4,6 +4,7 @@
 """Back to a clean host, fast: its containers are thrown away rather than taken down."""
 
 from lab import faults, recipe, workloads
+from lab.base import line
 from lab.errors import LabError
 from lab.host import end
 from lab.shims import shims
@@ -47,7 +48,7 @@ def reset(host):
     faults.undo_all(host)
     host.script(STOP)
     end({shim.pid for shim in shims(host)} | host.contained_pids())
-    host.script(CLEAN, recipe.CONTAINERD_CONFIG, recipe.CONTAINERD_CONFIGS[record["release"]])
+    host.script(CLEAN, recipe.CONTAINERD_CONFIG, recipe.CONTAINERD_CONFIGS[line(record["release"])])
     if host.installed() != record["version"]:
         host.install(record["package"])
     host.script("systemctl start containerd")

@@ -11,7 +11,7 @@ import world
 
 from lab import recipe
 
-SETTINGS = json.loads(recipe.KIND_FILES["docker"]["/etc/docker/daemon.json"])
+SETTINGS = recipe.DOCKER_SETTINGS
 # dockerd starts a containerd of its own where no flag names one and the system's is not there.
 START = """
 rm -rf /run/systemd/system/docker.service.d
