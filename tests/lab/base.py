@@ -18,15 +18,11 @@ from pathlib import Path
 
 from lab import mirror, recipe
 from lab.command import contained, run, stop_all
+from lab.kinds import KINDS, line
 from lab.places import cache_root
 
 BASE_RELEASE = "1.6"
 PARTIAL = ".partial-"
-
-
-def line(release):
-    """The release line of containerd on a host of that release or kind."""
-    return recipe.KINDS[release].line if release in recipe.KINDS else release
 
 
 def recipe_key():
@@ -57,22 +53,30 @@ class Cache:
         """The overlay's lower directories for a host of that release, topmost first."""
         if release == BASE_RELEASE:
             return [self.base]
-        if release in recipe.KINDS:
-            return [self._layer(release), *self.layers(recipe.KINDS[release].line)]
+        if release in KINDS:
+            return [self._layer(release), *self.layers(KINDS[release].line)]
         return [self._layer(release), self.base]
 
     def package(self, release):
         """The containerd package of that release line, as a file on the machine."""
         return self.directory / f"containerd-{line(release)}.deb"
 
+    @staticmethod
+    def _lines(wanted):
+        """The release lines whose packages these hosts need."""
+        carried = [one for release in wanted if release in KINDS for one in KINDS[release].carries]
+        return list(dict.fromkeys([*map(line, wanted), *carried]))
+
     def _layer(self, release):
-        return self.directory / f"layer-{release}"
+        return self.directory / (f"layer-{release}-{KINDS[release].key}" if release in KINDS else f"layer-{release}")
 
     def missing(self, wanted):
         """What has to be built or fetched before hosts of these releases can start."""
         parts = [self.base]
+        for release in self._lines(wanted):
+            parts.append(self.package(release))
         for release in wanted:
-            parts += [self.package(release), *self.layers(release)]
+            parts += self.layers(release)
         return [part for part in dict.fromkeys(parts) if not part.exists()]
 
     def prepare(self, wanted, url, say):
@@ -93,13 +97,13 @@ class Cache:
         if self.base in missing:
             say("base: building Debian bookworm")
             first.append((self._build_base, url, room, say))
-        lines = dict.fromkeys(line(one) for one in wanted)
+        lines = self._lines(wanted)
         absent = [release for release in lines if self.package(release) in missing]
         if absent:
             first.append((self._fetch_packages, absent, url, room, say))
         layers = [one for one in missing if one.name.startswith("layer-")]
         then = [(self._build_layer, one, room, say) for one in mirror.SUITES if self._layer(one) in layers]
-        last = [(self._build_kind, one, url, room, say) for one in wanted if one in recipe.KINDS]
+        last = [(self._build_kind, one, url, room, say) for one in wanted if one in KINDS]
         last = [job for job in last if self._layer(job[1]) in layers]
         for jobs in (first, then, last):
             _together(jobs)
@@ -164,20 +168,21 @@ class Cache:
 
     def _build_kind(self, kind, url, room, say):
         """What is installed on top of a release line; none of its services is started with the host."""
-        made = recipe.KINDS[kind]
+        made = KINDS[kind]
         lower = self.layers(made.line)
         suites = mirror.Suites(room / f"apt-{kind}", url, tuple(mirror.SUITES))
         suites.update()
         status = next(one for one in (layer / "var/lib/dpkg/status" for layer in lower) if one.exists())
         debs = suites.closure(status, mirror.SUITES[BASE_RELEASE], made.suite, made.packages)
         upper, work, root = (room / f"{part}-{kind}" for part in ("upper", "work", "root"))
-        for path in (upper, work, root, upper / "debs"):
+        for path in (upper, work, root, upper / "debs", upper / "carried"):
             path.mkdir()
-        for deb in debs:
-            shutil.copy(deb, upper / "debs")
+        for place, files in (("debs", debs), ("carried", map(self.package, made.carries))):
+            for deb in files:
+                shutil.copy(deb, upper / place)
         script = (
             'set -e; mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" "$4"; '
-            'chroot "$4" sh -c "dpkg --install /debs/*.deb"; rm -r "$4/debs"; chroot "$4" sh -euc "$setup"; shift 4; '
+            'chroot "$4" sh -euc "dpkg --install /debs/*.deb; $setup"; rm -r "$4/debs" "$4/carried"; shift 4; '
         )
         script += '[ "$#" = 0 ] || systemctl --root="$root" mask "$@"; umount "$root"'
         contained(
@@ -185,7 +190,8 @@ class Cache:
             f"Installing {' '.join(made.packages)} into a layer",
             env={"DEBIAN_FRONTEND": "noninteractive", "root": str(root), "setup": made.script},
         )
-        _write_files(upper, made.files)
+        # Taking a package away takes its configuration, too.
+        _write_files(upper, {recipe.CONTAINERD_CONFIG: recipe.CONTAINERD_CONFIGS[made.line], **made.files})
         os.rename(upper, self._layer(kind))
         say(f"layer {kind}: built")
 

@@ -10,9 +10,10 @@ import signal
 import subprocess
 import sys
 
-from lab import faults, mirror, needs, recipe, workloads
+from lab import faults, mirror, needs, workloads
 from lab.errors import LabError
 from lab.fleet import Fleet
+from lab.kinds import KINDS
 
 
 class _Interrupted(Exception):
@@ -28,7 +29,7 @@ def _parser():
     up = commands.add_parser("up", parents=[common], help="start what is missing of a lab")
     up.add_argument("--hosts", type=int, default=3, metavar="N", help="number of hosts (3)")
     up.add_argument("--releases", default=",".join(mirror.SUITES), help="release lines, cycled over the hosts")
-    kinds = [name.partition("-")[2] for name in recipe.KINDS if name.startswith("docker-")]
+    kinds = [name.partition("-")[2] for name in KINDS if name.startswith("docker-")]
     up.add_argument("--docker", choices=kinds, help="hosts with this release of Docker instead")
     up.add_argument("--plain", type=int, default=2, metavar="K", help="plain containers per host (2)")
     up.add_argument("--pods", type=int, default=2, metavar="K", help="pods per host (2)")

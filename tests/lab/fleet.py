@@ -11,11 +11,12 @@ import re
 import shutil
 import time
 
-from lab import inventory, mirror, needs, network, recipe, reset, workloads
+from lab import inventory, mirror, needs, network, reset, workloads
 from lab.base import Cache
 from lab.cgroups import Cgroups
 from lab.errors import LabError
 from lab.host import Host, end
+from lab.kinds import KINDS
 from lab.network import Network
 from lab.places import DEFAULT_LAB, RUN_ROOT, Places
 from lab.ssh import Ssh
@@ -57,8 +58,8 @@ class Fleet:
         """Start what is missing of a lab with that many hosts; the release lines are cycled over them."""
         releases = list(releases or mirror.releases())
         for release in releases:
-            if release not in (*mirror.SUITES, *recipe.KINDS):
-                known = ", ".join((*mirror.SUITES, *recipe.KINDS))
+            if release not in (*mirror.SUITES, *KINDS):
+                known = ", ".join((*mirror.SUITES, *KINDS))
                 raise LabError(f"There are no lab hosts of containerd {release!r}, only of {known}.")
         network.address(hosts)
         needs.check_machine()

@@ -23,6 +23,11 @@ CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 # Clean shutdown of a systemd that is process 1.
 SHUTDOWN = signal.SIGRTMIN + 4
 
+# The version of the package that containerd is from.
+INSTALLED = """
+dpkg-query -W -f '${Version}' containerd 2>/dev/null || rpm -q --qf '%{VERSION}-%{RELEASE}' containerd
+"""
+
 # Joins the host's cgroups, then leaves a nspawn behind whose mounts nobody else sees.
 LAUNCH = """set -e
 for join in $1; do echo $$ > "$join"; done
@@ -222,7 +227,7 @@ class Host:
 
     @staticmethod
     def _installed(leader):
-        query = ["dpkg-query", f"--root=/proc/{leader}/root", "-W", "-f", "${Version}", "containerd"]
+        query = ["chroot", f"/proc/{leader}/root", "sh", "-c", INSTALLED]
         return run(query, "Asking for the version of containerd").strip()
 
     def installed(self):

@@ -3,9 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a lab host consists of: its packages and the files laid on top of them."""
 
-import json
-from dataclasses import dataclass, field
-
 PACKAGES = (
     "busybox-static",
     "containerd",
@@ -82,36 +79,3 @@ _CRI_2 = f"""version = 3
 """
 CONTAINERD_CONFIG = "/etc/containerd/config.toml"
 CONTAINERD_CONFIGS = {"1.6": _CRI_1, "1.7": _CRI_1, "2.1": _CRI_2}
-
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Hosts with more on them than containerd.
-
-    ``line`` is the release line beneath, ``packages`` come from Debian ``suite``, what they need from the base where it
-    has it. ``script`` is run in the root afterwards, and its ``units`` are masked, so that none starts with the host.
-    """
-
-    line: str
-    suite: str
-    packages: tuple
-    units: tuple = ()
-    files: dict = field(default_factory=dict)
-    script: str = ""
-
-
-# Docker without a network of its own, so that it needs no rules and no bridge of the machine's kernel.
-DOCKER_SETTINGS = {"bridge": "none", "iptables": False, "storage-driver": "vfs"}
-
-
-def _docker(line, suite):
-    files = {"/etc/docker/daemon.json": json.dumps(DOCKER_SETTINGS) + "\n"}
-    return Kind(line, suite, ("docker.io",), ("docker.service", "docker.socket"), files)
-
-
-KINDS = {
-    "docker-20.10": _docker("1.6", "bookworm"),
-    "docker-26.1": _docker("1.7", "trixie"),
-    "docker-28.5": _docker("2.1", "forky"),
-}

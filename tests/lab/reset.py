@@ -4,9 +4,9 @@
 """Back to a clean host, fast: its containers are thrown away rather than taken down."""
 
 from lab import faults, recipe, workloads
-from lab.base import line
 from lab.errors import LabError
 from lab.host import end
+from lab.kinds import line
 from lab.shims import shims
 
 # Killed before it is stopped: a containerd that hangs on a stopped shim would take its time.

@@ -10,8 +10,8 @@ import pytest
 import world
 
 from lab import recipe
+from lab.kinds import DOCKER_SETTINGS
 
-SETTINGS = recipe.DOCKER_SETTINGS
 # dockerd starts a containerd of its own where no flag names one and the system's is not there.
 START = """
 rm -rf /run/systemd/system/docker.service.d
@@ -49,7 +49,7 @@ class Docker:
 
     def settings(self, **more):
         """Write dockerd's settings."""
-        self.host.path("/etc/docker/daemon.json").write_text(json.dumps({**SETTINGS, **more}), encoding="utf-8")
+        self.host.path("/etc/docker/daemon.json").write_text(json.dumps({**DOCKER_SETTINGS, **more}), encoding="utf-8")
 
     def start(self, kind, **settings):
         """Start dockerd with a containerd of its own, or on the system's, and one container."""

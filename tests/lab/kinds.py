@@ -1,0 +1,115 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts with more on them than Debian's containerd: Docker, or containerd from rpm packages."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+#: Where a host of rpm packages has its repository.
+RPMS = "/srv/rpms"
+# Docker without a network of its own, so that it needs no rules and no bridge of the machine's kernel.
+DOCKER_SETTINGS = {"bridge": "none", "iptables": False, "storage-driver": "vfs"}
+
+# Builds an rpm: its name, version, what it requires, and the directory with its files. The script restarts the
+# service as those of Docker's and Fedora's packages do; %pre fails while /run/lab-fails is there.
+BUILD_RPM = r"""
+build() {
+    { cat <<EOF
+Name: $1
+Version: $2
+Release: 1
+Summary: $1 of Debian
+License: Apache-2.0
+AutoReqProv: no
+Provides: /bin/sh
+${3:+Requires: $3}
+%description
+The programs of Debian's package.
+%install
+cp -a $4/. %{buildroot}/
+%pre
+[ ! -e /run/lab-fails ] || { echo "lab: cannot be set up" >&2; exit 3; }
+%post
+systemctl daemon-reload
+%postun
+[ "\$1" -lt 1 ] || systemctl try-restart containerd.service
+%files
+EOF
+    (cd "$4"; find . ! -type d | sed "s/^.//"); } > /tmp/one.spec
+    rpmbuild -bb --quiet --define "_topdir /tmp/rpmbuild" --define "_rpmdir RPMS" --define "_build_id_links none" \
+        --define "_binary_payload w1.gzdio" --define "debug_package %{nil}" --define "__os_install_post %{nil}" /tmp/one.spec
+    rm -rf /tmp/rpmbuild /tmp/one.spec
+}
+""".replace("RPMS", RPMS)
+
+# containerd and runc leave dpkg's hands, and come back as rpm packages.
+_RPM = r"""
+mkdir -p /srv/rpms /etc/rpm
+# As on every distribution that is made of rpm packages; Debian's own is in root's home.
+echo "%_dbpath /var/lib/rpm" > /etc/rpm/macros.lab
+for deb in /carried/*.deb; do
+    version=$(dpkg-deb --field "$deb" Version)
+    dpkg-deb --extract "$deb" /tmp/tree
+    rm -rf /tmp/tree/usr/share /tmp/tree/etc
+    build containerd "${version%%[~+-]*}" runc /tmp/tree
+    rm -rf /tmp/tree
+done
+mkdir -p /tmp/tree/usr/sbin
+cp -a /usr/sbin/runc /tmp/tree/usr/sbin
+build runc "$(dpkg-query -W -f '${Version}' runc | sed 's/[~+-].*//')" "" /tmp/tree
+rm -rf /tmp/tree
+createrepo_c --quiet /srv/rpms
+dpkg --purge --force-depends containerd runc
+mkdir -p /etc/containerd
+rpm --install /srv/rpms/*/runc-*.rpm /srv/rpms/*/containerd-FIRST*.rpm
+systemctl enable containerd.service
+"""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of hosts.
+
+    ``line`` is the release line of containerd, ``packages`` come from Debian ``suite``, what they need from the base
+    where it has it. ``script`` is run in the root afterwards, with the containerd packages of the lines ``carries`` in
+    /carried; ``units`` are masked, so that none starts with the host.
+    """
+
+    line: str
+    suite: str
+    packages: tuple
+    units: tuple = ()
+    files: dict = field(default_factory=dict)
+    script: str = ""
+    carries: tuple = ()
+
+    @property
+    def key(self):
+        """A name for exactly this kind: another one gets another layer."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+
+
+def _docker(line, suite, *more):
+    files = {"/etc/docker/daemon.json": json.dumps(DOCKER_SETTINGS) + "\n"}
+    return Kind(line, suite, ("docker.io", *more), ("docker.service", "docker.socket"), files)
+
+
+def _rpm(line):
+    files = {"/etc/yum.repos.d/lab.repo": f"[lab]\nname=lab\nbaseurl=file://{RPMS}\ngpgcheck=0\n"}
+    script = BUILD_RPM + _RPM.replace("FIRST", line)
+    return Kind(line, "bookworm", ("dnf", "rpm", "createrepo-c"), (), files, script, ("1.7", "2.1"))
+
+
+KINDS = {
+    "docker-20.10": _docker("1.6", "bookworm"),
+    "docker-26.1": _docker("1.7", "trixie", "docker-cli"),
+    "docker-28.5": _docker("2.1", "forky", "docker-cli"),
+    "rpm-1.7": _rpm("1.7"),
+}
+
+
+def line(release):
+    """The release line of containerd on a host of that release or kind."""
+    return KINDS[release].line if release in KINDS else release
