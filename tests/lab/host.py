@@ -13,6 +13,7 @@ import time
 import uuid
 from pathlib import Path
 
+from lab import kinds
 from lab.cgroups import Cgroups
 from lab.command import run
 from lab.errors import LabError
@@ -235,7 +236,14 @@ class Host:
         return self._installed(self._leader())
 
     def install(self, package):
-        """Install a package file of the machine in the host with dpkg, as an upgrade or a downgrade."""
+        """Install a package file of the machine in the host with dpkg, as an upgrade or a downgrade.
+
+        A host of rpm packages gets the one of its own repository that it began with.
+        """
+        if kinds.of_rpms(self.release):
+            name = f"{kinds.RPMS}/*/containerd-{self.record['version']}.*.rpm"
+            self.script(f"rpm --upgrade --oldpackage {name}", timeout=120)
+            return
         name = f"/root/{Path(package).name}"
         shutil.copy(package, self.path(name))
         self.script('dpkg --install --force-downgrade "$1"; rm "$1"', name, timeout=120)

@@ -39,7 +39,8 @@ systemctl daemon-reload
 EOF
     (cd "$4"; find . ! -type d | sed "s/^.//"); } > /tmp/one.spec
     rpmbuild -bb --quiet --define "_topdir /tmp/rpmbuild" --define "_rpmdir RPMS" --define "_build_id_links none" \
-        --define "_binary_payload w1.gzdio" --define "debug_package %{nil}" --define "__os_install_post %{nil}" /tmp/one.spec
+        --define "_binary_payload w1.gzdio" --define "debug_package %{nil}" --define "__os_install_post %{nil}" \\
+        /tmp/one.spec
     rm -rf /tmp/rpmbuild /tmp/one.spec
 }
 """.replace("RPMS", RPMS)
@@ -108,6 +109,11 @@ KINDS = {
     "docker-28.5": _docker("2.1", "forky", "docker-cli"),
     "rpm-1.7": _rpm("1.7"),
 }
+
+
+def of_rpms(release):
+    """Whether containerd is an rpm package on a host of that kind."""
+    return release in KINDS and KINDS[release].packages[:1] == ("dnf",)
 
 
 def line(release):

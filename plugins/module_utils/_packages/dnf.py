@@ -50,6 +50,8 @@ class Dnf:
     def _add(self, url: str) -> None:
         """Use this repository alone."""
         self._options += ["--repofrompath={0},{1}".format(_OURS, url), "--repo={0}".format(_OURS)]
+        # One that cannot be read is not an empty one.
+        self._options.append("--setopt={0}.skip_if_unavailable=0".format(_OURS))
 
     def version(self, package: str, wanted: str) -> str:
         """See Repository.version()."""

@@ -298,13 +298,12 @@ class Stager:
     def _require_release(self, program: str, plan: Staged) -> None:
         said = command.run([program, "--version"], self._deadline.within(30))
         words = said.stdout.split()
-        found = upstream(words[2]) if said.code == 0 and len(words) > 2 else ""
+        found = upstream(words[2]) if said.code == 0 and words[:1] == ["containerd"] and len(words) > 2 else ""
         if found != self._release:
             sentence = "holds containerd {0}, not {1}".format(found, self._release)
             if not found:
-                sentence = "holds a containerd that does not run here ({0})".format(
-                    " ".join(said.stderr.split())[-200:]
-                )
+                what = "a containerd that does not run here" if said.code else "another program than containerd"
+                sentence = "holds {0} ({1})".format(what, " ".join((said.stderr or said.stdout).split())[-200:])
             raise ShimError("package", plan.version, sentence, "bring another package")
 
     def _require_room(self, plan: Staged) -> None:

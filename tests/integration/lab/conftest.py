@@ -80,6 +80,12 @@ def four():
 
 
 @pytest.fixture(scope="session")
-def docker_host():
-    """One host with Debian's Docker on it, which is not started."""
-    yield from _own_lab("dock", hosts=1, releases=["docker"], plain=0, pods=0)
+def docker_hosts():
+    """A host of each release of Docker, which is not started."""
+    yield from _own_lab("dock", hosts=3, releases=["docker-20.10", "docker-26.1", "docker-28.5"], plain=0, pods=0)
+
+
+@pytest.fixture(scope="session")
+def rpm_hosts():
+    """Two hosts whose containerd is an rpm package."""
+    yield from _own_lab("rpm", hosts=2, releases=["rpm-1.7"], plain=1, pods=1)

@@ -64,18 +64,18 @@ class Docker:
     def restart(self, run_id, **options):
         """Restart what starts containerd."""
         wanted = {"state": "restarted", "run_id": run_id, "settle": 1, "detail": "full", **options}
-        return play.run(self.fleet, "shim_reconnect", wanted)[self.host.name]
+        return play.run(self.fleet, "shim_reconnect", wanted, [self.host])[self.host.name]
 
     def probe(self, **options):
         """The forecast."""
-        return play.run(self.fleet, "shim_probe", {"detail": "full", **options})[self.host.name]
+        return play.run(self.fleet, "shim_probe", {"detail": "full", **options}, [self.host])[self.host.name]
 
 
-@pytest.fixture
-def docker(docker_host):
-    (host,) = docker_host.hosts.values()
+@pytest.fixture(params=["20.10", "26.1", "28.5"])
+def docker(docker_hosts, request):
+    (host,) = (one for one in docker_hosts.hosts.values() if one.release == f"docker-{request.param}")
     host.script(STOP)
-    yield Docker(docker_host, host)
+    yield Docker(docker_hosts, host)
     host.script(STOP)
 
 
