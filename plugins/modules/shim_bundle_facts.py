@@ -69,9 +69,10 @@ ansible_facts:
               returned: success
             bundles:
               description:
-                - Per bundle its namespace, id, role (sandbox, workload or plain), pod, endpoint and its
+                - Per bundle its namespace, id, role (sandbox, workload or plain), pod, C(docker), endpoint and its
                   source, shim group, runtime, shim pid and executable and whether that is gone from disk, init pid and
-                  start time, and problems.
+                  start time, and problems. C(docker) is what a running dockerd calls the container; C(name), and
+                  C(project) and C(service) of Docker Compose. No other label leaves the host.
               type: list
               elements: dict
               returned: success

@@ -39,7 +39,7 @@ systemctl daemon-reload
 EOF
     (cd "$4"; find . ! -type d | sed "s/^.//"); } > /tmp/one.spec
     rpmbuild -bb --quiet --define "_topdir /tmp/rpmbuild" --define "_rpmdir RPMS" --define "_build_id_links none" \
-        --define "_binary_payload w1.gzdio" --define "debug_package %{nil}" --define "__os_install_post %{nil}" \\
+        --define "_binary_payload w1.gzdio" --define "debug_package %{nil}" --define "__os_install_post %{nil}" \
         /tmp/one.spec
     rm -rf /tmp/rpmbuild /tmp/one.spec
 }

@@ -15,6 +15,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._errors import 
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.gather import gather
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
 from ansible_collections.shimops.containerd.plugins.module_utils._host import (
+    dockerd,
     releases,
     shim_processes,
     unix_sockets,
@@ -23,6 +24,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr impor
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.shim_processes import Shim
 
+# Docker's namespace in containerd.
+_MOBY = "moby"
 _Place = Union[Endpoint, Nowhere, Unusable]
 
 
@@ -39,6 +42,7 @@ def instance(daemon: Daemon, options: Dict[str, Any], deadline: Deadline) -> Dic
     ]
     found = _shims({place.name for place in places if isinstance(place, Endpoint)})
     rows = [_row(observed, params, place, found) for observed, params, place in zip(read, restored, places)]
+    _add_docker(rows, deadline)
     return {
         "layout": daemon.layout,
         "daemon": _daemon(daemon),
@@ -51,6 +55,13 @@ def instance(daemon: Daemon, options: Dict[str, Any], deadline: Deadline) -> Dic
             if not observed.bundle and not observed.listed
         ],
     }
+
+
+def _add_docker(rows: List[Dict[str, Any]], deadline: Deadline) -> None:
+    """Add what Docker calls its containers; it is asked only where there are some."""
+    known = dockerd.names(deadline) if any(row["namespace"] == _MOBY for row in rows) else {}
+    for row in rows:
+        row["docker"] = known.get(row["id"]) if row["namespace"] == _MOBY else None
 
 
 def _shims(paths: Set[str]) -> Dict[str, Shim]:

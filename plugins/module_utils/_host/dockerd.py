@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""dockerd: whether it keeps its containers when it stops and when it starts again. Internal to the collection.
+"""dockerd: whether it keeps its containers over a restart, and what it calls them. Internal to the collection.
 
 Without live-restore it stops them when it stops (recovery-spec 10.6), and when it starts and finds them running
 (moby, daemon/daemon.go:restore).
@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._host import daemon_paths, processes
@@ -24,10 +25,12 @@ SETTINGS = "/etc/docker/daemon.json"
 #: The name of the program.
 PROGRAM = "dockerd"
 _SOCKET = "docker.sock"
-# Seconds for its answer, and bytes of it.
+# Seconds for its answer, and bytes of it; of a container it says one to two KiB.
 _PATIENCE = 5.0
-_LARGEST = 1 << 20
-_REQUEST = b"GET /info HTTP/1.0\r\nHost: docker\r\n\r\n"
+_LARGEST = 1 << 23
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+#: The labels that may leave a host, by what they are called here.
+LABELS = {"project": "com.docker.compose.project", "service": "com.docker.compose.service"}
 
 
 class LiveRestore(NamedTuple):
@@ -40,10 +43,7 @@ class LiveRestore(NamedTuple):
 
 def live_restore(deadline: Deadline) -> Optional[LiveRestore]:
     """What holds for the dockerd of this host, the worst where several run; None when none does."""
-    found = []
-    for pid in processes.named(PROGRAM):
-        if processes.shares_namespaces(pid) and os.path.basename(processes.executable(pid) or "") == PROGRAM:
-            found.append(_of_process(pid, deadline))
+    found = [_of_process(pid, deadline) for pid in _running()]
     if not found:
         return None
     # What is off comes before what is not known, and that before what is on.
@@ -51,6 +51,35 @@ def live_restore(deadline: Deadline) -> Optional[LiveRestore]:
     return LiveRestore(
         min((one.now for one in found), key=worst), min((one.after for one in found), key=worst), found[0].settings
     )
+
+
+def names(deadline: Deadline) -> Dict[str, Dict[str, str]]:
+    """What the running containers are called by people, by their ids: ``name``, and what LABELS allows of Compose.
+
+    Empty where no dockerd answers. Source: Docker's API, ContainerList.
+    """
+    found: Dict[str, Dict[str, str]] = {}
+    for pid in _running():
+        answers = _answers(pid, "/containers/json", deadline.within(_PATIENCE))
+        rows: List[Any] = next((one for one in answers if isinstance(one, list)), [])
+        found.update(_named(row) for row in rows if isinstance(row, dict))
+    return found
+
+
+def _named(row: Dict[str, Any]) -> Tuple[str, Dict[str, str]]:
+    labels, given = row.get("Labels"), row.get("Names")
+    said = {what: labels.get(label) for what, label in LABELS.items()} if isinstance(labels, dict) else {}
+    # Docker writes a name with a slash in front; a linked container has more of them.
+    said["name"] = given[0].lstrip("/") if isinstance(given, list) and given and isinstance(given[0], str) else None
+    kept = {what: text for what, text in said.items() if isinstance(text, str) and _NAME.fullmatch(text)}
+    return str(row.get("Id")), kept
+
+
+def _running() -> Iterator[int]:
+    """Every dockerd of this host."""
+    for pid in processes.named(PROGRAM):
+        if processes.shares_namespaces(pid) and os.path.basename(processes.executable(pid) or "") == PROGRAM:
+            yield pid
 
 
 def _of_process(pid: int, deadline: Deadline) -> LiveRestore:
@@ -80,22 +109,28 @@ def _in_file(path: str) -> Optional[bool]:
 
 
 def _said(pid: int, deadline: Deadline) -> Optional[bool]:
-    """What dockerd itself says; its socket is among those it listens on."""
-    paths = daemon_paths.listens_on(pid)
-    for path in sorted(paths, key=lambda path: (os.path.basename(path) != _SOCKET, path)):
-        found = _info(path, deadline)
+    """What dockerd itself says."""
+    for found in _answers(pid, "/info", deadline):
         if isinstance(found, dict) and isinstance(found.get("LiveRestoreEnabled"), bool):
             return bool(found["LiveRestoreEnabled"])
     return None
 
 
-def _info(path: str, deadline: Deadline) -> Any:
-    """The answer to GET /info on a socket; None where there is none in time, or none that can be read."""
+def _answers(pid: int, resource: str, deadline: Deadline) -> Iterator[Any]:
+    """The answers of a dockerd; its socket is among those it listens on."""
+    paths = daemon_paths.listens_on(pid)
+    for path in sorted(paths, key=lambda path: (os.path.basename(path) != _SOCKET, path)):
+        yield _get(path, resource, deadline)
+
+
+def _get(path: str, resource: str, deadline: Deadline) -> Any:
+    """The answer to a GET on a socket; None where there is none in time, or none that can be read."""
+    request = "GET {0} HTTP/1.0\r\nHost: docker\r\n\r\n".format(resource)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(max(deadline.remaining(), 0.01))
             sock.connect(path)
-            sock.sendall(_REQUEST)
+            sock.sendall(request.encode("ascii"))
             head, _blank, body = _received(sock, deadline).partition(b"\r\n\r\n")
         status = head.split(None, 2)
         return json.loads(body.decode("utf-8")) if status[:1] and status[1:2] == [b"200"] else None

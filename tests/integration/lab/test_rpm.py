@@ -136,5 +136,7 @@ def test_a_package_of_the_right_name_with_another_binary_in_it(rpm_hosts, hosts)
     first.script(script, timeout=120)
     before = upgrades.see(first)
     result = stage(rpm_hosts, first, directory="/srv/wrong")
-    assert result["failed"] and "holds another program than containerd (true (GNU coreutils)" in result["msg"], result["msg"]
+    assert result["failed"] and "holds another program than containerd (true (GNU coreutils)" in result["msg"], result[
+        "msg"
+    ]
     assert upgrades.see(first) == before

@@ -1,11 +1,12 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""live-restore: what dockerd says, what its file says, and what neither says."""
+"""live-restore: what dockerd says, what its file says, and what neither says; and its names of its containers."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import threading
@@ -58,10 +59,10 @@ def host(monkeypatch, tmp_path):
     monkeypatch.setattr(processes, "named", lambda name: [os.getpid()] if name == "dockerd" else [])
     monkeypatch.setattr(processes, "executable", lambda pid: "/usr/sbin/dockerd")
 
-    def ask(*sockets, arguments=(), seconds=10):
+    def ask(*sockets, arguments=(), seconds=10, ask=dockerd.live_restore):
         monkeypatch.setattr(processes, "arguments", lambda pid: ["dockerd", *arguments])
         monkeypatch.setattr(daemon_paths, "listens_on", lambda pid: [str(one) for one in sockets])
-        return dockerd.live_restore(Deadline(seconds))
+        return ask(Deadline(seconds))
 
     return ask
 
@@ -93,7 +94,7 @@ HOSTILE = [
     answer(b'{"LiveRestoreEnabled": 1}'),
     answer(b"[" * 100000),
     answer(ON, b"403 Forbidden"),
-    answer(b'{"LiveRestoreEnabled": true, "x": "' + b"y" * (2 << 20) + b'"}'),
+    answer(b'{"LiveRestoreEnabled": true, "x": "' + b"y" * (9 << 20) + b'"}'),
 ]
 
 
@@ -101,6 +102,40 @@ HOSTILE = [
 def test_a_hostile_answer_is_none(host, tmp_path, number):
     with serving(tmp_path / "docker.sock", HOSTILE[number]):
         assert host(tmp_path / "docker.sock").now is None
+
+
+def container(identifier="5c2c", **fields):
+    return {"Id": identifier, "Names": ["/web"], "Labels": {}, "Command": "secret", **fields}
+
+
+COMPOSE = {"com.docker.compose.project": "shop", "com.docker.compose.service": "cart", "token": "secret"}
+
+
+@pytest.mark.parametrize(
+    "row, known",
+    [
+        (container(), {"name": "web"}),
+        (container(Labels=COMPOSE), {"name": "web", "project": "shop", "service": "cart"}),
+        (container(Names=["/web", "/other/alias"]), {"name": "web"}),
+        (container(Names=[]), {}),
+        (container(Names=None, Labels=None), {}),
+        (container(Names=[7], Labels=[]), {}),
+        # What could be mistaken for something else in a report stays on the host.
+        (container(Names=["/web\n"]), {}),
+        (container(Labels={"com.docker.compose.project": "x" * 129, "com.docker.compose.service": 7}), {"name": "web"}),
+    ],
+)
+def test_names_of_its_containers(host, tmp_path, row, known):
+    with serving(tmp_path / "docker.sock", answer(json.dumps([row, "nonsense"]).encode())) as asked:
+        assert host(tmp_path / "docker.sock", ask=dockerd.names) == {"5c2c": known}
+    assert asked == [b"GET /containers/json HTTP/1.0\r\nHost: docker\r\n\r\n"]
+
+
+@pytest.mark.parametrize("said", [b"", answer(b"{}"), answer(b"null"), answer(b"[]", b"500 No"), answer(b"[" * 99999)])
+def test_no_names_where_no_dockerd_says_them(host, tmp_path, said):
+    with serving(tmp_path / "docker.sock", said):
+        assert host(tmp_path / "docker.sock", ask=dockerd.names) == {}
+    assert host(ask=dockerd.names) == {}
 
 
 def test_a_socket_that_accepts_and_says_nothing_costs_its_time_once(host, tmp_path):

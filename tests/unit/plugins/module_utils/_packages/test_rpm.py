@@ -15,7 +15,9 @@ from ansible_collections.shimops.containerd.plugins.module_utils._errors import 
 from ansible_collections.shimops.containerd.plugins.module_utils._host.command import Output
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import rpm
 
-HOLD = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX); print('held', flush=True); input()"
+HOLD = (
+    "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX); print('held', flush=True); input()"
+)
 
 
 @pytest.fixture
@@ -36,7 +38,9 @@ def test_a_lock_that_is_held_is_waited_for_and_one_that_is_free_is_not_kept(lock
     holder.communicate("\n")
     with rpm.undisturbed(Deadline(0)):
         # rpm itself has to get it.
-        again = subprocess.run([sys.executable, "-c", HOLD, lock], input="\n", capture_output=True, text=True, check=True)
+        again = subprocess.run(
+            [sys.executable, "-c", HOLD, lock], input="\n", capture_output=True, text=True, check=True
+        )
     assert again.stdout == "held\n"
 
 
