@@ -131,5 +131,5 @@ def _require_index(directory: str) -> None:
 def _complaint(said: command.Output) -> str:
     """The lines of dnf that say what is wrong, in one."""
     lines = [line.strip() for line in (said.stderr + "\n" + said.stdout).splitlines() if line.strip()]
-    wrong = [line for line in lines if line.startswith(("Error", "Problem", "- ", "Unable", "No match"))]
+    wrong = [line for line in lines if line.startswith(("Error", "Problem", "- ", "No match"))]
     return " ".join(" ".join(wrong or lines[-2:]).split())[:300].rstrip(".")

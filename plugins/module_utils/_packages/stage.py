@@ -302,8 +302,11 @@ class Stager:
         if found != self._release:
             sentence = "holds containerd {0}, not {1}".format(found, self._release)
             if not found:
-                what = "a containerd that does not run here" if said.code else "another program than containerd"
-                sentence = "holds {0} ({1})".format(what, " ".join((said.stderr or said.stdout).split())[-200:])
+                sentence = "holds another program than containerd ({0})".format(" ".join(words)[:60])
+                if said.code != 0:
+                    sentence = "holds a containerd that does not run here ({0})".format(
+                        " ".join(said.stderr.split())[-200:]
+                    )
             raise ShimError("package", plan.version, sentence, "bring another package")
 
     def _require_room(self, plan: Staged) -> None:

@@ -5,8 +5,10 @@
 
 import json
 
+import packages
 import play
 import pytest
+import upgrades
 import world
 
 from lab import recipe
@@ -28,7 +30,8 @@ systemctl daemon-reload
 systemctl unmask -q docker.service docker.socket
 systemctl start docker
 docker image inspect lab >/dev/null 2>&1 || tar -C "$2" -c . | docker import - lab >/dev/null
-docker run -d --name web --network none lab /bin/sleep 100000 >/dev/null
+docker run -d --name web --network none --label com.docker.compose.project=shop --label token=secret \
+    lab /bin/sleep 100000 >/dev/null
 """
 STOP = """
 timeout 20 docker rm -f web >/dev/null 2>&1 || true
@@ -37,7 +40,7 @@ systemctl mask -q docker.service docker.socket
 systemctl unmask -q containerd.service
 systemctl reset-failed
 systemctl start containerd
-rm -f /var/lib/shimops/*
+rm -rf /var/lib/shimops
 """
 
 
@@ -90,6 +93,39 @@ def test_on_the_systems_containerd_a_restart_keeps_its_containers(docker):
     result = docker.restart("system")
     assert not result["failed"] and result["summary"]["reattached"] == 1, result["msg"]
     assert result["verdicts"][0]["namespace"] == "moby" and docker.pid() == before
+
+
+def test_facts_name_its_containers_and_the_project_of_compose(docker):
+    for kind in ("system", "own"):
+        docker.start(kind, **{"live-restore": True})
+        result = play.run(docker.fleet, "shim_bundle_facts", {"detail": "full"}, [docker.host])[docker.host.name]
+        (one,) = (one for one in result["ansible_facts"]["containerd_shims"]["instances"] if one["bundles"])
+        assert one["layout"] == {"system": "containerd", "own": "docker_managed"}[kind]
+        (row,) = one["bundles"]
+        assert row["namespace"] == "moby" and row["docker"] == {"name": "web", "project": "shop"}
+        assert "secret" not in str(result)
+        docker.host.script(STOP)
+
+
+# Debian has nothing newer than what is beneath 28.5.
+@pytest.mark.parametrize(("docker", "release"), [("20.10", "1.7"), ("26.1", "2.1")], indirect=["docker"])
+def test_containerd_is_upgraded_beneath_a_dockerd_that_runs(docker, release):
+    packages.put(docker.host, packages.deb(docker.host.release), packages.deb(release))
+    docker.start("system")
+    try:
+        before, dockerd = docker.pid(), docker.host.script("pidof dockerd")
+        wanted = {"version": upgrades.FULL[release], "directory": packages.DIRECTORY}
+        staged = play.run(docker.fleet, "containerd_package", wanted, [docker.host])[docker.host.name]
+        assert not staged["failed"], staged["msg"]
+        done = docker.restart("newer", target_version=upgrades.FULL[release], package_dir=staged["staged"])
+        assert not done["failed"] and done["summary"]["reattached"] == 1, done["msg"]
+        assert docker.pid() == before and docker.host.installed().startswith(upgrades.FULL[release])
+        # Docker goes on with it: dockerd is the same process, and makes new containers.
+        assert docker.host.script("pidof dockerd") == dockerd
+        docker.host.script("docker run --rm --network none lab /bin/true")
+    finally:
+        docker.host.script(STOP)
+        docker.host.install(packages.deb(docker.host.release))
 
 
 def test_with_live_restore_its_own_containerd_is_restarted_and_its_containers_stay(docker):
