@@ -18,7 +18,7 @@ options:
         O(unit).
       - V(auto) finds it from the running processes and the state directories. If it finds two, the module fails and
         changes nothing; M(shimops.containerd.shim_bundle_facts) lists both.
-      - Only V(containerd) was tested; the other layouts follow the sources of their projects.
+      - V(containerd), V(docker) and V(docker_managed) were tested; the others follow the sources of their projects.
     type: str
     default: auto
     choices: [auto, containerd, docker, docker_managed, k3s, rke2, k0s, microk8s]

@@ -41,13 +41,17 @@ options:
   directory:
     description:
       - A directory on the host with package files, for hosts without internet access. Only root may have write access.
-      - apt uses only this directory, and checks dependencies as usual.
+      - The package manager uses only this directory, and checks dependencies as usual. dnf needs its C(repodata),
+        which C(createrepo_c) writes.
     type: path
   repository:
-    description: An apt source line, such as V(deb [signed-by=/etc/apt/keyrings/x.gpg] http://mirror/x trixie main).
+    description:
+      - An apt source line, such as V(deb [signed-by=/etc/apt/keyrings/x.gpg] http://mirror/x trixie main), or the URL
+        of a dnf repository.
     type: str
   update_cache:
-    description: Whether to run apt-get update on the host, if neither O(directory) nor O(repository) is set.
+    description:
+      - Whether to read the package lists again on the host, if neither O(directory) nor O(repository) is set.
     type: bool
     default: false
   tarball:

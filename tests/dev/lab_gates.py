@@ -27,7 +27,7 @@ GROUPS = {
     ),
     "configuration": ("test_configuration.py", "test_defects.py"),
     "fleet": ("test_stop.py", "test_resume.py", "test_fleet.py"),
-    "upgrade": ("test_upgrade*.py",),
+    "upgrade": ("test_upgrade*.py", "test_rpm.py"),
     "living": ("test_living.py", "test_crash.py", "test_field_cases.py", "test_docker.py"),
 }
 DIFFERENTIAL, DIFFERENTIAL_LAB = TESTS.parent / "differential", "shimdiff"

@@ -90,7 +90,7 @@ def outcomes(result):
 def test_on_the_systems_containerd_a_restart_keeps_its_containers(docker):
     docker.start("system")
     before = docker.pid()
-    result = docker.restart("system")
+    result = docker.restart("system", layout="docker")
     assert not result["failed"] and result["summary"]["reattached"] == 1, result["msg"]
     assert result["verdicts"][0]["namespace"] == "moby" and docker.pid() == before
 
