@@ -52,7 +52,11 @@ LAB = [
             Gate("lab upgrade", lab_gates.group("upgrade")),
             Gate("lab living", lab_gates.group("living")),
         ],
-        [Gate("lab differential", lab_gates.differential), Gate("lab rescue", lab_gates.group("rescue"))],
+        [
+            Gate("lab differential", lab_gates.differential),
+            Gate("lab rescue", lab_gates.group("rescue")),
+            Gate("lab platforms", lab_gates.group("platforms")),
+        ],
     ]
 ]
 ALL = [[STATIC, BROWSER], [_lane(core) for core in ansible_test_gates.CORES], *LAB]

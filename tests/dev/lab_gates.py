@@ -27,8 +27,9 @@ GROUPS = {
     ),
     "configuration": ("test_configuration.py", "test_defects.py"),
     "fleet": ("test_stop.py", "test_resume.py", "test_fleet.py"),
-    "upgrade": ("test_upgrade*.py", "test_rpm.py"),
-    "living": ("test_living.py", "test_crash.py", "test_field_cases.py", "test_docker.py"),
+    "upgrade": ("test_upgrade*.py",),
+    "living": ("test_living.py", "test_crash.py", "test_field_cases.py"),
+    "platforms": ("test_docker.py", "test_rpm.py"),
 }
 DIFFERENTIAL, DIFFERENTIAL_LAB = TESTS.parent / "differential", "shimdiff"
 

@@ -14,7 +14,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._packages.apt i
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.dnf import Dnf
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.package_manager import Manager
 
-ALL = (Manager("apt", ".deb", dpkg, Apt), Manager("dnf", ".rpm", rpm, Dnf))
+ALL = (Manager("apt", dpkg, Apt), Manager("dnf", rpm, Dnf))
 
 
 def of_kind(kind: str) -> Optional[Manager]:

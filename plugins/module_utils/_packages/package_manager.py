@@ -106,9 +106,8 @@ class NewRepository(Protocol):
 
 
 class Manager(NamedTuple):
-    """One package manager; ``kind`` is its name in a plan, ``suffix`` what its package files end in."""
+    """One package manager; ``kind`` is its name in a plan."""
 
     kind: str
-    suffix: str
     database: Database
     repository: NewRepository

@@ -13,9 +13,13 @@ import pytest
 from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
 from ansible_collections.shimops.containerd.plugins.module_utils._host import daemon as daemons
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
-from ansible_collections.shimops.containerd.plugins.module_utils._packages import apt, dpkg, policy, settings
-from ansible_collections.shimops.containerd.plugins.module_utils._packages import stage as staging
-from ansible_collections.shimops.containerd.plugins.module_utils._packages.apt import Change
+from ansible_collections.shimops.containerd.plugins.module_utils._packages import apt, dpkg, managers, policy, settings
+from ansible_collections.shimops.containerd.plugins.module_utils._packages.package_manager import (
+    Change,
+    File,
+    Manager,
+    Package,
+)
 from ansible_collections.shimops.containerd.plugins.modules import containerd_package
 from ansible_collections.shimops.containerd.tests.unit.plugins.modules.module_facts import (
     SENTENCES,
@@ -67,8 +71,8 @@ class FakeApt:
     def changes(self, package, exact, again):
         return [one for one in self.changed if one.new == exact or one.name != package]
 
-    def size(self, package, exact, again):
-        return 10
+    def cached(self, package, exact):
+        return apt.Apt.cached(self, package, exact)
 
     def fetch(self, package, exact, again):
         path = os.path.join(self.room, "containerd_{0}_amd64.deb".format(exact))
@@ -98,18 +102,23 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(_stop_file, "PLACE", str(tmp_path / "hold"))
     monkeypatch.setattr(policy, "PATH", str(tmp_path / "policy-rc.d"))
     monkeypatch.setattr(settings, "DEFAULT", str(config))
-    monkeypatch.setattr(staging, "Apt", FakeApt)
-    monkeypatch.setattr(staging, "_APT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(managers, "ALL", (Manager("apt", dpkg, FakeApt),))
+    monkeypatch.setattr(apt, "_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(dpkg, "owner", lambda path, deadline: "containerd")
-    monkeypatch.setattr(dpkg, "package", lambda name, deadline: dpkg.Package(name, OLD, "installed"))
-    monkeypatch.setattr(dpkg, "fields", lambda path, deadline: {"Package": "containerd", "Installed-Size": "1"})
-    program = {"says": "2.1.9", "reads": 0, "migrates": 'version = 3\n[x.auth]\n  password = "secret"\n'}
+    monkeypatch.setattr(dpkg, "package", lambda name, deadline: Package(name, OLD, True))
+    monkeypatch.setattr(dpkg, "described", lambda path, deadline: File("containerd", NEW, 1024))
+    program = {
+        "name": "containerd",
+        "says": "2.1.9",
+        "reads": 0,
+        "migrates": 'version = 3\n[x.auth]\n  password = "secret"\n',
+    }
 
     def extract(path, inside, target):
         assert inside == "usr/bin/containerd"
         with open(target, "w") as stream:
             stream.write(
-                '#!/bin/sh\ncase "$*" in *--version) echo containerd x {says};; *dump) echo no >&2; exit {reads};; '
+                '#!/bin/sh\ncase "$*" in *--version) echo {name} x {says};; *dump) echo no >&2; exit {reads};; '
                 "*migrate) cat <<X\n{migrates}X\n;; esac\n".format(**program)
             )
         os.chmod(target, 0o755)
@@ -167,6 +176,7 @@ def test_refused_versions(run_module, host, version, sentence):
     [
         ({"says": "2.1.8"}, "holds containerd 2.1.8, not 2.1.9; bring another package."),
         ({"says": "; exit 126"}, "holds a containerd that does not run here ("),
+        ({"name": "busybox"}, "holds another program than containerd (busybox x 2.1.9); bring another package."),
         ({"reads": 1}, "config.toml cannot be read by containerd 2.1.9 (no); correct it."),
     ],
 )
