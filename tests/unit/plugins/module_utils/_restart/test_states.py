@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import types
 
@@ -25,7 +24,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(host_claim, "PLACE", str(tmp_path / "held"))
     monkeypatch.setattr(_stop_file, "PLACE", str(tmp_path / "hold"))
     monkeypatch.setattr(policy, "PATH", str(tmp_path / "policy-rc.d"))
-    monkeypatch.setattr(dpkg, "alone", lambda deadline: contextlib.nullcontext())
+    monkeypatch.setattr(dpkg, "_LOCK", str(tmp_path / "lock"))
     monkeypatch.setattr(Host, "daemon", lambda self: None)
     monkeypatch.setattr(states, "_require_restartable", lambda host, daemon: [])
     view = types.SimpleNamespace(at_risk=[], start_estimate=0.0)
@@ -51,7 +50,7 @@ def left(tmp_path):
 
 def test_the_policy_of_the_triggers_goes_before_the_claim(host, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(dpkg, "triggers", lambda deadline: seen.append(left(tmp_path)))
+    monkeypatch.setattr(dpkg, "finish", lambda deadline: seen.append(left(tmp_path)))
     unlink = os.unlink
 
     def noted(path, **more):
