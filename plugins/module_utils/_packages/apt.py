@@ -84,7 +84,7 @@ class Apt:
     def fetch(self, package: str, exact: str, again: bool) -> List[str]:
         """See Repository.fetch(). Sums are checked by apt."""
         wanted = _URI.findall(self._apt_get(["--print-uris"], package, exact, again))
-        files.require_space([(self._room, sum(int(size) for _uri, _name, size in wanted))])
+        files.require_space([(os.path.dirname(self._room), sum(int(size) for _uri, _name, size in wanted))])
         self._apt_get(["--download-only"], package, exact, again)
         # apt leaves the files of a file: source where they are.
         for uri, name, _size in wanted:

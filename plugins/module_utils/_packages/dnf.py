@@ -103,7 +103,7 @@ class Dnf:
         verb = "reinstall" if here else "install"
         words = ["repoquery", "--queryformat", "%{downloadsize}\n", "{0}-{1}".format(package, exact)]
         sizes = [int(one) for one in self._run(words, "looking for {0} failed".format(package)).split()]
-        files.require_space([(self._room, max(sizes + [0]))])
+        files.require_space([(os.path.dirname(self._room), max(sizes + [0]))])
         target = os.path.join(self._room, "{0}-{1}".format(verb, quote(exact, safe="+~")))
         files.make_room(target)
         words = ["--assumeyes", "--downloadonly", "--destdir={0}".format(target), verb]
