@@ -1,0 +1,71 @@
+# Copyright (c) 2026 the shimops.containerd authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a restart enters into its ledger when the old containerd is gone, and what it sees of the processes."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger, restart, verify
+from ansible_collections.shimops.containerd.plugins.module_utils._restart.restart import Restart
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import NOT_FOUND, OK
+from ansible_collections.shimops.containerd.tests.unit.support.observations import (
+    HERE,
+    a_bundle,
+    a_case,
+    a_daemon,
+    parameters,
+    said,
+    silent,
+)
+
+
+@pytest.fixture
+def saved():
+    return []
+
+
+@pytest.fixture
+def one(saved):
+    """A restart of a host on which nothing is really done."""
+    logs = types.SimpleNamespace(enter=lambda book, observations, daemon: None)
+    host = types.SimpleNamespace(options={}, clock=lambda: Deadline(1), logs=logs, save=saved.append)
+    return Restart(host, a_daemon(), ["/bin/false"])
+
+
+def observed(answers):
+    return a_case(a_bundle(parameters(3)), {HERE: answers}, CLASSES[-1])
+
+
+@pytest.mark.parametrize(
+    "answers, entered",
+    [
+        (said(status="running", state_code=OK), True),
+        (said(status="paused", state_code=OK), True),
+        (silent("D3"), True),
+        (said(status="created", state_code=OK), False),
+        (said(status=None, task_pid=None, pids=None, state_code=NOT_FOUND), False),
+    ],
+)
+def test_a_latecomer_joins_the_ledger_once_its_client_was_answered(one, saved, monkeypatch, answers, entered):
+    monkeypatch.setattr(restart, "observe", lambda daemon, options, clock, classes, known: [observed(answers)])
+    book = ledger.new("run", a_daemon(), [], 0.0)
+    one._add_latecomers(book)
+    assert [task["id"] for task in book["tasks"]] == (["plain1"] if entered else [])
+    assert saved == ([book] if entered else [])
+
+
+def test_when_a_process_was_last_seen_and_when_it_was_first_gone(one, monkeypatch):
+    times, lives = iter([10.0, 20.0, 30.0, 40.0]), iter([True, True, False, False])
+    monkeypatch.setattr(restart, "wall_clock", lambda: next(times))
+    monkeypatch.setattr(verify, "alive", lambda task: next(lives))
+    book = ledger.new("run", a_daemon(), [observed(said(state_code=OK))], 0.0)
+    (key,) = (ledger.incarnation(task) for task in book["tasks"])
+    seen = [one._ends(book) for _round in range(4)]
+    assert [ends.alive_at.get(key) for ends in seen] == [10.0, 20.0, 20.0, 20.0]
+    assert [ends.dead_by.get(key) for ends in seen] == [None, None, 30.0, 30.0]
