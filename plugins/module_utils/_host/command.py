@@ -18,6 +18,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._errors import 
 
 #: What root searches for programs.
 SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Between two questions whether a command has ended, in seconds.
+_TICK = 0.02
 
 
 class Output(NamedTuple):
@@ -133,3 +135,20 @@ def start(argv: List[str]) -> Running:
     except OSError as error:
         raise ShimError("act", argv[0], "cannot be started ({0})".format(error.strerror), "check it") from error
     return Running(process, errors)
+
+
+def complete(argv: List[str], stage: str, name: str, patience: float) -> None:
+    """Run a command that outlives the module, and wait for its end.
+
+    :param name: what it is called in a sentence, its program first.
+    :param patience: seconds after which it is left alone.
+    Raises ShimError when it fails, with what it said, or does not end.
+    """
+    running, clock = start(argv), Deadline(patience)
+    while running.code() is None and not clock.expired():
+        clock.sleep(_TICK)
+    if running.code() is None:
+        problem = "did not end in {0} s and is left alone".format(patience)
+        raise ShimError(stage, name.split()[0], problem, "check it")
+    if running.code() != 0:
+        raise ShimError(stage, name, "failed: {0}".format(running.words()), "correct it, then run this again")

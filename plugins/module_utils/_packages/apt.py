@@ -20,7 +20,11 @@ from ansible_collections.shimops.containerd.plugins.module_utils._deadline impor
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import dpkg, files, version
-from ansible_collections.shimops.containerd.plugins.module_utils._packages.package_manager import Change, Source
+from ansible_collections.shimops.containerd.plugins.module_utils._packages.package_manager import (
+    Change,
+    Source,
+    require_kept,
+)
 
 _CHANGE = re.compile(r"^(Inst|Remv) (\S+) (?:\[([^]]*)\] )?\((\S+)", re.MULTILINE)
 _REMOVAL = re.compile(r"^Remv (\S+)", re.MULTILINE)
@@ -71,14 +75,7 @@ class Apt:
     def changes(self, package: str, exact: str, again: bool) -> List[Change]:
         """See Repository.changes()."""
         said = self._apt_get(["--simulate"], package, exact, again)
-        removed = _REMOVAL.findall(said)
-        if removed:
-            raise ShimError(
-                "package",
-                "{0} {1}".format(package, exact),
-                "would remove {0}".format(", ".join(removed)),
-                "solve that with apt first",
-            )
+        require_kept(_REMOVAL.findall(said), package, exact, "apt")
         return [Change(name, old or None, new) for kind, name, old, new in _CHANGE.findall(said) if kind == "Inst"]
 
     def fetch(self, package: str, exact: str, again: bool) -> List[str]:

@@ -18,7 +18,11 @@ from ansible_collections.shimops.containerd.plugins.module_utils._deadline impor
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import files, rpm, version
-from ansible_collections.shimops.containerd.plugins.module_utils._packages.package_manager import Change, Source
+from ansible_collections.shimops.containerd.plugins.module_utils._packages.package_manager import (
+    Change,
+    Source,
+    require_kept,
+)
 
 _OURS = "shimops"
 _CACHE = "/var/cache/dnf"
@@ -65,18 +69,9 @@ class Dnf:
         for path in self.fetch(package, exact, again):
             found = rpm.described(path, self._deadline)
             there = rpm.package(found.package, self._deadline)
-            removed = [
-                name
-                for name in rpm.obsoletes(path, self._deadline)
-                if name != found.package and rpm.package(name, self._deadline)
-            ]
-            if removed:
-                raise ShimError(
-                    "package",
-                    "{0} {1}".format(package, exact),
-                    "would remove {0}".format(", ".join(removed)),
-                    "solve that with dnf first",
-                )
+            others = [name for name in rpm.obsoletes(path, self._deadline) if name != found.package]
+            removed = [name for name in others if rpm.package(name, self._deadline)]
+            require_kept(removed, package, exact, "dnf")
             changes.append(Change(found.package, there.version if there else None, found.version))
         return changes
 

@@ -10,7 +10,6 @@ A Database of package_manager.py.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import tarfile
 from typing import Dict, Iterator, List, Optional
@@ -27,7 +26,6 @@ _OPTIONS = ["--force-confdef", "--force-confold", "--force-downgrade"]
 _ENVIRONMENT = ["DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1", "DPKG_FRONTEND_LOCKED=1"]
 # How long a package's scripts may take before they are left alone, in seconds.
 _PATIENCE = 600
-_TICK = 0.02
 
 
 def owner(path: str, deadline: Deadline) -> Optional[str]:
@@ -80,43 +78,16 @@ def extract(path: str, inside: str, target: str) -> None:
 @contextlib.contextmanager
 def undisturbed(deadline: Deadline) -> Iterator[None]:
     """See Database.undisturbed(): the lock of package managers, which unattended upgrades and apt wait for."""
-    try:
-        handle = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
-    except OSError as error:
-        raise ShimError(
-            "package", _LOCK, "cannot be opened ({0})".format(error.strerror), "look at dpkg's directory"
-        ) from error
-    try:
-        while True:
-            try:
-                # As apt does: a POSIX lock, which dpkg knows by DPKG_FRONTEND_LOCKED.
-                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if not deadline.sleep(0.2):
-                    raise ShimError(
-                        "package", _LOCK, "is held by another package manager", "wait until it is done"
-                    ) from error
-        with policy.denied():
-            yield
-    finally:
-        os.close(handle)
+    # As apt does; dpkg itself is not kept out, as it gets DPKG_FRONTEND_LOCKED.
+    with files.locked(_LOCK, 0o640, "look at dpkg's directory", deadline), policy.denied():
+        yield
 
 
 def install(paths: List[str]) -> None:
     """See Database.install(). Raises ShimError with what dpkg said."""
     # Triggers, such as those of man-db, wait until containerd was restarted.
     argv = ["/usr/bin/env"] + _ENVIRONMENT + ["dpkg"] + _OPTIONS + ["--no-triggers", "--install"] + paths
-    run = command.start(argv)
-    clock = Deadline(_PATIENCE)
-    while run.code() is None and not clock.expired():
-        clock.sleep(_TICK)
-    if run.code() is None:
-        raise ShimError("package", "dpkg", "did not end in {0} s and is left alone".format(_PATIENCE), "check it")
-    if run.code() != 0:
-        raise ShimError(
-            "package", "dpkg --install", "failed: {0}".format(run.words()), "correct it, then run this again"
-        )
+    command.complete(argv, "package", "dpkg --install", _PATIENCE)
 
 
 def finish(deadline: Deadline) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import stat
@@ -14,6 +15,7 @@ import subprocess
 from typing import IO, Dict, Iterator, List, Optional, Protocol, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _atomic
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 
 #: No file of this kind is larger; a package of containerd is about 40 MB.
@@ -154,6 +156,31 @@ def piped(argv: List[str]) -> Iterator[IO[bytes]]:
     finally:
         process.stdout.close()
         process.wait()
+
+
+@contextlib.contextmanager
+def locked(path: str, mode: int, remedy: str, deadline: Deadline) -> Iterator[None]:
+    """Hold the lock of a package manager, a POSIX lock on a file that is made with that mode if it is not there.
+
+    Raises ShimError when the file cannot be opened, with that remedy, or another one holds it until the deadline.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    except OSError as error:
+        raise ShimError("package", path, "cannot be opened ({0})".format(error.strerror), remedy) from error
+    try:
+        while True:
+            try:
+                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if not deadline.sleep(0.2):
+                    raise ShimError(
+                        "package", path, "is held by another package manager", "wait until it is done"
+                    ) from error
+        yield
+    finally:
+        os.close(handle)
 
 
 def replace_together(directory: str, sources: List[str]) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import ContextManager, List, NamedTuple, Optional, Protocol
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 
 
 class Package(NamedTuple):
@@ -47,6 +48,18 @@ class Source(NamedTuple):
     directory: Optional[str] = None
     repository: Optional[str] = None
     update: bool = False
+
+
+def require_kept(removed: List[str], package: str, exact: str, manager: str) -> None:
+    """Refuse a transaction that would remove packages; raises ShimError.
+
+    :param removed: their names.
+    :param manager: the program with which that can be solved first.
+    """
+    if removed:
+        subject = "{0} {1}".format(package, exact)
+        problem = "would remove {0}".format(", ".join(removed))
+        raise ShimError("package", subject, problem, "solve that with {0} first".format(manager))
 
 
 class Database(Protocol):

@@ -10,7 +10,6 @@ A Database of package_manager.py.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from typing import Iterator, List, Optional
 
@@ -26,7 +25,6 @@ _FORM = "%{NAME} %|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE} %{LONGSIZE}\n"
 _ENVIRONMENT = ["SYSTEMD_OFFLINE=1", "NEEDRESTART_SUSPEND=1"]
 # How long a package's scripts may take before they are left alone, in seconds.
 _PATIENCE = 600
-_TICK = 0.02
 
 
 def owner(path: str, deadline: Deadline) -> Optional[str]:
@@ -76,44 +74,23 @@ def undisturbed(deadline: Deadline) -> Iterator[None]:
 
     rpm takes its lock itself and waits for it without end, so it is only waited for here.
     """
-    lock = command.run(["rpm", "--eval", "%{?_rpmlock_path}%{!?_rpmlock_path:%{_dbpath}/.rpm.lock}"], deadline)
-    path = lock.stdout.strip()
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-    except OSError as error:
-        raise ShimError(
-            "package", path or "rpm", "cannot be opened ({0})".format(error.strerror), "look at rpm's database"
-        ) from error
-    try:
-        while True:
-            try:
-                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if not deadline.sleep(0.2):
-                    raise ShimError(
-                        "package", path, "is held by another package manager", "wait until it is done"
-                    ) from error
-    finally:
-        os.close(handle)
+    said = command.run(["rpm", "--eval", "%{?_rpmlock_path}%{!?_rpmlock_path:%{_dbpath}/.rpm.lock}"], deadline)
+    path = said.stdout.strip()
+    if not path:
+        raise ShimError("package", "rpm", "does not say where its lock is", "look at rpm's database")
+    with files.locked(path, 0o644, "look at rpm's database", deadline):
+        pass
     yield
 
 
 def install(paths: List[str]) -> None:
     """See Database.install(). Raises ShimError with what rpm said."""
     words = ["rpm", "--upgrade", "--oldpackage", "--replacepkgs"]
-    run = command.start(["/usr/bin/env"] + _ENVIRONMENT + words + paths)
-    clock = Deadline(_PATIENCE)
-    while run.code() is None and not clock.expired():
-        clock.sleep(_TICK)
-    # What the scripts of a package would have asked systemd for.
-    command.run(["systemctl", "daemon-reload"], Deadline(30))
-    if run.code() is None:
-        raise ShimError("package", "rpm", "did not end in {0} s and is left alone".format(_PATIENCE), "check it")
-    if run.code() != 0:
-        raise ShimError(
-            "package", "rpm --upgrade", "failed: {0}".format(run.words()), "correct it, then run this again"
-        )
+    try:
+        command.complete(["/usr/bin/env"] + _ENVIRONMENT + words + paths, "package", "rpm --upgrade", _PATIENCE)
+    finally:
+        # What the scripts of a package would have asked systemd for.
+        command.run(["systemctl", "daemon-reload"], Deadline(30))
 
 
 def finish(deadline: Deadline) -> None:

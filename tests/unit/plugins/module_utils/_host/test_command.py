@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command
 
@@ -49,3 +50,28 @@ def test_only_the_end_of_long_complaints_is_kept():
 
 def test_a_command_that_cannot_be_started_is_reported():
     assert refused(command.start, ["/nowhere/x"]).problem == "cannot be started (No such file or directory)"
+
+
+def test_a_command_is_waited_for_to_its_end(tmp_path):
+    there = tmp_path / "there"
+    command.complete(["/bin/sh", "-c", 'sleep 0.2; touch "$0"', str(there)], "package", "lab --install", 20)
+    assert there.exists()
+
+
+def test_a_command_that_fails_says_why():
+    with pytest.raises(ShimError) as caught:
+        command.complete(["/bin/sh", "-c", "echo broken >&2; exit 3"], "package", "lab --install", 20)
+    assert str(caught.value) == "package: lab --install failed: broken; correct it, then run this again."
+
+
+def test_a_command_that_does_not_end_is_left_alone(tmp_path):
+    there, go = tmp_path / "there", tmp_path / "go"
+    words = 'until [ -e "$1" ]; do sleep 0.02; done; touch "$0"'
+    with pytest.raises(ShimError) as caught:
+        command.complete(["/bin/sh", "-c", words, str(there), str(go)], "package", "lab --install", 0.1)
+    assert str(caught.value) == "package: lab did not end in 0.1 s and is left alone; check it."
+    go.touch()
+    clock = Deadline(20)
+    while not there.exists() and clock.sleep(0.02):
+        pass
+    assert there.exists()
