@@ -29,3 +29,8 @@ def of_program(path: str, deadline: Deadline) -> Tuple[Optional[Manager], Option
         if owner:
             return one, owner
     return None, None
+
+
+def of_package(name: str, deadline: Deadline) -> Manager:
+    """The package manager of a package that was named for a program of no package: whose it is, else the first."""
+    return next((one for one in ALL if one.database.package(name, deadline)), ALL[0])

@@ -99,14 +99,17 @@ class Stager:
         if self._options["tarball"]:
             return self._from_tarball()
         manager, owner = managers.of_program(self._program, self._deadline)
-        if manager is None or owner is None:
+        name = self._options["package"] or owner
+        if name and manager is None:
+            manager = managers.of_package(name, self._deadline)
+        if name is None or manager is None:
             raise ShimError(
                 "package",
                 self._program,
                 "belongs to no package",
                 "name a tarball, or bring tasks of your own that install it",
             )
-        return self._from_packages(manager, self._options["package"] or owner)
+        return self._from_packages(manager, name)
 
     # -- packages
 

@@ -217,6 +217,18 @@ def test_other_packages_are_not_changed_unasked(run_module, host, monkeypatch):
 
 
 @needs_root
+def test_a_program_of_no_package_needs_a_name(run_module, host, monkeypatch):
+    _root, options, _program = host
+    monkeypatch.setattr(dpkg, "owner", lambda path, deadline: None)
+    result, status = run_module(containerd_package, **options)
+    assert status == 1 and "package: /usr/bin/containerd belongs to no package; name a tarball" in result["msg"]
+    for installed in (Package("containerd", OLD, True), None):
+        monkeypatch.setattr(dpkg, "package", lambda name, deadline, known=installed: known)
+        result, status = run_module(containerd_package, package="containerd", **options)
+        assert status == 0 and (result["package"]["kind"], result["package"]["name"]) == ("apt", "containerd")
+
+
+@needs_root
 def test_without_a_way_back(run_module, host, monkeypatch):
     root, options, _program = host
     monkeypatch.setattr(FakeApt, "versions", {NEW: "2.1.9"})
