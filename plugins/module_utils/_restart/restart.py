@@ -18,7 +18,6 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.obser
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command, processes
 from ansible_collections.shimops.containerd.plugins.module_utils._host import unit as systemd
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
-from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
 from ansible_collections.shimops.containerd.plugins.module_utils._host.unix_sockets import peer
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import at_rest, observe
@@ -139,7 +138,8 @@ class Restart:
         """See the old containerd go and the new one serve."""
         clock = Deadline(self._host.options["restart_timeout"])
         # There is none left to go where it crashed before.
-        gone_at, served_at = None if self._daemon.process else 0.0, None
+        gone_at: Optional[float] = None if self._daemon.process else 0.0
+        served: Optional[Daemon] = None
         patience = None
         while not clock.expired():
             if gone_at is None and not (self._daemon.process and self._daemon.process.alive()):
@@ -147,9 +147,9 @@ class Restart:
                 self._add_latecomers(book)
             if gone_at is not None:
                 self._host.logs.sample()
-            if gone_at is not None and self._serves_anew():
-                served_at = clock.elapsed()
-                break
+                served = self._served_anew()
+                if served:
+                    break
             code = running.code()
             if code and self._start_limit_hit():
                 running, patience = self._start_again(), None
@@ -159,11 +159,13 @@ class Restart:
             if patience and patience.expired():
                 break
             clock.sleep(_TICK)
-        if served_at is not None and gone_at is not None:
-            self._events.follow(self._daemon.ctr().events())
+        if served is not None and gone_at is not None:
+            book["gap"] = round(clock.elapsed() - gone_at, 3)
+            # Before anything else, so that a crash from now on is counted.
+            ledger.enter_daemon(book, served, wall_clock())
+            self._events.follow(served.ctr().events())
             # Whoever runs by now, was not ended by the load.
             self._ends(book)
-            book["gap"] = round(served_at - gone_at, 3)
             self._host.upgrade.served(book)
             self._host.enter_phase(book, "restarted")
             return Watched("")
@@ -242,11 +244,11 @@ class Restart:
                 continue
             if not clock.sleep(_BLINK):
                 return
-            process = self._serving()
-            if process is None and self._start_limit_hit():
+            served = self._serving()
+            if served is None and self._start_limit_hit():
                 self._start_again()
-            elif process:
-                daemon = daemon._replace(process=process, unit=None)
+            elif served:
+                daemon = served
                 self._events.follow(daemon.ctr().events())
                 left = clock.within(settle)
 
@@ -255,9 +257,9 @@ class Restart:
         host, problem = self._host, str(error).rstrip(".")
         try:
             clock = Deadline(host.options["restart_timeout"])
-            while not self._serves_anew() and running.code() is None and not clock.expired():
+            while not self._served_anew() and running.code() is None and not clock.expired():
                 clock.sleep(_TICK)
-            if not self._serves_anew():
+            if not self._served_anew():
                 raise ShimError("verify", "containerd", "was not seen to come back")
             Deadline(host.options["settle"]).sleep(host.options["settle"])
             book = host.load_ledger()
@@ -274,17 +276,19 @@ class Restart:
             failure = "{0}; verified after that: {1}".format(problem, found.failure)
         return found._replace(changed=True, failure=failure, forecast=view)
 
-    def _serves_anew(self) -> bool:
-        """Whether another process than at the beginning serves containerd's socket now."""
-        process = self._serving()
-        return process is not None and process != self._daemon.process
+    def _served_anew(self) -> Optional[Daemon]:
+        """containerd as `_serving` has it, if another process than at the beginning serves it."""
+        served = self._serving()
+        return served if served and served.process != self._daemon.process else None
 
-    def _serving(self) -> Optional[Process]:
-        """The process that serves containerd's socket, also where the configuration moved it."""
+    def _serving(self) -> Optional[Daemon]:
+        """The containerd that serves its socket now, also where the configuration moved it; its release is not known."""
         daemon = self._daemon
         for address in dict.fromkeys((daemon.configured.address or daemon.address, daemon.address)):
             with contextlib.suppress(ShimError):
-                return processes.look_up(peer(address, Deadline(1.0)).pid)
+                process = processes.look_up(peer(address, Deadline(1.0)).pid)
+                if process:
+                    return daemon._replace(process=process, address=address, unit=None, running=None)
         return None
 
 

@@ -10,6 +10,8 @@ import types
 import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._host import configuration, processes
+from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger, restart, verify
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.restart import Restart
@@ -69,3 +71,32 @@ def test_when_a_process_was_last_seen_and_when_it_was_first_gone(one, monkeypatc
     seen = [one._ends(book) for _round in range(4)]
     assert [ends.alive_at.get(key) for ends in seen] == [10.0, 20.0, 20.0, 20.0]
     assert [ends.dead_by.get(key) for ends in seen] == [None, None, 30.0, 30.0]
+
+
+def test_the_new_containerd_is_in_the_ledger_before_its_phase_is(one, monkeypatch):
+    anew = a_daemon(process=Process(77, 5678), address="/run/containerd/moved.sock")
+    phases = []
+    host = one._host
+    host.options.update(restart_timeout=5, settle=0)
+    host.logs.sample = lambda: None
+    host.upgrade = types.SimpleNamespace(served=lambda book: None)
+    host.enter_phase = lambda book, phase: phases.append((phase, book["verified_by"]["pid"], len(book["moments"])))
+    monkeypatch.setattr(restart, "observe", lambda daemon, options, clock, classes, known: [])
+    monkeypatch.setattr(one._events, "follow", lambda argv: phases.append(argv[:3]))
+    monkeypatch.setattr(one, "_serving", lambda: anew)
+    watched = one._watch(types.SimpleNamespace(code=lambda: None), ledger.new("run", a_daemon(), [], 0.0))
+    assert watched == restart.Watched("")
+    assert phases[1:] == [("restarted", 77, 1)] and anew.address in phases[0]
+
+
+def test_what_serves_is_found_where_the_configuration_moved_it(one, monkeypatch):
+    moved = "/run/containerd/moved.sock"
+    one._daemon = a_daemon(configured=configuration.USUAL._replace(address=moved))
+    served = {moved: 78, one._daemon.address: 79}
+    monkeypatch.setattr(restart, "peer", lambda address, deadline: types.SimpleNamespace(pid=served[address]))
+    monkeypatch.setattr(processes, "look_up", lambda pid: Process(pid, 5678) if pid else None)
+    assert (one._serving().address, one._serving().process.pid) == (moved, 78)
+    served[moved] = 0
+    assert (one._serving().address, one._serving().process.pid) == (one._daemon.address, 79)
+    one._daemon = one._daemon._replace(process=Process(79, 5678))
+    assert one._served_anew() is None
