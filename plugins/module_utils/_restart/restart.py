@@ -282,7 +282,7 @@ class Restart:
         return served if served and served.process != self._daemon.process else None
 
     def _serving(self) -> Optional[Daemon]:
-        """The containerd that serves its socket now, also where the configuration moved it; its release is not known."""
+        """The containerd that serves its socket now, also where the configuration moved it, without its release."""
         daemon = self._daemon
         for address in dict.fromkeys((daemon.configured.address or daemon.address, daemon.address)):
             with contextlib.suppress(ShimError):
