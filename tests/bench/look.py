@@ -51,7 +51,7 @@ def main():
     """Bring a host up, measure in it, take it down."""
     fleet = Fleet(LAB)
     try:
-        fleet.up(hosts=1, releases=["1.7"], plain=CONTAINERS, pods=0)
+        fleet.up(hosts=1, kinds=["1.7"], plain=CONTAINERS, pods=0)
         host = next(iter(fleet.hosts.values()))
         place = "/tmp/bench/ansible_collections/shimops/containerd"
         host.run(["mkdir", "-p", place])

@@ -80,7 +80,7 @@ def main():
     """Bring the hosts up, measure, take them down."""
     fleet = Fleet(LAB)
     try:
-        fleet.up(hosts=HOSTS, releases=[RELEASE])
+        fleet.up(hosts=HOSTS, kinds=[RELEASE])
         Cache().prepare([NEXT], mirror.chosen_mirror(None), print)
         print(f"{HOSTS} hosts, batches {BATCHES}, settle {SETTLE} s in each batch; upgrade {RELEASE} to {NEXT}")
         print(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cached root file system of the hosts: one Debian, and one overlay layer per containerd release."""
+"""The cached root file systems of the hosts: a base for each Debian, and an overlay layer for what is on top of it."""
 
 import concurrent.futures
 import contextlib
@@ -18,16 +18,15 @@ from pathlib import Path
 
 from lab import mirror, recipe
 from lab.command import contained, run, stop_all
-from lab.kinds import KINDS, line
+from lab.kinds import ALL, KINDS, SYSTEMS, line, system
 from lab.places import cache_root
 
-BASE_RELEASE = "1.6"
 PARTIAL = ".partial-"
 
 
 def recipe_key():
     """A name for the recipe: another recipe gets another cache."""
-    digest = hashlib.sha256(os.uname().machine.encode() + json.dumps(mirror.SUITES).encode())
+    digest = hashlib.sha256(os.uname().machine.encode() + json.dumps([mirror.SUITES, SYSTEMS]).encode())
     for source in (__file__, recipe.__file__):
         digest.update(Path(source).read_bytes())
     return digest.hexdigest()[:12]
@@ -47,36 +46,35 @@ class Cache:
     def __init__(self):
         self.root = cache_root()
         self.directory = self.root / recipe_key()
-        self.base = self.directory / "base"
 
-    def layers(self, release):
-        """The overlay's lower directories for a host of that release, topmost first."""
-        if release == BASE_RELEASE:
-            return [self.base]
-        if release in KINDS:
-            return [self._layer(release), *self.layers(KINDS[release].line)]
-        return [self._layer(release), self.base]
+    def layers(self, kind):
+        """The overlay's lower directories for a host of that kind, topmost first."""
+        if kind in KINDS:
+            return [self._layer(kind), *self.layers(KINDS[kind].line)]
+        base = self._base(system(kind))
+        return [base] if line(kind) == SYSTEMS[system(kind)] else [self._layer(kind), base]
 
-    def package(self, release):
-        """The containerd package of that release line, as a file on the machine."""
-        return self.directory / f"containerd-{line(release)}.deb"
+    def package(self, kind):
+        """The containerd package of that kind's release line, as a file on the machine."""
+        return self.directory / f"containerd-{line(kind)}.deb"
+
+    def _base(self, suite):
+        return self.directory / f"base-{suite}"
 
     @staticmethod
     def _lines(wanted):
-        """The release lines whose packages these hosts need."""
-        carried = [one for release in wanted if release in KINDS for one in KINDS[release].carries]
+        """The release lines whose packages these kinds of hosts need."""
+        carried = [one for kind in wanted if kind in KINDS for one in KINDS[kind].carries]
         return list(dict.fromkeys([*map(line, wanted), *carried]))
 
-    def _layer(self, release):
-        return self.directory / (f"layer-{release}-{KINDS[release].key}" if release in KINDS else f"layer-{release}")
+    def _layer(self, kind):
+        return self.directory / (f"layer-{kind}-{KINDS[kind].key}" if kind in KINDS else f"layer-{kind}")
 
     def missing(self, wanted):
-        """What has to be built or fetched before hosts of these releases can start."""
-        parts = [self.base]
-        for release in self._lines(wanted):
-            parts.append(self.package(release))
-        for release in wanted:
-            parts += self.layers(release)
+        """What has to be built or fetched before hosts of these kinds can start."""
+        parts = [self.package(release) for release in self._lines(wanted)]
+        for kind in wanted:
+            parts += self.layers(kind)
         return [part for part in dict.fromkeys(parts) if not part.exists()]
 
     def prepare(self, wanted, url, say):
@@ -93,18 +91,14 @@ class Cache:
                 self._build(missing, wanted, url, Path(room), say)
 
     def _build(self, missing, wanted, url, room, say):
-        first = []
-        if self.base in missing:
-            say("base: building Debian bookworm")
-            first.append((self._build_base, url, room, say))
+        first = [(self._build_base, suite, url, room, say) for suite in SYSTEMS if self._base(suite) in missing]
         lines = self._lines(wanted)
         absent = [release for release in lines if self.package(release) in missing]
         if absent:
             first.append((self._fetch_packages, absent, url, room, say))
-        layers = [one for one in missing if one.name.startswith("layer-")]
-        then = [(self._build_layer, one, room, say) for one in mirror.SUITES if self._layer(one) in layers]
-        last = [(self._build_kind, one, url, room, say) for one in wanted if one in KINDS]
-        last = [job for job in last if self._layer(job[1]) in layers]
+        releases = [kind for kind in ALL if kind not in KINDS]
+        then = [(self._build_layer, kind, room, say) for kind in releases if self._layer(kind) in missing]
+        last = [(self._build_kind, kind, url, room, say) for kind in KINDS if self._layer(kind) in missing]
         for jobs in (first, then, last):
             _together(jobs)
 
@@ -116,9 +110,10 @@ class Cache:
             os.rename(room / f"{release}.deb", self.package(release))
             say(f"packages: containerd {suites.version(release)} from {mirror.SUITES[release]}")
 
-    def _build_base(self, url, room, say):
+    def _build_base(self, suite, url, room, say):
+        say(f"base: building Debian {suite}")
         started = time.monotonic()
-        target = room / "base"
+        target = room / f"base-{suite}"
         _write_files(target, recipe.DPKG_CONFIG)
         debs = self.root / "debs"
         debs.mkdir(exist_ok=True)
@@ -128,17 +123,17 @@ class Cache:
                 "--variant=minbase",
                 f"--cache-dir={debs}",
                 f"--keyring={mirror.KEYRING}",
-                f"--include={','.join(recipe.PACKAGES)}",
-                mirror.SUITES[BASE_RELEASE],
+                f"--include={','.join((*recipe.PACKAGES, *recipe.MORE_PACKAGES.get(suite, ())))}",
+                suite,
                 target,
                 url,
             ],
-            "Building the base with debootstrap",
+            f"Building Debian {suite} with debootstrap",
         )
         for path in target.glob("etc/ssh/ssh_host_*"):
             path.unlink()
         _write_files(target, recipe.FILES)
-        _write_files(target, {recipe.CONTAINERD_CONFIG: recipe.CONTAINERD_CONFIGS[BASE_RELEASE]})
+        _write_files(target, {recipe.CONTAINERD_CONFIG: recipe.CONTAINERD_CONFIGS[SYSTEMS[suite]]})
         for name in recipe.EXECUTABLE:
             (target / name[1:]).chmod(0o755)
         units = ["systemctl", f"--root={target}"]
@@ -146,11 +141,11 @@ class Cache:
         run([*units, "enable", "shimops-lab-cgroups.service"], "Enabling a unit")
         _make_rootfs(target)
         _make_archive(target)
-        os.rename(target, self.base)
-        say(f"base: built in {time.monotonic() - started:.0f} s")
+        os.rename(target, self._base(suite))
+        say(f"base: Debian {suite} built in {time.monotonic() - started:.0f} s")
 
-    def _build_layer(self, release, room, say):
-        upper, work, root = (room / f"{part}-{release}" for part in ("upper", "work", "root"))
+    def _build_layer(self, kind, room, say):
+        upper, work, root = (room / f"{part}-{kind}" for part in ("upper", "work", "root"))
         for path in (upper, work, root):
             path.mkdir()
         script = (
@@ -158,13 +153,13 @@ class Cache:
             'cp "$5" "$4/new.deb"; chroot "$4" dpkg --install /new.deb; rm "$4/new.deb"; umount "$4"'
         )
         contained(
-            ["sh", "-c", script, "layer", self.base, upper, work, root, self.package(release)],
-            f"Installing containerd {release} into its layer",
+            ["sh", "-c", script, "layer", self._base(system(kind)), upper, work, root, self.package(kind)],
+            f"Installing containerd {kind} into its layer",
             env={"DEBIAN_FRONTEND": "noninteractive"},
         )
-        _write_files(upper, {recipe.CONTAINERD_CONFIG: recipe.CONTAINERD_CONFIGS[release]})
-        os.rename(upper, self._layer(release))
-        say(f"layer {release}: built")
+        _write_files(upper, {recipe.CONTAINERD_CONFIG: recipe.CONTAINERD_CONFIGS[line(kind)]})
+        os.rename(upper, self._layer(kind))
+        say(f"layer {kind}: built")
 
     def _build_kind(self, kind, url, room, say):
         """What is installed on top of a release line; none of its services is started with the host."""
@@ -173,7 +168,7 @@ class Cache:
         suites = mirror.Suites(room / f"apt-{kind}", url, tuple(mirror.SUITES))
         suites.update()
         status = next(one for one in (layer / "var/lib/dpkg/status" for layer in lower) if one.exists())
-        debs = suites.closure(status, mirror.SUITES[BASE_RELEASE], made.suite, made.packages)
+        debs = suites.closure(status, system(kind), made.suite, made.packages)
         upper, work, root = (room / f"{part}-{kind}" for part in ("upper", "work", "root"))
         for path in (upper, work, root, upper / "debs", upper / "carried"):
             path.mkdir()

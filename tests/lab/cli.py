@@ -10,10 +10,10 @@ import signal
 import subprocess
 import sys
 
-from lab import faults, mirror, needs, workloads
+from lab import faults, needs, workloads
 from lab.errors import LabError
 from lab.fleet import Fleet
-from lab.kinds import KINDS
+from lab.kinds import KINDS, SYSTEMS, on
 
 
 class _Interrupted(Exception):
@@ -28,7 +28,8 @@ def _parser():
 
     up = commands.add_parser("up", parents=[common], help="start what is missing of a lab")
     up.add_argument("--hosts", type=int, default=3, metavar="N", help="number of hosts (3)")
-    up.add_argument("--releases", default=",".join(mirror.SUITES), help="release lines, cycled over the hosts")
+    up.add_argument("--releases", metavar="R,…", help="release lines, cycled over the hosts (all)")
+    up.add_argument("--os", choices=SYSTEMS, default="bookworm", help="the hosts' Debian (bookworm)")
     kinds = [name.partition("-")[2] for name in KINDS if name.startswith("docker-")]
     up.add_argument("--docker", choices=kinds, help="hosts with this release of Docker instead")
     up.add_argument("--plain", type=int, default=2, metavar="K", help="plain containers per host (2)")
@@ -55,8 +56,11 @@ def _parser():
 
 
 def _up(fleet, options):
-    releases = [f"docker-{options.docker}"] if options.docker else options.releases.split(",")
-    fleet.up(options.hosts, releases, options.plain, options.pods, options.mirror)
+    if options.docker:
+        kinds = [f"docker-{options.docker}"]
+    else:
+        kinds = on(options.os, options.releases and options.releases.split(","))
+    fleet.up(options.hosts, kinds, options.plain, options.pods, options.mirror)
     print(f"ansible-playbook -i {fleet.inventory} PLAYBOOK")
     return 0
 
@@ -73,7 +77,7 @@ def _row(host):
         tasks = str(len(workloads.tasks(host)))
     except (LabError, subprocess.TimeoutExpired):
         tasks = "-"
-    return host.name, host.release, host.address, str(host.leader), state, tasks
+    return host.name, host.kind, host.address, str(host.leader), state, tasks
 
 
 def _ls(fleet, _options):
@@ -81,7 +85,7 @@ def _ls(fleet, _options):
     if not fleet.hosts:
         print(f"Lab {fleet.places.lab} has no running host; start some with: ./dev lab up")
         return 0
-    rows = [("HOST", "RELEASE", "ADDRESS", "LEADER", "CONTAINERD", "TASKS")]
+    rows = [("HOST", "KIND", "ADDRESS", "LEADER", "CONTAINERD", "TASKS")]
     with concurrent.futures.ThreadPoolExecutor() as pool:
         rows += pool.map(_row, fleet.hosts.values())
     widths = [max(map(len, column)) for column in zip(*rows)]

@@ -16,7 +16,7 @@ from lab.base import Cache
 from lab.cgroups import Cgroups
 from lab.errors import LabError
 from lab.host import Host, end
-from lab.kinds import KINDS
+from lab.kinds import ALL
 from lab.network import Network
 from lab.places import DEFAULT_LAB, RUN_ROOT, Places
 from lab.ssh import Ssh
@@ -54,18 +54,17 @@ class Fleet:
             raise LabError(f"Lab {self.places.lab} has no host {name!r}: {there}.")
         return hosts[name]
 
-    def up(self, hosts=3, releases=None, plain=2, pods=2, mirror_url=None, say=print):
-        """Start what is missing of a lab with that many hosts; the release lines are cycled over them."""
-        releases = list(releases or mirror.releases())
-        for release in releases:
-            if release not in (*mirror.SUITES, *KINDS):
-                known = ", ".join((*mirror.SUITES, *KINDS))
-                raise LabError(f"There are no lab hosts of containerd {release!r}, only of {known}.")
+    def up(self, hosts=3, kinds=None, plain=2, pods=2, mirror_url=None, say=print):
+        """Start what is missing of a lab with that many hosts; the kinds are cycled over them."""
+        kinds = list(kinds or mirror.releases())
+        for kind in kinds:
+            if kind not in ALL:
+                raise LabError(f"There are no lab hosts of kind {kind!r}, only of {', '.join(ALL)}.")
         network.address(hosts)
         needs.check_machine()
         if pods:
             workloads.check_client()
-        wanted = {f"lab{number}": releases[(number - 1) % len(releases)] for number in range(1, hosts + 1)}
+        wanted = {f"lab{number}": kinds[(number - 1) % len(kinds)] for number in range(1, hosts + 1)}
         needs.install_missing(say)
         needs.raise_limits(say)
         cache = Cache()
@@ -77,9 +76,9 @@ class Fleet:
 
     def _up(self, cache, wanted, plain, pods, say):
         running = self.hosts
-        for name, release in wanted.items():
-            if name in running and running[name].release != release:
-                raise LabError(f"{name} has containerd {running[name].release}, not {release}: take the lab down.")
+        for name, kind in wanted.items():
+            if name in running and running[name].kind != kind:
+                raise LabError(f"{name} is a host of kind {running[name].kind}, not {kind}: take the lab down.")
         begun, fresh = [], not running
         try:
             # Whatever has no complete record was left by a lab that was killed.
@@ -90,12 +89,12 @@ class Fleet:
             self._ssh.prepare()
             self._network.up()
             jobs = []
-            for number, (name, release) in enumerate(wanted.items(), 1):
+            for number, (name, kind) in enumerate(wanted.items(), 1):
                 if name in running:
                     jobs.append((self._fill, running[name], plain, pods, say, "running already"))
                 else:
                     begun.append(Host(self.places, name))
-                    jobs.append((self._start, cache, begun[-1], release, number, plain, pods, say))
+                    jobs.append((self._start, cache, begun[-1], kind, number, plain, pods, say))
             self._together(jobs, begun)
             self._write_inventory()
         except BaseException:
@@ -108,13 +107,11 @@ class Fleet:
                 self._write_inventory()
             raise
 
-    def _start(self, cache, host, release, number, plain, pods, say):
+    def _start(self, cache, host, kind, number, plain, pods, say):
         started = time.monotonic()
-        host.boot(
-            release, network.address(number), cache.layers(release), lambda upper: self._ssh.furnish(upper, host.name)
-        )
-        host.note(package=str(cache.package(release)))
-        self._fill(host, plain, pods, say, f"containerd {release} booted in {time.monotonic() - started:.1f} s")
+        host.boot(kind, network.address(number), cache.layers(kind), lambda upper: self._ssh.furnish(upper, host.name))
+        host.note(package=str(cache.package(kind)))
+        self._fill(host, plain, pods, say, f"containerd {kind} booted in {time.monotonic() - started:.1f} s")
 
     @staticmethod
     def _fill(host, plain, pods, say, news):

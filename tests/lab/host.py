@@ -90,7 +90,7 @@ class Host:
 
     @property
     def record(self):
-        """What is recorded of the host: release, address, leader; empty if nothing is."""
+        """What is recorded of the host: kind, address, leader; empty if nothing is."""
         try:
             return json.loads(self.places.record(self.name).read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
@@ -108,9 +108,14 @@ class Host:
         temporary.replace(path)
 
     @property
+    def kind(self):
+        """The kind of host that it was made as, see kinds.py."""
+        return self.record.get("kind")
+
+    @property
     def release(self):
         """The containerd release line the host was made with."""
-        return self.record.get("release")
+        return kinds.line(self.kind)
 
     @property
     def address(self):
@@ -178,13 +183,13 @@ class Host:
         own = len(_namespace_pids(os.getpid()))
         return {pid for pid in self.pids() if len(_namespace_pids(pid)) > own + 1}
 
-    def boot(self, release, address, lower, prepare):
+    def boot(self, kind, address, lower, prepare):
         """Boot the host; ``prepare`` is given the overlay's upper directory to put files there."""
         overlay = self.places.overlay(self.name)
         upper, root, containerd = overlay / "upper", overlay / "root", overlay / "containerd"
         for path in (upper, root, containerd, overlay / "work"):
             path.mkdir(parents=True)
-        self._write_record({"release": release, "address": address})
+        self._write_record({"kind": kind, "address": address})
         prepare(upper)
         (upper / "etc/machine-id").write_text(uuid.uuid4().hex + "\n", encoding="ascii")
         (upper / "etc/hostname").write_text(self.name + "\n", encoding="ascii")
@@ -240,7 +245,7 @@ class Host:
 
         A host of rpm packages gets the one of its own repository that it began with.
         """
-        if kinds.of_rpms(self.release):
+        if kinds.of_rpms(self.kind):
             name = f"{kinds.RPMS}/*/containerd-{self.record['version']}.*.rpm"
             self.script(f"rpm --upgrade --oldpackage {name}", timeout=120)
             return

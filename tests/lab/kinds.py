@@ -1,12 +1,16 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts with more on them than Debian's containerd: Docker, or containerd from rpm packages."""
+"""The kinds of hosts: a release line of containerd on a Debian, and hosts with more on them, such as Docker or rpm."""
 
 import hashlib
 import json
 from dataclasses import dataclass, field
 
+from lab.mirror import SUITES
+
+#: The containerd that each Debian comes with; the first is the one of a kind that names none.
+SYSTEMS = {"bookworm": "1.6", "trixie": "1.7"}
 #: Where a host of rpm packages has its repository.
 RPMS = "/srv/rpms"
 # Docker without a network of its own, so that it needs no rules and no bridge of the machine's kernel.
@@ -111,11 +115,26 @@ KINDS = {
 }
 
 
-def of_rpms(release):
+def on(suite, lines=()):
+    """The kinds of hosts that are that Debian, with these release lines or with all that it can have."""
+    prefix = "" if suite == next(iter(SYSTEMS)) else f"{suite}-"
+    return [prefix + line for line in lines or (one for one in SUITES if one >= SYSTEMS[suite])]
+
+
+#: Every kind of hosts there is: "1.7" is containerd 1.7 on the first Debian, "trixie-1.7" the same on Debian 13.
+ALL = (*(kind for suite in SYSTEMS for kind in on(suite)), *KINDS)
+
+
+def of_rpms(kind):
     """Whether containerd is an rpm package on a host of that kind."""
-    return release in KINDS and KINDS[release].packages[:1] == ("dnf",)
+    return kind in KINDS and KINDS[kind].packages[:1] == ("dnf",)
 
 
-def line(release):
-    """The release line of containerd on a host of that release or kind."""
-    return KINDS[release].line if release in KINDS else release
+def line(kind):
+    """The release line of containerd on a host of that kind."""
+    return KINDS[kind].line if kind in KINDS else kind.rpartition("-")[2]
+
+
+def system(kind):
+    """The suite of the Debian that a host of that kind is."""
+    return next((suite for suite in SYSTEMS if kind.startswith(f"{suite}-")), next(iter(SYSTEMS)))

@@ -19,6 +19,9 @@ PACKAGES = (
     "systemd-sysv",
 )
 
+# What debootstrap does not find by itself: python3-grpcio of Debian 13 needs it under another name.
+MORE_PACKAGES = {"trixie": ("libre2-11",)}
+
 ROOTFS = "/opt/shimops-lab/rootfs"
 ARCHIVE = "/opt/shimops-lab/image.tar"
 IMAGE = "lab.invalid/busybox:1"

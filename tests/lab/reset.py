@@ -6,7 +6,6 @@
 from lab import faults, recipe, workloads
 from lab.errors import LabError
 from lab.host import end
-from lab.kinds import line
 from lab.shims import shims
 
 # Killed before it is stopped: a containerd that hangs on a stopped shim would take its time.
@@ -48,7 +47,7 @@ def reset(host):
     faults.undo_all(host)
     host.script(STOP)
     end({shim.pid for shim in shims(host)} | host.contained_pids())
-    host.script(CLEAN, recipe.CONTAINERD_CONFIG, recipe.CONTAINERD_CONFIGS[line(record["release"])])
+    host.script(CLEAN, recipe.CONTAINERD_CONFIG, recipe.CONTAINERD_CONFIGS[host.release])
     if host.installed() != record["version"]:
         host.install(record["package"])
     host.script("systemctl start containerd")

@@ -30,7 +30,7 @@ def stages():
     fleet = Fleet()
     found = {host.release for host in fleet.hosts.values()}
     if not found.issuperset(catalogue.RELEASES):
-        fleet.up(hosts=len(catalogue.RELEASES), releases=list(catalogue.RELEASES), plain=0, pods=0)
+        fleet.up(hosts=len(catalogue.RELEASES), kinds=list(catalogue.RELEASES), plain=0, pods=0)
     first = {}
     for host in fleet.hosts.values():
         first.setdefault(host.release, host)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One lab for all these tests: one host of each containerd release line."""
+"""One lab for all these tests: one host of each containerd release line, that of 1.7 with Debian 13."""
 
 import os
 import sys
@@ -20,6 +20,8 @@ from lab.fleet import Fleet  # noqa: E402
 
 #: The release lines and the class each belongs to.
 CLASSES = {"1.6": "V16", "1.7": "V17", "2.1": "V20b"}
+#: The kinds of hosts, in the same order.
+KINDS = ("1.6", "trixie-1.7", "2.1")
 
 
 def pytest_sessionstart(session):
@@ -34,7 +36,7 @@ def fleet():
     found = {host.release for host in lab.hosts.values()}
     # Hosts that are there may be in any state, so they are not filled with containers: each test begins with a reset.
     if not found.issuperset(CLASSES):
-        lab.up(hosts=len(CLASSES), releases=list(CLASSES))
+        lab.up(hosts=len(KINDS), kinds=KINDS)
     yield lab
     if not found and not os.environ.get("SHIMOPS_KEEP_LAB"):
         lab.down()
@@ -70,22 +72,22 @@ def _own_lab(suffix, **shape):
 @pytest.fixture(scope="session")
 def row():
     """Ten small hosts of one release: for what takes a fleet."""
-    yield from _own_lab("row", hosts=10, releases=["1.7"], plain=1, pods=0)
+    yield from _own_lab("row", hosts=10, kinds=["1.7"], plain=1, pods=0)
 
 
 @pytest.fixture(scope="session")
 def four():
     """Four hosts of the oldest release with a plain container and a pod each: to upgrade."""
-    yield from _own_lab("up", hosts=4, releases=["1.6"], plain=1, pods=1)
+    yield from _own_lab("up", hosts=4, kinds=["1.6"], plain=1, pods=1)
 
 
 @pytest.fixture(scope="session")
 def docker_hosts():
     """A host of each release of Docker, which is not started."""
-    yield from _own_lab("dock", hosts=3, releases=["docker-20.10", "docker-26.1", "docker-28.5"], plain=0, pods=0)
+    yield from _own_lab("dock", hosts=3, kinds=["docker-20.10", "docker-26.1", "docker-28.5"], plain=0, pods=0)
 
 
 @pytest.fixture(scope="session")
 def rpm_hosts():
     """Two hosts whose containerd is an rpm package."""
-    yield from _own_lab("rpm", hosts=2, releases=["rpm-1.7"], plain=1, pods=1)
+    yield from _own_lab("rpm", hosts=2, kinds=["rpm-1.7"], plain=1, pods=1)

@@ -76,7 +76,7 @@ class Docker:
 
 @pytest.fixture(params=["20.10", "26.1", "28.5"])
 def docker(docker_hosts, request):
-    (host,) = (one for one in docker_hosts.hosts.values() if one.release == f"docker-{request.param}")
+    (host,) = (one for one in docker_hosts.hosts.values() if one.kind == f"docker-{request.param}")
     host.script(STOP)
     yield Docker(docker_hosts, host)
     host.script(STOP)
