@@ -106,5 +106,8 @@ def _require_protobuf() -> None:
         if interpreter:
             respawn_module(interpreter)
     raise ShimError(
-        "ask", "this host", "has no Python library protobuf", "install python3-protobuf on it (the distribution's)"
+        "ask",
+        "this host",
+        "has no Python library protobuf",
+        "install python3-protobuf on it, as the role prepare_hosts does",
     )

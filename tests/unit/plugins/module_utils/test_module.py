@@ -127,7 +127,9 @@ def test_both_user_and_group_have_to_be_roots(monkeypatch, user, group):
 
 
 def test_without_protobuf_another_interpreter_is_looked_for_then_it_is_said(run, monkeypatch):
-    sentence = "ask: this host has no Python library protobuf; install python3-protobuf on it (the distribution's)."
+    sentence = (
+        "ask: this host has no Python library protobuf; install python3-protobuf on it, as the role prepare_hosts does."
+    )
     tried = []
     monkeypatch.setattr(messages, "protobuf_problem", lambda: "it is missing")
     monkeypatch.setattr(_module, "probe_interpreters_for_module", lambda paths, name: tried.append((paths[0], name)))
