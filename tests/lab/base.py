@@ -26,7 +26,7 @@ PARTIAL = ".partial-"
 
 def recipe_key():
     """A name for the recipe: another recipe gets another cache."""
-    digest = hashlib.sha256(os.uname().machine.encode() + json.dumps([mirror.SUITES, SYSTEMS]).encode())
+    digest = hashlib.sha256(os.uname().machine.encode() + json.dumps([mirror.SUITES, mirror.EXTRAS, SYSTEMS]).encode())
     for source in (__file__, recipe.__file__):
         digest.update(Path(source).read_bytes())
     return digest.hexdigest()[:12]
@@ -50,13 +50,17 @@ class Cache:
     def layers(self, kind):
         """The overlay's lower directories for a host of that kind, topmost first."""
         if kind in KINDS:
-            return [self._layer(kind), *self.layers(KINDS[kind].line)]
+            return [self._layer(kind), *self.layers(KINDS[kind].base)]
         base = self._base(system(kind))
         return [base] if line(kind) == SYSTEMS[system(kind)] else [self._layer(kind), base]
 
     def package(self, kind):
         """The containerd package of that kind's release line, as a file on the machine."""
         return self.directory / f"containerd-{line(kind)}.deb"
+
+    def extra(self, name):
+        """The package of that name of mirror.EXTRAS, as a file on the machine."""
+        return self.directory / f"{name}.deb"
 
     def _base(self, suite):
         return self.directory / f"base-{suite}"
@@ -67,12 +71,18 @@ class Cache:
         carried = [one for kind in wanted if kind in KINDS for one in KINDS[kind].carries]
         return list(dict.fromkeys([*map(line, wanted), *carried]))
 
+    @staticmethod
+    def _extras(wanted):
+        """The other packages that these kinds of hosts need."""
+        return list(dict.fromkeys(name for kind in wanted if kind in KINDS for name in KINDS[kind].extras))
+
     def _layer(self, kind):
         return self.directory / (f"layer-{kind}-{KINDS[kind].key}" if kind in KINDS else f"layer-{kind}")
 
     def missing(self, wanted):
         """What has to be built or fetched before hosts of these kinds can start."""
         parts = [self.package(release) for release in self._lines(wanted)]
+        parts += map(self.extra, self._extras(wanted))
         for kind in wanted:
             parts += self.layers(kind)
         return [part for part in dict.fromkeys(parts) if not part.exists()]
@@ -94,17 +104,21 @@ class Cache:
         first = [(self._build_base, suite, url, room, say) for suite in SYSTEMS if self._base(suite) in missing]
         lines = self._lines(wanted)
         absent = [release for release in lines if self.package(release) in missing]
-        if absent:
-            first.append((self._fetch_packages, absent, url, room, say))
+        extras = [name for name in self._extras(wanted) if self.extra(name) in missing]
+        if absent or extras:
+            first.append((self._fetch_packages, absent, extras, url, room, say))
         releases = [kind for kind in ALL if kind not in KINDS]
         then = [(self._build_layer, kind, room, say) for kind in releases if self._layer(kind) in missing]
         last = [(self._build_kind, kind, url, room, say) for kind in KINDS if self._layer(kind) in missing]
         for jobs in (first, then, last):
             _together(jobs)
 
-    def _fetch_packages(self, wanted, url, room, say):
-        suites = mirror.Suites(room / "apt", url, tuple(wanted))
+    def _fetch_packages(self, wanted, extras, url, room, say):
+        suites = mirror.Suites(room / "apt", url, tuple(mirror.SUITES))
         suites.update()
+        for name in extras:
+            suites.download_extra(name, room / f"{name}.deb")
+            os.rename(room / f"{name}.deb", self.extra(name))
         for release in wanted:
             suites.download(release, room / f"{release}.deb")
             os.rename(room / f"{release}.deb", self.package(release))
@@ -164,7 +178,7 @@ class Cache:
     def _build_kind(self, kind, url, room, say):
         """What is installed on top of a release line; none of its services is started with the host."""
         made = KINDS[kind]
-        lower = self.layers(made.line)
+        lower = self.layers(made.base)
         suites = mirror.Suites(room / f"apt-{kind}", url, tuple(mirror.SUITES))
         suites.update()
         status = next(one for one in (layer / "var/lib/dpkg/status" for layer in lower) if one.exists())
@@ -172,7 +186,8 @@ class Cache:
         upper, work, root = (room / f"{part}-{kind}" for part in ("upper", "work", "root"))
         for path in (upper, work, root, upper / "debs", upper / "carried"):
             path.mkdir()
-        for place, files in (("debs", debs), ("carried", map(self.package, made.carries))):
+        carried = [*map(self.package, made.carries), *map(self.extra, made.extras)]
+        for place, files in (("debs", debs), ("carried", carried)):
             for deb in files:
                 shutil.copy(deb, upper / place)
         script = (
@@ -186,7 +201,7 @@ class Cache:
             env={"DEBIAN_FRONTEND": "noninteractive", "root": str(root), "setup": made.script},
         )
         # Taking a package away takes its configuration, too.
-        _write_files(upper, {recipe.CONTAINERD_CONFIG: recipe.CONTAINERD_CONFIGS[made.line], **made.files})
+        _write_files(upper, {recipe.CONTAINERD_CONFIG: recipe.CONTAINERD_CONFIGS[line(kind)], **made.files})
         os.rename(upper, self._layer(kind))
         say(f"layer {kind}: built")
 

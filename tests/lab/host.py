@@ -26,7 +26,11 @@ SHUTDOWN = signal.SIGRTMIN + 4
 
 # The version of the package that containerd is from.
 INSTALLED = """
-dpkg-query -W -f '${Version}' containerd 2>/dev/null || rpm -q --qf '%{VERSION}-%{RELEASE}' containerd
+for name in containerd containerd.io; do
+    ! dpkg-query -W -f '${Version}' $name 2>/dev/null || exit 0
+    ! rpm -q $name >/dev/null 2>&1 || exec rpm -q --qf '%{VERSION}-%{RELEASE}' $name
+done
+exit 1
 """
 
 # Joins the host's cgroups, then leaves a nspawn behind whose mounts nobody else sees.

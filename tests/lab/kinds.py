@@ -13,11 +13,13 @@ from lab.mirror import SUITES
 SYSTEMS = {"bookworm": "1.6", "trixie": "1.7"}
 #: Where a host of rpm packages has its repository.
 RPMS = "/srv/rpms"
+#: Where it has the packages containerd.io, which are in no repository of its own.
+IO_RPMS = "/srv/containerd.io"
 # Docker without a network of its own, so that it needs no rules and no bridge of the machine's kernel.
 DOCKER_SETTINGS = {"bridge": "none", "iptables": False, "storage-driver": "vfs"}
 
-# Builds an rpm: its name, version, what it requires, and the directory with its files. The script restarts the
-# service as those of Docker's and Fedora's packages do; %pre fails while /run/lab-fails is there.
+# Builds an rpm: its name, version, what it requires, the directory with its files, and more lines of its head. Its
+# script restarts the service as those of Docker's and Fedora's packages do; %pre fails while /run/lab-fails is there.
 BUILD_RPM = r"""
 build() {
     { cat <<EOF
@@ -29,6 +31,7 @@ License: Apache-2.0
 AutoReqProv: no
 Provides: /bin/sh
 ${3:+Requires: $3}
+${5:-}
 %description
 The programs of Debian's package.
 %install
@@ -54,13 +57,23 @@ _RPM = r"""
 mkdir -p /srv/rpms /etc/rpm
 # As on every distribution that is made of rpm packages; Debian's own is in root's home.
 echo "%_dbpath /var/lib/rpm" > /etc/rpm/macros.lab
-for deb in /carried/*.deb; do
+for deb in /carried/containerd-*.deb; do
     version=$(dpkg-deb --field "$deb" Version)
     dpkg-deb --extract "$deb" /tmp/tree
     rm -rf /tmp/tree/usr/share /tmp/tree/etc
     build containerd "${version%%[~+-]*}" runc /tmp/tree
+    # As Docker's own package, which has runc in it; the newer containerd has a newer runc.
+    case $version in
+    1.7*) mkdir -p /tmp/tree/usr/sbin; cp -a /usr/sbin/runc /tmp/tree/usr/sbin ;;
+    *) dpkg-deb --extract /carried/runc.deb /tmp/tree; rm -rf /tmp/tree/usr/share /tmp/tree/etc ;;
+    esac
+    build containerd.io "${version%%[~+-]*}" "" /tmp/tree "$(printf '%s\n' 'Provides: containerd runc' \
+        'Conflicts: containerd runc' 'Obsoletes: containerd runc')"
     rm -rf /tmp/tree
 done
+mkdir -p IO_RPMS
+mv /srv/rpms/*/containerd.io-* IO_RPMS
+createrepo_c --quiet IO_RPMS
 mkdir -p /tmp/tree/usr/sbin
 cp -a /usr/sbin/runc /tmp/tree/usr/sbin
 build runc "$(dpkg-query -W -f '${Version}' runc | sed 's/[~+-].*//')" "" /tmp/tree
@@ -77,18 +90,19 @@ systemctl enable containerd.service
 class Kind:
     """One kind of hosts.
 
-    ``line`` is the release line of containerd, ``packages`` come from Debian ``suite``, what they need from the base
+    ``base`` is the kind that it is made from, ``packages`` come from Debian ``suite``, what they need from the base
     where it has it. ``script`` is run in the root afterwards, with the containerd packages of the lines ``carries`` in
-    /carried; ``units`` are masked, so that none starts with the host.
+    /carried, and those of mirror.EXTRAS that are ``extras``; ``units`` are masked, so that none starts with the host.
     """
 
-    line: str
+    base: str
     suite: str
     packages: tuple
     units: tuple = ()
     files: dict = field(default_factory=dict)
     script: str = ""
     carries: tuple = ()
+    extras: tuple = ()
 
     @property
     def key(self):
@@ -96,22 +110,36 @@ class Kind:
         return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
 
 
-def _docker(line, suite, *more):
+def line(kind):
+    """The release line of containerd on a host of that kind."""
+    return line(KINDS[kind].base) if kind in KINDS else kind.rpartition("-")[2]
+
+
+def system(kind):
+    """The suite of the Debian that a host of that kind is."""
+    if kind in KINDS:
+        return system(KINDS[kind].base)
+    return next((suite for suite in SYSTEMS if kind.startswith(f"{suite}-")), next(iter(SYSTEMS)))
+
+
+def _docker(base, suite, *more):
     files = {"/etc/docker/daemon.json": json.dumps(DOCKER_SETTINGS) + "\n"}
-    return Kind(line, suite, ("docker.io", *more), ("docker.service", "docker.socket"), files)
+    return Kind(base, suite, ("docker.io", *more), ("docker.service", "docker.socket"), files, extras=("runc",))
 
 
-def _rpm(line):
+def _rpm(suite, release):
     files = {"/etc/yum.repos.d/lab.repo": f"[lab]\nname=lab\nbaseurl=file://{RPMS}\ngpgcheck=0\n"}
-    script = BUILD_RPM + _RPM.replace("FIRST", line)
-    return Kind(line, "bookworm", ("dnf", "rpm", "createrepo-c"), (), files, script, ("1.7", "2.1"))
+    script = BUILD_RPM + _RPM.replace("FIRST", release).replace("IO_RPMS", IO_RPMS)
+    carried = ("1.7", "2.1"), ("runc",)
+    return Kind(f"{suite}-{release}", suite, ("dnf", "rpm", "createrepo-c"), (), files, script, *carried)
 
 
 KINDS = {
     "docker-20.10": _docker("1.6", "bookworm"),
-    "docker-26.1": _docker("1.7", "trixie", "docker-cli"),
-    "docker-28.5": _docker("2.1", "forky", "docker-cli"),
-    "rpm-1.7": _rpm("1.7"),
+    "docker-26.1": _docker("trixie-1.7", "trixie", "docker-cli"),
+    "docker-28.5": _docker("trixie-2.1", "forky", "docker-cli"),
+    "rpm-1.7": _rpm("trixie", "1.7"),
+    "restless": Kind("1.7", "bookworm", ("needrestart", "unattended-upgrades"), ("unattended-upgrades.service",)),
 }
 
 
@@ -128,13 +156,3 @@ ALL = (*(kind for suite in SYSTEMS for kind in on(suite)), *KINDS)
 def of_rpms(kind):
     """Whether containerd is an rpm package on a host of that kind."""
     return kind in KINDS and KINDS[kind].packages[:1] == ("dnf",)
-
-
-def line(kind):
-    """The release line of containerd on a host of that kind."""
-    return KINDS[kind].line if kind in KINDS else kind.rpartition("-")[2]
-
-
-def system(kind):
-    """The suite of the Debian that a host of that kind is."""
-    return next((suite for suite in SYSTEMS if kind.startswith(f"{suite}-")), next(iter(SYSTEMS)))

@@ -14,6 +14,8 @@ from lab.errors import LabError
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SUITES = {"1.6": "bookworm", "1.7": "trixie", "2.1": "forky"}
+#: Packages that are fetched and left to be installed by tests.
+EXTRAS = {"runc": "forky"}
 APT_SOURCES = Path("/etc/apt")
 
 
@@ -125,10 +127,16 @@ class Suites:
         return sorted((self.directory / "cache/archives").glob("*.deb"))
 
     def download(self, release, target):
-        """Fetch the package of that release line and put it at the path ``target``."""
-        version = self.version(release)
-        room = self.directory / f"download-{release}"
+        """Fetch the containerd package of that release line and put it at the path ``target``."""
+        self._download(f"containerd={self.version(release)}", target)
+
+    def download_extra(self, name, target):
+        """Fetch one of EXTRAS and put it at the path ``target``."""
+        self._download(f"{name}/{EXTRAS[name]}", target)
+
+    def _download(self, what, target):
+        room = self.directory / f"download-{target.name}"
         room.mkdir()
-        run(["apt-get", *self._apt(), "download", f"containerd={version}"], "Downloading containerd", cwd=room)
+        run(["apt-get", *self._apt(), "download", what], f"Downloading {what}", cwd=room)
         (package,) = room.glob("*.deb")
         shutil.move(package, target)

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from typing import IO, Callable, List, NamedTuple, Optional
+from typing import IO, Callable, List, NamedTuple, Optional, Sequence
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -30,16 +30,19 @@ class Output(NamedTuple):
     stderr: str
 
 
-def run(argv: List[str], deadline: Deadline) -> Output:
+def run(argv: Sequence[str], deadline: Deadline, executable: Optional[str] = None) -> Output:
     """Run a program without a shell, in a process group of its own that ends with the deadline.
 
     A program that cannot be started gives code 127, as a shell would.
+
+    :param executable: the file to run where that is not what the program calls itself, see containerd() below.
     """
     environment = dict(os.environ, LC_ALL="C")
     try:
         # AnsibleModule.run_command knows neither a deadline nor a process group of its own.
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function
             argv,
+            executable=executable,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -55,6 +58,14 @@ def run(argv: List[str], deadline: Deadline) -> Output:
         process.communicate()
         return Output(None, "", "no answer in time")
     return Output(process.returncode, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
+
+
+def containerd(path: str, words: Sequence[str], deadline: Deadline) -> Output:
+    """Run the containerd at that path.
+
+    That of k3s is one program of many names, which acts by the name it is called (k3s cmd/server/main.go:init).
+    """
+    return run(["containerd", *words], deadline, path)
 
 
 class Follower:

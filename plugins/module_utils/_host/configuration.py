@@ -63,10 +63,10 @@ def effective(executable: str, arguments: List[str], deadline: Deadline) -> Conf
     """
     file = named(arguments)
     options = ["--config", file] if file else []
-    said = command.run([executable] + options + ["config", "dump"], deadline.within(_PATIENCE))
+    said = command.containerd(executable, options + ["config", "dump"], deadline.within(_PATIENCE))
     if said.code and not file and not os.path.exists(DEFAULT):
         # containerd starts without that file; only the dump of 1.x needs it (cmd/containerd/command/config.go@v1.7.24).
-        said = command.run([executable, "config", "default"], deadline.within(_PATIENCE))
+        said = command.containerd(executable, ["config", "default"], deadline.within(_PATIENCE))
     if said.code == 127:
         said = said._replace(stderr="{0} cannot be run ({1})".format(executable, said.stderr))
     found = _understood(said)._replace(file=file or DEFAULT)

@@ -25,12 +25,12 @@ class Task(NamedTuple):
 class Ctr:
     """The ctr of containerd's own package, which speaks that release's API.
 
-    :param path: where it lies.
+    :param program: where it lies, and the word for it where it is a part of another program.
     :param address: containerd's gRPC socket.
     """
 
-    def __init__(self, path: str, address: str):
-        self.path = path
+    def __init__(self, program: Sequence[str], address: str):
+        self.program = tuple(program)
         self._address = address
 
     def tasks(self, namespace: str, deadline: Deadline) -> Optional[Dict[str, Task]]:
@@ -83,7 +83,7 @@ class Ctr:
         command.run(self._argv(namespace, argv), deadline)
 
     def _argv(self, namespace: str, words: List[str]) -> List[str]:
-        return [self.path, "--address", self._address, "--namespace", namespace, *words]
+        return [*self.program, "--address", self._address, "--namespace", namespace, *words]
 
     def _rows(self, namespace: str, words: List[str], deadline: Deadline) -> Optional[List[List[str]]]:
         """The rows below the heading of a listing, split into columns."""

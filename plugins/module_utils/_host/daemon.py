@@ -24,6 +24,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.configura
 from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Ctr
 from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import (
     LAYOUTS,
+    PROGRAMS,
     TASK_DIRECTORY,
     Layout,
     named_by,
@@ -75,14 +76,16 @@ class Daemon(NamedTuple):
     def ctr(self) -> Ctr:
         """The client that belongs to this daemon.
 
-        It lies next to containerd's program, or to the one that its unit starts, or on containerd's PATH, or on root's.
+        It lies next to containerd's program, or to the one that its unit starts, or is a part of that (k0s cmd/ctr), or
+        lies on containerd's PATH, or on root's.
         """
         programs = [self.executable, self.unit.exec_start if self.unit else None]
-        homes = [os.path.dirname(one) for one in programs if one]
+        found = [[os.path.join(os.path.dirname(one), "ctr")] for one in programs if one]
+        found += [[one, "ctr"] for one in programs if one and os.path.basename(one) == "k0s"]
         path = processes.search_path(self.process.pid) if self.process else None
-        homes += [one for one in (path or "").split(":") + command.SAFE_PATH.split(":") if os.path.isabs(one)]
-        paths = [os.path.join(one, "ctr") for one in homes]
-        return Ctr(next((one for one in paths if os.access(one, os.X_OK)), paths[0]), self.address)
+        homes = [one for one in (path or "").split(":") + command.SAFE_PATH.split(":") if os.path.isabs(one)]
+        found += [[os.path.join(one, "ctr")] for one in homes]
+        return Ctr(next((one for one in found if os.access(one[0], os.X_OK)), found[0]), self.address)
 
 
 class _Start(NamedTuple):
@@ -209,9 +212,7 @@ def _processes() -> List[int]:
     """The pids of the containerd daemons in our pid and network namespaces."""
     programs = {pid: processes.executable(pid) or "" for pid in processes.named("containerd")}
     return [
-        pid
-        for pid, path in programs.items()
-        if os.path.basename(path) == "containerd" and processes.shares_namespaces(pid)
+        pid for pid, path in programs.items() if os.path.basename(path) in PROGRAMS and processes.shares_namespaces(pid)
     ]
 
 
@@ -296,5 +297,5 @@ def _serving(address: str, deadline: Deadline) -> Optional[Process]:
 
 def _version(path: str, deadline: Deadline) -> Optional[str]:
     """The third word of ``containerd --version``."""
-    words = command.run([path, "--version"], deadline.within(_PATIENCE)).stdout.split()
+    words = command.containerd(path, ["--version"], deadline.within(_PATIENCE)).stdout.split()
     return releases.upstream(words[2]) if len(words) > 2 else None

@@ -15,6 +15,12 @@ from typing import NamedTuple, Tuple
 TASK_DIRECTORY = "io.containerd.runtime.v2.task"
 
 
+#: The programs that containerd is run from; k3s is one program of many names (k3s scripts/build).
+PROGRAMS = ("containerd", "k3s")
+#: Layouts whose containerd is a part of a product, which brings and starts it.
+BUNDLED = ("k3s", "rke2", "k0s", "microk8s")
+
+
 class Layout(NamedTuple):
     """One way of installing containerd; the first of ``units`` that exists is meant."""
 

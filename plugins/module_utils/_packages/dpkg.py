@@ -64,15 +64,17 @@ def control(path: str, deadline: Deadline) -> str:
     return command.run(["dpkg-deb", "--field", path], deadline).stdout.rstrip("\n")
 
 
-def extract(path: str, inside: str, target: str) -> None:
+def extract(path: str, wanted: Dict[str, str]) -> List[str]:
     """See Database.extract()."""
+    found = []
     with files.piped(["dpkg-deb", "--fsys-tarfile", path]) as stream:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
-                if member.isreg() and os.path.normpath(member.name) == inside:
-                    files.write_stream(target, archive.extractfile(member), 0o755)
-                    return
-    raise ShimError("package", path, "has no {0} in it".format(inside), "name the package that containerd comes from")
+                inside = os.path.normpath(member.name)
+                if member.isreg() and inside in wanted:
+                    files.write_stream(wanted[inside], archive.extractfile(member), 0o755)
+                    found.append(inside)
+    return found
 
 
 @contextlib.contextmanager

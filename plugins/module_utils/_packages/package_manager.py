@@ -9,7 +9,7 @@ A new one is two files, as dpkg.py and apt.py or rpm.py and dnf.py, and a row in
 
 from __future__ import annotations
 
-from typing import ContextManager, List, NamedTuple, Optional, Protocol
+from typing import ContextManager, Dict, List, NamedTuple, Optional, Protocol
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -74,10 +74,10 @@ class Database(Protocol):
     def described(self, path: str, deadline: Deadline) -> File:
         """What a package file is."""
 
-    def extract(self, path: str, inside: str, target: str) -> None:
-        """Take one program out of a package file, to try it without installing anything.
+    def extract(self, path: str, wanted: Dict[str, str]) -> List[str]:
+        """Take programs out of a package file, to try them without installing anything; gives those that are in it.
 
-        :param inside: its path below the root, such as usr/bin/containerd.
+        :param wanted: by the path below the root, such as usr/bin/containerd, where to write it.
         """
 
     def undisturbed(self, deadline: Deadline) -> ContextManager[None]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -55,17 +55,19 @@ def obsoletes(path: str, deadline: Deadline) -> List[str]:
     return said.stdout.split() if said.code == 0 else []
 
 
-def extract(path: str, inside: str, target: str) -> None:
+def extract(path: str, wanted: Dict[str, str]) -> List[str]:
     """See Database.extract()."""
+    found = []
     try:
         with files.piped(["rpm2cpio", path]) as stream:
             for member in cpio.members(stream):
-                if member.regular and os.path.normpath(member.name).lstrip("/") == inside:
-                    files.write_stream(target, member.content, 0o755)
-                    return
+                inside = os.path.normpath(member.name).lstrip("/")
+                if member.regular and inside in wanted:
+                    files.write_stream(wanted[inside], member.content, 0o755)
+                    found.append(inside)
     except ValueError as error:
         raise ShimError("package", path, "cannot be read ({0})".format(error), "bring it again") from error
-    raise ShimError("package", path, "has no {0} in it".format(inside), "name the package that containerd comes from")
+    return found
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ whether the new containerd runs and reads the configuration, and whether a rollb
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
@@ -38,7 +39,9 @@ from ansible_collections.shimops.containerd.plugins.module_utils._packages.packa
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._packages.staged import Staged
 
-_TRIAL = "trial"
+_TRIAL, _RUNTIME_TRIAL = "trial", "trial-runc"
+# Where a package may have the OCI runtime that every shim runs.
+_RUNTIMES = ("usr/bin/runc", "usr/sbin/runc", "bin/runc", "sbin/runc")
 # Where the package manager works while the release is staged.
 _ROOM = ".packages"
 _CONFIG = "config.toml"
@@ -247,15 +250,15 @@ class Stager:
         """The new containerd says its version and reads the configuration; then the plans are written."""
         path = settings.place(self._arguments())
         configuration = Configuration(path, settings.read(path))
-        trial = os.path.join(plan.directory, _TRIAL)
         try:
-            program = self._trial(plan, trial)
+            program = self._trial(plan)
             self._require_release(program, plan)
             settings.check(program, self._release, path, self._deadline)
             after = settings.migrated(program, path, self._deadline)
         finally:
-            if os.path.lexists(trial):
-                os.unlink(trial)
+            for name in (_TRIAL, _RUNTIME_TRIAL):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(plan.directory, name))
         if after is not None and after != configuration.before:
             configuration = configuration._replace(after=after)
         self._require_room(plan)
@@ -278,18 +281,23 @@ class Stager:
             return processes.arguments(self._here.process.pid)[1:]
         return self._here.unit.arguments if self._here.unit else []
 
-    def _trial(self, plan: Staged, trial: str) -> str:
-        """The new containerd as a program that can be run and is not installed."""
+    def _trial(self, plan: Staged) -> str:
+        """The new containerd as a program that can be run and is not installed; a runc that comes with it runs here."""
         if plan.kind == "nothing":
             return self._program
         if plan.kind == "tarball":
             return os.path.join(plan.directory, "containerd")
-        database = self._database(plan)
-        for path in plan.paths():
-            if database.described(path, self._deadline).package == plan.package:
-                database.extract(path, self._program.lstrip("/"), trial)
-                return trial
-        raise ShimError("package", plan.package or plan.version, "was not fetched", "check the host's apt")
+        database, inside = self._database(plan), self._program.lstrip("/")
+        trial, runtime = (os.path.join(plan.directory, name) for name in (_TRIAL, _RUNTIME_TRIAL))
+        wanted = {inside: trial, **dict.fromkeys(_RUNTIMES, runtime)}
+        found = {path: database.extract(path, wanted) for path in plan.paths()}
+        for path, programs in found.items():
+            if any(one in _RUNTIMES for one in programs):
+                self._require_runs(runtime, os.path.basename(path))
+        if not any(inside in programs for programs in found.values()):
+            problem = "has no {0} in it".format(inside)
+            raise ShimError("package", plan.version, problem, "name the package that containerd comes from")
+        return trial
 
     @staticmethod
     def _database(plan: Staged) -> Database:
@@ -311,6 +319,13 @@ class Stager:
                         " ".join(said.stderr.split())[-200:]
                     )
             raise ShimError("package", plan.version, sentence, "bring another package")
+
+    def _require_runs(self, runtime: str, name: str) -> None:
+        """What a shim cannot run any more, ends no container and starts none."""
+        said = command.run([runtime, "--version"], self._deadline.within(30))
+        if said.code != 0:
+            problem = "holds a runc that does not run here ({0})".format(" ".join(said.stderr.split())[-200:])
+            raise ShimError("package", name, problem, "bring another package")
 
     def _require_room(self, plan: Staged) -> None:
         """Package managers unpack next to what is there, and so do we."""

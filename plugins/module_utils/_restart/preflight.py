@@ -84,7 +84,7 @@ def require_witnesses(daemon: Daemon, witnesses: Container[str], deadline: Deadl
     if "containerd" in witnesses and daemon.ctr().all_tasks(deadline) is None:
         raise ShimError(
             "daemon",
-            daemon.ctr().path,
+            " ".join(daemon.ctr().program),
             "gave no task list of {0}".format(daemon.address),
             "put containerd's own ctr there or on root's PATH, and see that it answers: ctr tasks list",
         )

@@ -88,6 +88,12 @@ def docker_hosts():
 
 
 @pytest.fixture(scope="session")
+def restless():
+    """A host with needrestart and unattended-upgrades, which restart services."""
+    yield from _own_lab("rest", hosts=1, kinds=["restless"], plain=1, pods=0)
+
+
+@pytest.fixture(scope="session")
 def rpm_hosts():
     """Two hosts whose containerd is an rpm package."""
     yield from _own_lab("rpm", hosts=2, kinds=["rpm-1.7"], plain=1, pods=1)

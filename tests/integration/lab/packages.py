@@ -25,6 +25,18 @@ def deb(release):
     return Cache().package(release)
 
 
+def cached(host, name):
+    """The package file of what is installed on a host, as the lab's base was made from it."""
+    installed = host.script(f"dpkg-query -W -f '${{Version}}' {name}")
+    (path,) = (Cache().root / "debs").glob(f"{name}_{installed.replace(':', '%3a')}_*.deb")
+    return path
+
+
+def newer_runc():
+    """A package of runc that is newer than any host's."""
+    return Cache().extra("runc")
+
+
 def version(path):
     """The version in a package file."""
     return subprocess.check_output(["dpkg-deb", "--field", path, "Version"], text=True).strip()
@@ -82,6 +94,22 @@ def failing(place, release):
         (tree / "DEBIAN/postinst").write_text(FAILS)
 
     return _changed(place, release, "+lab.fails", change)
+
+
+def containerd_io(place, release, runc):
+    """Docker's own package: the containerd of that release line, and the runc of another package file."""
+
+    def change(tree):
+        subprocess.run(["dpkg-deb", "--extract", runc, tree], check=True)
+        control = tree / "DEBIAN/control"
+        own = [line for line in control.read_text().splitlines() if not line.startswith(("Package: ", "Depends: "))]
+        version = next(line.partition(": ")[2] for line in own if line.startswith("Version: "))
+        more = ["Package: containerd.io", f"Provides: containerd (= {version}), runc (= 1.3)"]
+        more += [f"{word}: containerd, runc" for word in ("Conflicts", "Replaces")]
+        control.write_text("\n".join([*more, *own]) + "\n")
+
+    made = _changed(place, release, "+lab.io", change)
+    return made.rename(made.with_name(f"containerd.io-{release}.deb"))
 
 
 def tarball(place, release):

@@ -56,7 +56,7 @@ while phase() != wanted or not any(map(holds, others())):
     time.sleep(0.02)
 pids = others()
 if victim == "ssh":
-    struck = [pid for pid in pids if word(pid, "comm") == "sshd\\n" and "[listener]" not in word(pid, "cmdline")]
+    struck = [pid for pid in pids if word(pid, "comm").startswith("sshd") and "[listener]" not in word(pid, "cmdline")]
     signals = [signal.SIGKILL]
 else:
     pids = [pid for pid in pids if "python" in word(pid, "comm")]

@@ -128,6 +128,47 @@ def test_containerd_is_upgraded_beneath_a_dockerd_that_runs(docker, release):
         docker.host.install(packages.deb(docker.host.release))
 
 
+@pytest.fixture
+def own_package(docker, tmp_path):
+    """The host with containerd.io instead of Debian's containerd and runc, and the next release of it."""
+    host, release = docker.host, docker.host.release
+    runc, later = packages.cached(host, "runc"), {"1.6": "1.7", "1.7": "2.1"}[release]
+    own = packages.containerd_io(tmp_path, release, runc)
+    packages.put(host, own, packages.containerd_io(tmp_path, later, packages.newer_runc()), packages.deb(release), runc)
+    there = packages.DIRECTORY
+    try:
+        host.script("dpkg --purge --force-depends containerd runc; dpkg --install $1", f"{there}/{own.name}")
+        yield {"version": upgrades.FULL[later], "directory": there}
+    finally:
+        host.script(STOP)
+        again = "dpkg --purge --force-depends containerd.io; dpkg --install $1/containerd-$2.deb $1/runc_*.deb"
+        host.script(again, there, release)
+
+
+@pytest.mark.parametrize("docker", ["26.1"], indirect=True)
+def test_dockers_own_package_brings_containerd_and_a_newer_runc_together(docker, own_package):
+    host = docker.host
+    docker.start("system")
+    before, dockerd, old = docker.pid(), host.script("pidof dockerd"), host.script("runc --version")
+    staged = play.run(docker.fleet, "containerd_package", own_package, [host])[host.name]
+    assert not staged["failed"] and staged["package"]["name"] == "containerd.io", staged["msg"]
+    done = docker.restart("io", target_version=own_package["version"], package_dir=staged["staged"])
+    assert not done["failed"] and done["summary"]["reattached"] == 1, done["msg"]
+    assert docker.pid() == before and host.script("pidof dockerd") == dockerd
+    assert host.script("runc --version") != old
+    # What the old runc made, the new one ends.
+    host.script("docker rm -f web; docker run --rm --network none lab /bin/true", timeout=60)
+    assert not host.script("ctr -n moby task ls -q")
+
+
+@pytest.mark.parametrize("docker", ["20.10"], indirect=True)
+def test_a_package_with_a_runc_that_does_not_run_here_is_refused(docker, own_package):
+    """The newest runc needs a newer libc than Debian 12 has."""
+    done = play.run(docker.fleet, "containerd_package", own_package, [docker.host])[docker.host.name]
+    assert done["failed"] and not done["changed"], done["msg"]
+    assert "holds a runc that does not run here (" in done["msg"] and "GLIBC" in done["msg"], done["msg"]
+
+
 def test_with_live_restore_its_own_containerd_is_restarted_and_its_containers_stay(docker):
     docker.start("own", **{"live-restore": True})
     before, forecast = docker.pid(), docker.probe()

@@ -9,7 +9,6 @@ import pytest
 import world
 
 from lab import kinds
-from lab.base import Cache
 
 PLAYBOOK = "shimops.containerd.prepare_hosts"
 PLACE = "/srv/protobuf"
@@ -45,9 +44,7 @@ def host(rpm_hosts):
     """A host from which python3-protobuf was taken; both package managers work on it."""
     host = next(iter(rpm_hosts.hosts.values()))
     play.reset(rpm_hosts, [host])
-    version = host.script("dpkg-query -W -f '${Version}' python3-protobuf")
-    (deb,) = (Cache().root / "debs").glob(f"python3-protobuf_{version}_*.deb")
-    packages.put(host, deb, directory=PLACE)
+    packages.put(host, packages.cached(host, "python3-protobuf"), directory=PLACE)
     try:
         host.script("dpkg --purge --force-depends python3-protobuf", timeout=60)
         yield host

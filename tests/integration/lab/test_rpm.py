@@ -78,6 +78,23 @@ def test_a_package_of_its_own_restarts_containerd_and_staged_it_does_not(rpm_hos
     assert world.containerd(first) != before
 
 
+def test_dockers_own_package_brings_containerd_and_a_newer_runc_together(rpm_hosts, hosts):
+    first = hosts[0]
+    swap = "rpm --erase --nodeps $(rpm -qa containerd containerd.io runc); rpm --install $1; systemctl start containerd"
+    try:
+        first.script(swap, f"{kinds.IO_RPMS}/containerd.io-1.7.24-1.*.rpm", timeout=120)
+        before, old = upgrades.see(first), first.script("runc --version")
+        staged = stage(rpm_hosts, first, directory=kinds.IO_RPMS)
+        assert not staged["failed"] and staged["package"]["name"] == "containerd.io", staged["msg"]
+        wanted = {"state": "restarted", "run_id": "io", "settle": 1, "target_version": "2.1.9"}
+        done = play.run(rpm_hosts, "shim_reconnect", {**wanted, "package_dir": staged["staged"]}, [first])[first.name]
+        assert not done["failed"] and done["summary"]["reattached"] == len(before.tasks), done["msg"]
+        upgrades.check_moved(before, upgrades.see(first), "2.1")
+        assert first.script("runc --version") != old
+    finally:
+        first.script(swap, f"{kinds.RPMS}/*/runc-*.rpm {kinds.RPMS}/*/containerd-1.7.24-1.*.rpm", timeout=120)
+
+
 def test_a_script_that_fails_changes_nothing(rpm_hosts, hosts, tmp_path):
     first = hosts[0]
     first.script("touch /run/lab-fails")

@@ -17,7 +17,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr impor
 from ansible_collections.shimops.containerd.tests.unit.support import captured
 
 RUNC = "io.containerd.runc.v2"
-CTR = Ctr("/opt/bin/ctr", "/run/c.sock")
+CTR = Ctr(["/opt/bin/ctr"], "/run/c.sock")
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def a_program(tmp_path, text):
     path = tmp_path / "ctr"
     path.write_text("#!/bin/sh\n" + text)
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return Ctr(str(path), "/run/c.sock")
+    return Ctr([str(path)], "/run/c.sock")
 
 
 def test_the_ctr_next_to_the_executable_is_run_and_only_its_output_counts(tmp_path):
@@ -131,7 +131,7 @@ def test_a_ctr_that_hangs_is_an_absent_answer_and_ends_with_its_children(tmp_pat
 
 
 def test_no_ctr_is_an_absent_answer(tmp_path):
-    assert Ctr(str(tmp_path / "ctr"), "/run/c.sock").tasks("default", Deadline(5)) is None
+    assert Ctr([str(tmp_path / "ctr")], "/run/c.sock").tasks("default", Deadline(5)) is None
 
 
 def test_all_tasks_are_those_of_every_namespace_or_not_known(tmp_path):

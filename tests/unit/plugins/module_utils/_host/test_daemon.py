@@ -125,12 +125,12 @@ def test_the_client_is_looked_for_next_to_the_program_then_where_programs_are(tm
     monkeypatch.setattr(daemon.command, "SAFE_PATH", str(places["root"].parent))
     unit = a_unit(exec_start=str(places["bin"].with_name("containerd")))
     one = a_daemon(executable=str(places["lib"].with_name("containerd")), unit=unit)
-    assert one.ctr().path == str(places["lib"])
+    assert one.ctr().program == (str(places["lib"]),)
     for name in ("root", "path", "bin", "lib"):
         places[name].write_text("")
-        assert one.ctr().path != str(places[name]), "it cannot be run"
+        assert one.ctr().program != (str(places[name]),), "it cannot be run"
         places[name].chmod(0o755)
-        assert one.ctr().path == str(places[name])
+        assert one.ctr().program == (str(places[name]),)
 
 
 @pytest.mark.parametrize(
