@@ -56,7 +56,7 @@ class CriPod:
 class Client:
     """An open connection to the containerd of one host; a context manager."""
 
-    def __init__(self, host, timeout=30):
+    def __init__(self, host, timeout=30, socket=CONTAINERD_SOCKET):
         check_client()
         import grpc
 
@@ -64,7 +64,7 @@ class Client:
         self._timeout = timeout
         # containerd refuses the authority that is made of a socket's path.
         self._channel = grpc.insecure_channel(
-            f"unix:{host.path(CONTAINERD_SOCKET)}", options=[("grpc.default_authority", "localhost")]
+            f"unix:{host.path(socket)}", options=[("grpc.default_authority", "localhost")]
         )
 
     def __enter__(self):

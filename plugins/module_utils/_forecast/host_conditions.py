@@ -109,10 +109,9 @@ def _threads(unit: str) -> int:
 
 def _supervisor(daemon: Daemon) -> Optional[str]:
     """The name of the program that the unit starts, where that starts containerd; None where it is containerd."""
-    main = daemon.unit.main_pid if daemon.unit else None
-    if main is None or daemon.process is None or main == daemon.process.pid:
+    if not daemon.supervised or not daemon.unit:
         return None
-    return os.path.basename(processes.executable(main) or "") or "a program that cannot be seen"
+    return os.path.basename(processes.executable(daemon.unit.main_pid or 0) or "") or "a program that cannot be seen"
 
 
 def _without_runc(observations: List[Observation]) -> List[str]:

@@ -10,6 +10,7 @@ would otherwise be kept; one without only warns.
 
 from __future__ import annotations
 
+import re
 from typing import Iterator, List, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.configuration_hazards import of_configuration
@@ -26,8 +27,14 @@ _THREADS = 32
 # Services that stop without their containers.
 _HARMLESS = ("kubelet.service",)
 _DOCKER = ("moby", "plugins.moby")
-# Programs that start containerd and stop without touching a container (recovery-spec 9): read from their sources.
+# Programs that start containerd and stop without touching a container (recovery-spec 9).
 _SUPERVISORS = ("k3s", "rke2", "k0s")
+# What the unit of RKE2 runs: it ends containerd and kubelet, and no shim, whose command line begins with a path
+# (rke2 bundle/lib/systemd/system/rke2-server.service).
+_OF_RKE2 = re.compile(
+    r"/bin/sh -c systemd-cgls /system\.slice/rke2-\w+\.service \| grep -Eo '\[0-9\]\+ \(containerd\|kubelet\)'"
+    r" \| awk '\{print \$1\}' \| xargs -r kill"
+)
 
 
 def of_host(around: HostConditions, release_class: str, start_estimate: float) -> List[Hazard]:
@@ -77,12 +84,13 @@ def _of_unit(unit: Unit, state_dir: str, tasks: int, start_estimate: float) -> I
             "RuntimeDirectory= of {0} has systemd remove {1} when containerd stops".format(unit.name, lost[0]),
             "set RuntimeDirectoryPreserve=yes in a drop-in and run systemctl daemon-reload",
         )
-    if unit.stop_commands:
+    unknown = [one for one in unit.stop_commands if not _OF_RKE2.fullmatch(one)]
+    if unknown:
         yield Hazard(
             "stop_command",
             "unknown",
             "{0} runs {1} when containerd stops, and what that does to containers is not known".format(
-                unit.name, unit.stop_commands[0]
+                unit.name, unknown[0].split(" ")[0]
             ),
             "remove ExecStop and ExecStopPost for the restart, unless you know that they are harmless",
         )

@@ -23,6 +23,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host import un
 from ansible_collections.shimops.containerd.plugins.module_utils._host.configuration import Configuration
 from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Ctr
 from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import (
+    BUNDLED,
     LAYOUTS,
     PROGRAMS,
     TASK_DIRECTORY,
@@ -61,6 +62,12 @@ class Daemon(NamedTuple):
     def load_timeout(self) -> float:
         """containerd's time-out for one shim, in seconds; its default where the configuration is not known."""
         return self.configured.load_timeout
+
+    @property
+    def supervised(self) -> bool:
+        """Whether another program than containerd is what its unit started, such as dockerd or k3s."""
+        main = self.unit.main_pid if self.unit else None
+        return main is not None and self.process is not None and main != self.process.pid
 
     @property
     def serving_since(self) -> Optional[float]:
@@ -246,6 +253,9 @@ def _observe(place: _Place, unit_name: Optional[str], deadline: Deadline) -> Dae
     installed = now
     if start and not (process and _same_file(start.program, process.pid)):
         installed = _version(start.program, deadline)
+    if name in BUNDLED and unit and _replaced(unit):
+        # Which containerd is in it, nobody can say before it runs.
+        installed = None
     return Daemon(
         layout=name,
         unit_name=unit.name if unit else names[0],
@@ -277,6 +287,15 @@ def _next_start(unit: Optional[Unit], process: Optional[Process]) -> Optional[_S
         return _Start(unit.exec_start, processes.arguments(process.pid)[1:])
     path = processes.executable(process.pid) if process else None
     return _Start(path, processes.arguments(process.pid)[1:]) if process and path else None
+
+
+def _replaced(unit: Unit) -> bool:
+    """Whether the program of a unit was replaced since its process was started."""
+    main = processes.look_up(unit.main_pid)
+    try:
+        return main is not None and os.stat(unit.exec_start or "").st_ctime > processes.started_at(main) + 1
+    except OSError:
+        return True
 
 
 def _same_file(path: str, pid: int) -> bool:

@@ -4,7 +4,7 @@
 
 """Where the distributions of containerd keep their things. Pure. Internal to the collection.
 
-Source: recovery-spec section 9. Only ``containerd`` was run; the others are read from their sources.
+Source: recovery-spec section 9. The last four are run with the real containerd and an emulated supervisor.
 """
 
 from __future__ import annotations

@@ -48,6 +48,7 @@ _DIRECTORIES = (
 )
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
+_STOP_COMMAND = re.compile(r"^ExecStop(?:Post)?=\{ path=.*? ; argv\[\]=(.*?) ; ignore_errors=", re.MULTILINE)
 # Of the journal: lines, and characters of each.
 _LINES, _WIDTH = 5, 160
 
@@ -55,8 +56,8 @@ _LINES, _WIDTH = 5, 160
 class Unit(NamedTuple):
     """The properties of a loaded unit that decide what a restart does. Times in seconds.
 
-    ``tasks_max`` is None where there is no limit; ``stop_commands`` are those of ExecStop and ExecStopPost. ``result``
-    says why it failed, ``success`` where it did not.
+    ``tasks_max`` is None where there is no limit; ``stop_commands`` are those of ExecStop and ExecStopPost, with their
+    arguments. ``result`` says why it failed, ``success`` where it did not.
     """
 
     name: str
@@ -111,7 +112,7 @@ def look_up(name: str, deadline: Deadline) -> Optional[Unit]:
         runtime_directories_kept=values.get("RuntimeDirectoryPreserve", "no") != "no",
         result=values.get("Result", ""),
         # These come once per command.
-        stop_commands=tuple(re.findall(r"^ExecStop(?:Post)?=\{ path=(\S+) ", answer.stdout, re.MULTILINE)),
+        stop_commands=tuple(_STOP_COMMAND.findall(answer.stdout)),
     )
 
 

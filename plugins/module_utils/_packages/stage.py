@@ -20,6 +20,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._deadline impor
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command, processes
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
+from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import BUNDLED
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import upstream
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import (
     files,
@@ -95,6 +96,9 @@ class Stager:
         if not here.executable:
             raise ShimError("package", "containerd", "is not installed here", "install it first, this replaces it")
         self._program: str = here.executable
+        if here.layout in BUNDLED:
+            problem = "is a part of {0}, which brings its own containerd".format(here.layout)
+            raise ShimError("package", self._program, problem, "upgrade that, with tasks of your own")
 
     def run(self) -> Stage:
         """Fetch, check and try; raises ShimError, and then nothing was installed."""

@@ -153,8 +153,8 @@ class Restart:
             code = running.code()
             if code and self._start_limit_hit():
                 running, patience = self._start_again(), None
-            elif code is not None and patience is None:
-                # A unit that failed to start may be tried again by systemd.
+            elif code is not None and patience is None and not self._daemon.supervised:
+                # A unit that failed may be started again by systemd; a supervisor starts containerd when it is ready.
                 patience = clock.within(5.0 if code == 0 else self._host.options["settle"])
             if patience and patience.expired():
                 break

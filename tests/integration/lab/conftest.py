@@ -15,6 +15,7 @@ sys.path.append(os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)
 pytest.register_assert_rewrite("play", "world", "rolls", "upgrades")
 
 import play  # noqa: E402  # after the path that leads to it
+import supervised  # noqa: E402
 
 from lab.fleet import Fleet  # noqa: E402
 
@@ -91,6 +92,19 @@ def docker_hosts():
 def restless():
     """A host with needrestart and unattended-upgrades, which restart services."""
     yield from _own_lab("rest", hosts=1, kinds=["restless"], plain=1, pods=0)
+
+
+@pytest.fixture(scope="session")
+def supervised_hosts():
+    """A host for each product that brings its own containerd, by the product's name; see supervised.py."""
+    products = list(supervised.PRODUCTS.values())
+    kinds = [one.kind for one in products]
+    for lab in _own_lab("sup", hosts=len(kinds), kinds=kinds, plain=0, pods=0):
+        hosts = dict(zip(supervised.PRODUCTS, lab.hosts.values(), strict=True))
+        for product in products:
+            if not hosts[product.name].path(f"/etc/systemd/system/{product.unit}").exists():
+                supervised.install(hosts[product.name], product)
+        yield lab, hosts
 
 
 @pytest.fixture(scope="session")

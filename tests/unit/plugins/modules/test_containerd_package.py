@@ -108,20 +108,27 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(dpkg, "package", lambda name, deadline: Package(name, OLD, True))
     monkeypatch.setattr(dpkg, "described", lambda path, deadline: File("containerd", NEW, 1024))
     program = {
+        "inside": "usr/bin/containerd",
+        "runc": None,
         "name": "containerd",
         "says": "2.1.9",
         "reads": 0,
         "migrates": 'version = 3\n[x.auth]\n  password = "secret"\n',
     }
 
-    def extract(path, inside, target):
-        assert inside == "usr/bin/containerd"
-        with open(target, "w") as stream:
-            stream.write(
-                '#!/bin/sh\ncase "$*" in *--version) echo {name} x {says};; *dump) echo no >&2; exit {reads};; '
-                "*migrate) cat <<X\n{migrates}X\n;; esac\n".format(**program)
-            )
-        os.chmod(target, 0o755)
+    def extract(path, wanted):
+        text = (
+            'case "$*" in *--version) echo {name} x {says};; *dump) echo no >&2; exit {reads};; '
+            "*migrate) cat <<X\n{migrates}X\n;; esac\n".format(**program)
+        )
+        found = []
+        for inside, script in ((program["inside"], text), ("usr/sbin/runc", program["runc"])):
+            if inside in wanted and script is not None:
+                with open(wanted[inside], "w") as stream:
+                    stream.write("#!/bin/sh\n" + script)
+                os.chmod(wanted[inside], 0o755)
+                found.append(inside)
+        return found
 
     monkeypatch.setattr(dpkg, "extract", extract)
     return tmp_path, {"staging": str(tmp_path / "staging"), "version": "2.1.9"}, program
@@ -177,6 +184,11 @@ def test_refused_versions(run_module, host, version, sentence):
         ({"says": "2.1.8"}, "holds containerd 2.1.8, not 2.1.9; bring another package."),
         ({"says": "; exit 126"}, "holds a containerd that does not run here ("),
         ({"name": "busybox"}, "holds another program than containerd (busybox x 2.1.9); bring another package."),
+        ({"inside": "usr/bin/other"}, "has no usr/bin/containerd in it; name the package that containerd comes from."),
+        (
+            {"runc": "echo no such libc >&2; exit 1"},
+            "holds a runc that does not run here (no such libc); bring another",
+        ),
         ({"reads": 1}, "config.toml cannot be read by containerd 2.1.9 (no); correct it."),
     ],
 )
@@ -186,6 +198,26 @@ def test_the_new_containerd_is_tried(run_module, host, change, sentence):
     result, status = run_module(containerd_package, **options)
     assert status == 1 and sentence in result["msg"]
     assert not os.path.exists(str(root / "staging" / NEW / "plan.json")), "it cannot be installed"
+    assert [name for name in os.listdir(str(root / "staging" / NEW)) if name.startswith("trial")] == []
+
+
+@needs_root
+def test_a_runc_that_comes_with_it_and_runs_is_fine(run_module, host):
+    _root, options, program = host
+    program["runc"] = "echo runc version 1.3.6"
+    result, status = run_module(containerd_package, **options)
+    assert status == 0 and result["changed"], result["msg"]
+
+
+@needs_root
+@pytest.mark.parametrize("more", [{}, {"tarball": "/srv/x.tar.gz", "checksum": "0" * 64}])
+def test_the_containerd_of_a_product_is_not_replaced_below_it(run_module, host, monkeypatch, more):
+    _root, options, _program = host
+    found = daemons.find({}, None)[0]._replace(layout="k3s", executable="/var/lib/rancher/k3s/data/5b/bin/k3s")
+    monkeypatch.setattr(daemons, "find", lambda given, deadline: [found])
+    result, status = run_module(containerd_package, **dict(options, **more))
+    assert status == 1 and not result["changed"]
+    assert "bin/k3s is a part of k3s, which brings its own containerd; upgrade that, with tasks" in result["msg"]
 
 
 @needs_root

@@ -121,6 +121,18 @@ def test_what_is_run_at_the_stop_is_not_known(loaded):
     assert "/bin/sh" in of_unit(one)[0].reason
 
 
+OF_RKE2 = (
+    "/bin/sh -c systemd-cgls /system.slice/rke2-server.service | grep -Eo '[0-9]+ (containerd|kubelet)'"
+    " | awk '{print $1}' | xargs -r kill"
+)
+
+
+@pytest.mark.parametrize("more, known", [("", True), (" -KILL", False), ("; rm -rf /run/k3s", False)])
+def test_what_the_units_of_rke2_run_at_the_stop_ends_no_shim(loaded, more, known):
+    one = loaded("2.1.9", "systemctl-show")._replace(stop_commands=(OF_RKE2 + more,))
+    assert found(one) == ([] if known else [("stop_command", "unknown")])
+
+
 @pytest.mark.parametrize(
     "limit, current, outcome", [(1000, 100, None), (132, 100, None), (131, 100, "unknown"), (50, 100, "unknown")]
 )

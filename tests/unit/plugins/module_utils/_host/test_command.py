@@ -75,3 +75,11 @@ def test_a_command_that_does_not_end_is_left_alone(tmp_path):
     while not there.exists() and clock.sleep(0.02):
         pass
     assert there.exists()
+
+
+def test_containerd_is_called_by_its_name_whatever_its_file_is_called(tmp_path):
+    file = tmp_path / "k3s"
+    file.symlink_to("/bin/sh")
+    said = command.containerd(str(file), ["-c", 'echo "$0"; readlink /proc/$$/exe >/dev/null'], Deadline(20))
+    assert (said.code, said.stdout) == (0, "containerd\n")
+    assert command.containerd(str(tmp_path / "gone"), ["--version"], Deadline(20)).code == 127

@@ -28,8 +28,9 @@ def effective(monkeypatch, tmp_path):
     monkeypatch.setattr(configuration, "DEFAULT", str(tmp_path / "config.toml"))
 
     def give(output, *arguments, **more):
-        def run(argv, deadline):
-            ran.append(argv)
+        def run(argv, deadline, executable):
+            assert argv[0] == "containerd"
+            ran.append([executable, *argv[1:]])
             return more.get(argv[-1], output)
 
         monkeypatch.setattr(command, "run", run)

@@ -133,6 +133,52 @@ def test_the_client_is_looked_for_next_to_the_program_then_where_programs_are(tm
         assert one.ctr().program == (str(places[name]),)
 
 
+def test_the_client_that_is_a_part_of_the_program_of_the_unit(tmp_path, monkeypatch):
+    program = tmp_path / "k0s"
+    monkeypatch.setattr(processes, "search_path", lambda pid: None)
+    one = a_daemon(executable=str(tmp_path / "bin" / "containerd"), unit=a_unit(exec_start=str(program)))
+    assert one.ctr().program != (str(program), "ctr")
+    program.write_text("")
+    program.chmod(0o755)
+    assert one.ctr().program == (str(program), "ctr")
+
+
+def test_k3s_is_one_program_of_many_names(monkeypatch):
+    programs = {51: "/var/lib/rancher/k3s/data/5b/bin/k3s", 52: "/usr/bin/containerd", 53: "/opt/containerd-stress"}
+    monkeypatch.setattr(processes, "named", lambda name: list(programs))
+    monkeypatch.setattr(processes, "executable", programs.get)
+    monkeypatch.setattr(processes, "shares_namespaces", lambda pid: True)
+    assert daemon._processes() == [51, 52]
+
+
+@pytest.mark.parametrize("main_pid, supervised", [(7, True), (51, False), (None, False)])
+def test_whether_another_program_started_it(main_pid, supervised):
+    assert a_daemon(process=RUNS, unit=a_unit(main_pid=main_pid)).supervised is supervised
+    assert a_daemon(process=None, unit=a_unit(main_pid=main_pid)).supervised is False
+    assert a_daemon(process=RUNS, unit=None).supervised is False
+
+
+@pytest.mark.parametrize("later, gone, replaced", [(0, False, False), (3, False, True), (0, True, True)])
+def test_whether_the_program_of_a_unit_was_replaced_since_it_was_started(tmp_path, monkeypatch, later, gone, replaced):
+    program = tmp_path / "k3s"
+    program.write_text("")
+    unit = a_unit(exec_start=str(program))
+    monkeypatch.setattr(processes, "look_up", lambda pid: Process(pid, 1))
+    monkeypatch.setattr(processes, "started_at", lambda process: program.stat().st_ctime - later if not gone else 0.0)
+    if gone:
+        program.unlink()
+    assert daemon._replaced(unit) is replaced
+
+
+@pytest.mark.parametrize("layout, installed", [("k3s", None), ("docker_managed", "2.3.4")])
+def test_what_a_new_program_of_a_product_brings_is_not_known(host, monkeypatch, layout, installed):
+    monkeypatch.setattr(daemon, "named_by", lambda state_dir, root_dir: layout)
+    monkeypatch.setattr(daemon, "_units", lambda name, pid: ("one.service",))
+    monkeypatch.setattr(daemon, "_replaced", lambda unit: True)
+    (found,) = host(HERE, a_unit(main_pid=7))
+    assert (found.layout, found.running, found.installed) == (layout, "2.3.4", installed)
+
+
 @pytest.mark.parametrize(
     "given, in_cgroup, expected",
     [

@@ -118,6 +118,15 @@ def test_arguments_of_the_start_command(says):
     assert says(changed(ExecStart="")).exec_start is None
 
 
+def test_what_is_run_at_the_stop_with_its_arguments(says):
+    tail = "ignore_errors=yes ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }"
+    shown = changed(
+        ExecStop="{{ path=/bin/a ; argv[]=/bin/a -x ; y ; {0}".format(tail),
+        ExecStopPost="{{ path=/bin/sh ; argv[]=/bin/sh -c a | b ; {0}".format(tail),
+    )
+    assert says(shown).stop_commands == ("/bin/a -x ; y", "/bin/sh -c a | b")
+
+
 def test_a_unit_that_does_not_run(says):
     found = says(changed(MainPID="0", ActiveState="inactive", InvocationID="", NRestarts="3"))
     assert (found.main_pid, found.active_state, found.invocation_id, found.restarts) == (None, "inactive", "", 3)
