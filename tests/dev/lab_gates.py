@@ -29,7 +29,14 @@ GROUPS = {
     "fleet": ("test_stop.py", "test_resume.py", "test_fleet.py"),
     "upgrade": ("test_upgrade*.py",),
     "living": ("test_living.py", "test_crash.py", "test_field_cases.py"),
-    "platforms": ("test_docker.py", "test_prepare_hosts.py", "test_restless.py", "test_rpm.py", "test_supervised.py"),
+    "platforms": (
+        "test_docker.py",
+        "test_prepare_hosts.py",
+        "test_restless.py",
+        "test_rpm.py",
+        "test_runtimes.py",
+        "test_supervised.py",
+    ),
 }
 DIFFERENTIAL, DIFFERENTIAL_LAB = TESTS.parent / "differential", "shimdiff"
 

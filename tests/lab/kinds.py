@@ -134,11 +134,19 @@ def _rpm(suite, release):
     return Kind(f"{suite}-{release}", suite, ("dnf", "rpm", "createrepo-c"), (), files, script, *carried)
 
 
+def _runtimes(base):
+    # The newer runc lies next to Debian's.
+    script = "dpkg-deb --extract /carried/runc.deb /opt/newer; rm -rf /opt/newer/usr/share"
+    return Kind(base, "forky", ("crun", "runsc"), script=script, extras=("runc",))
+
+
 KINDS = {
     "docker-20.10": _docker("1.6", "bookworm"),
     "docker-26.1": _docker("trixie-1.7", "trixie", "docker-cli"),
     "docker-28.5": _docker("trixie-2.1", "forky", "docker-cli"),
     "rpm-1.7": _rpm("trixie", "1.7"),
+    "runtimes-1.7": _runtimes("trixie-1.7"),
+    "runtimes-2.1": _runtimes("trixie-2.1"),
     "restless": Kind("1.7", "bookworm", ("needrestart", "unattended-upgrades"), ("unattended-upgrades.service",)),
 }
 

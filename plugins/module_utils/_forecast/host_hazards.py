@@ -197,10 +197,10 @@ def _of_files(around: HostConditions, release_class: str) -> Iterator[Hazard]:
         yield Hazard(
             "runc_missing",
             "orphaned" if lost else None,
-            "{0} shims, first that of {1}, do not find runc on their PATH".format(
+            "{0} shims, first that of {1}, do not find their OCI runtime, such as runc".format(
                 len(around.without_runc), around.without_runc[0]
             ),
-            "put runc back where it was when the containers were started",
+            "put it back where it was when the containers were started",
         )
 
 

@@ -63,9 +63,11 @@ class TaskRow(_TaskAlways, total=False):
     time of the processes. ``endpoint`` is kind, name and protocol of the shim's socket, ``service`` the version of the
     task service that it serves there. What is not known is None. ``bundle`` is false where containerd lists a task that
     has none: then nobody can ask its shim. ``kept`` is whether the last forecast before the restart said that
-    containerd and its client keep it, ``ended_before`` that it was gone by then.
+    containerd and its client keep it, ``ended_before`` that it was gone by then. ``own_numbers`` says that its shim
+    listed processes and not the init process: a runtime such as runsc numbers the processes in its sandbox itself.
     """
 
+    own_numbers: bool
     bundle: bool
     kept: bool
     ended_before: bool
@@ -216,7 +218,7 @@ def _task(observed: Observation) -> TaskRow:
         init = processes.look_up(said.task_pid) if said.task_pid else init
         shim = processes.look_up(said.shim_pid) if said.shim_pid else None
     place = next((place for place, one in observed.answers.items() if one is said), None)
-    return {
+    row: TaskRow = {
         "namespace": observed.entry.namespace,
         "id": observed.entry.id,
         "pod": observed.pod_names,
@@ -227,6 +229,9 @@ def _task(observed: Observation) -> TaskRow:
         "service": said.service if said else None,
         "bundle": observed.bundle is not None,
     }
+    if said and said.pids and init and init.pid not in said.pids:
+        row["own_numbers"] = True
+    return row
 
 
 def process(pair: Optional[List[Any]]) -> Optional[Process]:

@@ -173,7 +173,7 @@ def _shim(task: TaskRow, said: Optional[Answers]) -> Optional[bool]:
     init, shim = ledger.process(task["init"]), ledger.process(task["shim"])
     if not said.service or init is None or shim is None:
         return False
-    return said.shim_pid == shim.pid and shim.alive() and said.task_pid == init.pid and _lists(said, init.pid)
+    return said.shim_pid == shim.pid and shim.alive() and said.task_pid == init.pid and _lists(task, said)
 
 
 def _deleted_by_shim(task: TaskRow, said: Optional[Answers]) -> bool:
@@ -182,14 +182,16 @@ def _deleted_by_shim(task: TaskRow, said: Optional[Answers]) -> bool:
     return bool(shim and not shim.alive()) or bool(said and said.state_code == NOT_FOUND)
 
 
-def _lists(said: Answers, pid: int) -> bool:
-    """Whether the shim lists that process.
+def _lists(task: TaskRow, said: Answers) -> bool:
+    """Whether the shim lists the init process of a task.
 
-    One that cannot run ``runc ps`` lists nothing of any task (recovery-spec E4); then its State has to do.
+    One that cannot run ``runc ps`` lists nothing of any task (recovery-spec E4), and one whose runtime has numbers of
+    its own lists others; then its State has to do.
     """
-    if said.pids_failure and said.pids_failure[0] not in (None, NOT_FOUND, TOO_LITTLE_TIME, BROKEN, CLOSED):
+    failed = said.pids_failure and said.pids_failure[0] not in (None, NOT_FOUND, TOO_LITTLE_TIME, BROKEN, CLOSED)
+    if failed or (task.get("own_numbers") and said.pids):
         return said.status in ("created", "running", "paused", "pausing")
-    return pid in (said.pids or [])
+    return said.task_pid in (said.pids or [])
 
 
 def _kernel(task: TaskRow, held: Optional[Dict[str, int]], shared: Dict[Endpoint, int]) -> Optional[bool]:

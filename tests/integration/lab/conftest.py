@@ -95,6 +95,12 @@ def restless():
 
 
 @pytest.fixture(scope="session")
+def runtime_hosts():
+    """Two hosts with other OCI runtimes."""
+    yield from _own_lab("rt", hosts=2, kinds=["runtimes-1.7", "runtimes-2.1"], plain=1, pods=0)
+
+
+@pytest.fixture(scope="session")
 def supervised_hosts():
     """A host for each product that brings its own containerd, by the product's name; see supervised.py."""
     products = list(supervised.PRODUCTS.values())
