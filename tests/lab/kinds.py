@@ -147,6 +147,7 @@ KINDS = {
     "rpm-1.7": _rpm("trixie", "1.7"),
     "runtimes-1.7": _runtimes("trixie-1.7"),
     "runtimes-2.1": _runtimes("trixie-2.1"),
+    "login": Kind("trixie-1.7", "trixie", ("sudo",)),
     "restless": Kind("1.7", "bookworm", ("needrestart", "unattended-upgrades"), ("unattended-upgrades.service",)),
 }
 

@@ -95,6 +95,12 @@ def restless():
 
 
 @pytest.fixture(scope="session")
+def login():
+    """A host with sudo."""
+    yield from _own_lab("log", hosts=1, kinds=["login"], plain=1, pods=0)
+
+
+@pytest.fixture(scope="session")
 def runtime_hosts():
     """Two hosts with other OCI runtimes."""
     yield from _own_lab("rt", hosts=2, kinds=["runtimes-1.7", "runtimes-2.1"], plain=1, pods=0)
