@@ -60,6 +60,12 @@ def _fuzz(words: list[str]) -> int:
     return fuzz.fuzz(words)
 
 
+def _matrix(words: list[str]) -> int:
+    from dev import matrix
+
+    return matrix.matrix(words)
+
+
 def _bench(words: list[str]) -> int:
     from dev import bench
 
@@ -90,6 +96,9 @@ COMMANDS = {
     "lint": Command("[GATE...]", "the gates that start no host: format, lint, types, sanity", _gates("LINT")),
     "units": Command("[ARGS]", "unit tests on each ansible-core; ARGS go to ansible-test units", _units),
     "integration": Command("[ARGS]", "the tests on real containerd; ARGS go to pytest", _integration, root=True),
+    "matrix": Command(
+        "[ARGS]", "all that is claimed to be supported, and docs/supported.md from it", _matrix, root=True
+    ),
     "fuzz": Command(
         "[N] [--release R] [--seed S]", "N generated bundles per release, forecast against restart", _fuzz, root=True
     ),

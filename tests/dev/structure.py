@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from dev import checkout, origins, place, role_rules, rooms, words
+from dev import checkout, matrix, origins, place, role_rules, rooms, words
 
 # REUSE-IgnoreStart
 HEADER = (
@@ -129,6 +129,11 @@ def explained() -> Iterator[str]:
     return role_rules.explained(texts())
 
 
+def covered() -> Iterator[str]:
+    """What the documentation says was run, was."""
+    return matrix.stale(texts())
+
+
 def worded() -> Iterator[str]:
     """Plain English: see words.py."""
     return words.plain(texts())
@@ -144,6 +149,7 @@ CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
     homeless,
     of_roles,
     explained,
+    covered,
     worded,
 )
 

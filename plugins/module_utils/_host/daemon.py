@@ -118,6 +118,7 @@ def find(options: Dict[str, Any], deadline: Deadline) -> List[Daemon]:
     explicit = {name: options[name] for name in ("state_dir", "root_dir", "address") if options.get(name)}
     if options["layout"] != "auto":
         places = [_Place(options["layout"], LAYOUTS[options["layout"]]._replace(**explicit))]
+        _require_there(places[0], options.get("unit"), deadline)
     elif "state_dir" in explicit:
         named = _Place("containerd", LAYOUTS["containerd"]._replace(**explicit))
         places = [place for place in _on_this_host(deadline) if _fits(place.layout, explicit)] or [named]
@@ -132,6 +133,20 @@ def find(options: Dict[str, Any], deadline: Deadline) -> List[Daemon]:
             "install it, or set layout, or state_dir and address",
         )
     return [_observe(place, options.get("unit"), deadline) for place in places]
+
+
+def _require_there(place: _Place, unit: Optional[str], deadline: Deadline) -> None:
+    """A layout that was named has a unit here, or has left files."""
+    layout = place.layout
+    units = (unit,) if unit else layout.units
+    if os.path.isdir(layout.state_dir) or any(systemd.look_up(one, deadline) for one in units):
+        return
+    raise ShimError(
+        "daemon",
+        "layout {0}".format(place.name),
+        "is not on this host, which has neither {0} nor {1}".format(" nor ".join(units), layout.state_dir),
+        "set the layout that is, or auto",
+    )
 
 
 def only(daemons: List[Daemon]) -> Daemon:

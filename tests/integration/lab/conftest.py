@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.append(os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)[0])
 pytest.register_assert_rewrite("play", "world", "rolls", "upgrades")
 
-import play  # noqa: E402  # after the path that leads to it
+import covered  # noqa: E402  # after the path that leads to it
+import play  # noqa: E402
 import supervised  # noqa: E402
 
 from lab.fleet import Fleet  # noqa: E402
@@ -23,6 +24,35 @@ from lab.fleet import Fleet  # noqa: E402
 CLASSES = {"1.6": "V16", "1.7": "V17", "2.1": "V20b"}
 #: The kinds of hosts, in the same order.
 KINDS = ("1.6", "trixie-1.7", "2.1")
+
+
+COVERED = pytest.StashKey()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "covers: enters rows into docs/supported.md")
+    config.addinivalue_line("markers", "matrix: run by ./dev matrix only")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "covers" in item.fixturenames:
+            item.add_marker("covers")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.when == "call" and report.passed and COVERED in item.stash:
+        item.stash[COVERED].write(f"{item.path.name}::{item.originalname}")
+    return report
+
+
+@pytest.fixture
+def covers(request):
+    """Enter what a test shows to work, see Coverage."""
+    request.node.stash[COVERED] = covered.Coverage()
+    return request.node.stash[COVERED]
 
 
 def pytest_sessionstart(session):

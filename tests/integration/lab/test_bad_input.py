@@ -145,6 +145,7 @@ HEALTHY = [
         {"vars": {"ansible_python_interpreter": ELSEWHERE}},
     ),
 ]  # fmt: skip
+HEALTHY += [Case("another layout", ALL, {"layout": "k3s"}, ("daemon", "layout k3s", "k3s-agent.service", "or auto"))]
 STOPPED = [
     Case("stopped", (RECONNECT, "recorded"), {"timeout": 30}, ("daemon", "systemctl start containerd.service")),
     Case("stopped, as it runs", (PROBE, MIGRATE), {"target_version": "running"}, ("running release", "target_version")),

@@ -33,7 +33,9 @@ def host(login):
 
 @pytest.mark.parametrize("pipelining", ["0", "1"], ids=["files", "pipelining"])
 @pytest.mark.parametrize("become", ["sudo", "su"])
-def test_a_cut_connection_ends_no_restart(login, host, tmp_path, become, pipelining):
+def test_a_cut_connection_ends_no_restart(login, host, tmp_path, become, pipelining, covers):
+    more = {"sudo": "sudo with use_pty", "su": "su with a password"}[become], ["files", "pipelining"][int(pipelining)]
+    covers([host], "roll with a cut connection", login=", ".join(["user", *more]), clients="ctr")
     rolls.ways([host], {}, others="drops its connection")
     before = world.containerd(host), world.tasks(host)
     values = {"ansible_user": USER, "ansible_become_method": become}

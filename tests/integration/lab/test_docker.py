@@ -8,6 +8,7 @@ import json
 import packages
 import play
 import pytest
+import rolls
 import upgrades
 import world
 
@@ -50,6 +51,11 @@ class Docker:
     def __init__(self, fleet, host):
         self.fleet, self.host = fleet, host
 
+    @property
+    def name(self):
+        """Docker with its release, for people."""
+        return self.host.kind.replace("docker-", "Docker ")
+
     def settings(self, **more):
         """Write dockerd's settings."""
         self.host.path("/etc/docker/daemon.json").write_text(json.dumps({**DOCKER_SETTINGS, **more}), encoding="utf-8")
@@ -74,7 +80,10 @@ class Docker:
         return play.run(self.fleet, "shim_probe", {"detail": "full", **options}, [self.host])[self.host.name]
 
 
-@pytest.fixture(params=["20.10", "26.1", "28.5"])
+# That of Debian 13 each time, the others in ./dev matrix.
+@pytest.fixture(
+    params=[pytest.param("20.10", marks=pytest.mark.matrix), "26.1", pytest.param("28.5", marks=pytest.mark.matrix)]
+)
 def docker(docker_hosts, request):
     (host,) = (one for one in docker_hosts.hosts.values() if one.kind == f"docker-{request.param}")
     host.script(STOP)
@@ -87,12 +96,30 @@ def outcomes(result):
     return {row["id"]: row["outcome"] for row in result["hazards"] if row["outcome"]}
 
 
-def test_on_the_systems_containerd_a_restart_keeps_its_containers(docker):
+def test_on_the_systems_containerd_a_restart_keeps_its_containers(docker, covers):
+    covers([docker.host], "restart", layout="docker", clients=docker.name)
     docker.start("system")
     before = docker.pid()
     result = docker.restart("system", layout="docker")
     assert not result["failed"] and result["summary"]["reattached"] == 1, result["msg"]
     assert result["verdicts"][0]["namespace"] == "moby" and docker.pid() == before
+
+
+def test_a_roll_and_an_audit(docker, tmp_path, covers):
+    covers([docker.host], "roll, audit", layout="docker", clients=docker.name)
+    docker.start("system")
+    before = docker.pid()
+    with rolls.Roll(docker.fleet, [docker.host], tmp_path, "docker", layout="docker") as roll:
+        assert roll.ended() == 0 and roll.states() == {docker.host.name: "verified"}, roll.output()
+    assert docker.pid() == before
+    values = {"health_audit_layout": "docker", "health_audit_run_id": "audit", "health_audit_pids": True}
+    words = ("--limit", docker.host.name, "-e", json.dumps(values))
+    done = play.book(docker.fleet, f"{play.FQCN}.health_audit", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    (path,) = (tmp_path / "shimops-runs/audit/documents").glob("*.host.json")
+    document = json.loads(path.read_text())
+    assert [(row["namespace"], row["outcome"]) for row in document["bundles"]] == [("moby", "reattached")]
+    assert not document["other_tasks"]
 
 
 def test_facts_name_its_containers_and_the_project_of_compose(docker):
@@ -109,7 +136,8 @@ def test_facts_name_its_containers_and_the_project_of_compose(docker):
 
 # Debian has nothing newer than what is beneath 28.5.
 @pytest.mark.parametrize(("docker", "release"), [("20.10", "1.7"), ("26.1", "2.1")], indirect=["docker"])
-def test_containerd_is_upgraded_beneath_a_dockerd_that_runs(docker, release):
+def test_containerd_is_upgraded_beneath_a_dockerd_that_runs(docker, release, covers):
+    covers([docker.host], f"upgrade to {upgrades.FULL[release]}, apt", layout="docker", clients=docker.name)
     packages.put(docker.host, packages.deb(docker.host.release), packages.deb(release))
     docker.start("system")
     try:
@@ -146,8 +174,9 @@ def own_package(docker, tmp_path):
 
 
 @pytest.mark.parametrize("docker", ["26.1"], indirect=True)
-def test_dockers_own_package_brings_containerd_and_a_newer_runc_together(docker, own_package):
-    host = docker.host
+def test_dockers_own_package_brings_containerd_and_a_newer_runc_together(docker, own_package, covers):
+    host, done = docker.host, "upgrade of containerd.io to 2.1.9, apt"
+    covers([host], done, layout="docker", clients=docker.name, runtime="runc, replaced by a newer one")
     docker.start("system")
     before, dockerd, old = docker.pid(), host.script("pidof dockerd"), host.script("runc --version")
     staged = play.run(docker.fleet, "containerd_package", own_package, [host])[host.name]
@@ -169,7 +198,8 @@ def test_a_package_with_a_runc_that_does_not_run_here_is_refused(docker, own_pac
     assert "holds a runc that does not run here (" in done["msg"] and "GLIBC" in done["msg"], done["msg"]
 
 
-def test_with_live_restore_its_own_containerd_is_restarted_and_its_containers_stay(docker):
+def test_with_live_restore_its_own_containerd_is_restarted_and_its_containers_stay(docker, covers):
+    covers([docker.host], "restart of dockerd with live-restore", layout="docker_managed", clients=docker.name)
     docker.start("own", **{"live-restore": True})
     before, forecast = docker.pid(), docker.probe()
     assert not outcomes(forecast) and "supervisor" in {row["id"] for row in forecast["hazards"]}

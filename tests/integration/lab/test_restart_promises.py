@@ -144,7 +144,8 @@ def test_check_mode_forecasts_and_leaves_the_host_alone(story, hosts):
         assert result["at_risk"] == result["verdicts"] == []
 
 
-def test_a_restart_is_one_and_every_container_outlives_it(story, hosts):
+def test_a_restart_is_one_and_every_container_outlives_it(story, hosts, covers):
+    covers(hosts.values(), "restart")
     before, (results, after, books) = story["start"][1], story["first"]
     for name, result in results.items():
         assert result["changed"] and result["gap"] > 0

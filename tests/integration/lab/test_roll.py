@@ -44,7 +44,8 @@ def canary(clean):
     return min(clean.values(), key=lambda host: host.name)
 
 
-def test_whole_fleet_is_proven(fleet, clean):
+def test_whole_fleet_is_proven(fleet, clean, covers):
+    covers(clean.values(), "roll over a mixed fleet")
     before = daemons(clean)
     done = roll(fleet, rolling_restart_run_id="roll-1")
     assert done.returncode == 0

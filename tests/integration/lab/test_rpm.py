@@ -49,7 +49,8 @@ def stage(fleet, host, **options):
     return play.run(fleet, "containerd_package", {"version": "2.1.9", **options}, [host])[host.name]
 
 
-def test_there_and_back(rpm_hosts, hosts, tmp_path):
+def test_there_and_back(rpm_hosts, hosts, tmp_path, covers):
+    covers(hosts[:1], "upgrade to 2.1.9 and back, dnf")
     before, others = upgrades.see_all(hosts), {host.name: packages_of(host) for host in hosts}
     one, _documents = go(rpm_hosts, hosts, tmp_path, "check", "2.1", "--check")
     assert upgrades.see_all(hosts) == before and "containerd 1.7.24 would be restarted into 2.1.9" in one.output()
@@ -78,7 +79,8 @@ def test_a_package_of_its_own_restarts_containerd_and_staged_it_does_not(rpm_hos
     assert world.containerd(first) != before
 
 
-def test_dockers_own_package_brings_containerd_and_a_newer_runc_together(rpm_hosts, hosts):
+def test_dockers_own_package_brings_containerd_and_a_newer_runc_together(rpm_hosts, hosts, covers):
+    covers(hosts[:1], "upgrade of containerd.io to 2.1.9, dnf", runtime="runc, replaced by a newer one")
     first = hosts[0]
     swap = "rpm --erase --nodeps $(rpm -qa containerd containerd.io runc); rpm --install $1; systemctl start containerd"
     try:

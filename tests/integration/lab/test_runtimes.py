@@ -61,7 +61,10 @@ def test_each_shim_answers_as_containerd_lists_its_task(one):
         assert RUNTIMES[name] in options.read_text(encoding="utf-8")
 
 
-def test_a_restart_keeps_them_and_says_so(one):
+def test_a_restart_keeps_them_and_says_so(one, covers):
+    for program in ("crun", RUNTIMES["newer"], "runsc"):
+        name, _version, release = one.host.script("$1 --version", program).split()[:3]
+        covers([one.host], "restart", runtime=f"{name} {release}", clients="ctr")
     before = world.tasks(one.host)
     result = one.restart("kept")
     assert not result["failed"] and result["summary"]["reattached"] == len(before), result["msg"]
@@ -84,11 +87,11 @@ def test_a_runtime_that_is_gone_orphans_its_task_alone(one):
     assert world.process(one.host, before["default", "crun"].pid) == before["default", "crun"]
 
 
-def test_a_runtime_that_is_replaced_by_an_upgrade(one):
+# Debian has nothing newer than 2.1.
+@pytest.mark.parametrize("one", ["runtimes-1.7"], indirect=True)
+def test_a_runtime_that_is_replaced_by_an_upgrade(one, covers):
+    covers([one.host], "upgrade to 2.1.9, apt", runtime="runc, replaced by a newer one", clients="ctr")
     """runc first and then containerd, while crun and gVisor stay: the tasks of the old runc are kept by the new one."""
-    if one.host.release == "2.1":
-        # Debian has nothing newer.
-        return
     before, old = world.tasks(one.host), one.host.script("runc --version")
     runcs = packages.newer_runc(), packages.cached(one.host, "runc")
     packages.put(one.host, packages.deb("1.7"), packages.deb("2.1"), *runcs)

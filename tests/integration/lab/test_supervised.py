@@ -20,6 +20,8 @@ rm -r /tmp/tree
 sed "s,$3,$2,g" "$4" > "$4.new"
 chmod 755 "$4.new"
 """
+# The unit of MicroK8s starts containerd itself.
+SUPERVISORS = [name for name in supervised.PRODUCTS if name != "microk8s"]
 DROP_IN = "/run/systemd/system/{0}.d/lab.conf"
 
 
@@ -76,22 +78,22 @@ def test_it_is_found_with_its_unit_its_places_and_its_release(one):
         assert len(found["bundles"]) == len(one.see()[1]) == 4
 
 
-def test_a_restart_of_its_unit_keeps_every_task(one):
+def test_a_restart_of_its_unit_keeps_every_task(one, covers):
+    covers([one.host], "restart, emulated supervisor", layout=one.product.name)
     before, tasks = one.see()
     forecast = one.run("shim_probe")
     assert not forecast["failed"] and not outcomes(forecast) and not forecast["refusal"], forecast
+    # Whether the restart could be followed by a way back is the release's matter, not the product's.
+    assert forecast["rollback"]["class"] == {"1.6": "open", "1.7": "open", "2.1": "closed"}[one.host.release]
     result = one.restart("kept")
     assert not result["failed"] and result["summary"]["reattached"] == len(tasks) == 4, result["msg"]
     after, now = one.see()
     assert now == tasks and not set(after) & set(before)
-    supervisor = one.product.name != "microk8s"
-    assert (after[0] != after[1]) is supervisor
+    assert (after[0] != after[1]) is (one.product.name in SUPERVISORS)
 
 
+@pytest.mark.parametrize("one", SUPERVISORS, indirect=True)
 def test_a_supervisor_that_takes_its_time_is_waited_for(one):
-    if one.product.name == "microk8s":
-        # Its unit starts containerd itself.
-        return
     one.write("/opt/lab/delay", "9")
     tasks = one.see()[1]
     result = one.restart("slow")
@@ -127,9 +129,8 @@ def test_what_its_unit_would_kill_is_refused(one):
     assert outcomes(one.run("shim_probe")) == {"stop_command": "unknown"}
 
 
+@pytest.mark.parametrize("one", SUPERVISORS, indirect=True)
 def test_a_new_program_of_the_product_may_bring_another_containerd(one):
-    if one.product.name == "microk8s":
-        return
     program = one.product.start.split()[0]
     one.host.script("sleep 1.2; cp $1 $1.new; mv $1.new $1", program)
     try:
@@ -144,7 +145,8 @@ def test_a_new_program_of_the_product_may_bring_another_containerd(one):
 
 
 @pytest.mark.parametrize("one", ["rke2"], indirect=True)
-def test_it_is_upgraded_with_tasks_of_the_operators_own(one, tmp_path):
+def test_it_is_upgraded_with_tasks_of_the_operators_own(one, tmp_path, covers):
+    covers([one.host], "upgrade to 2.1.9 with own tasks, emulated supervisor", layout=one.product.name)
     program, place = one.product.start.split()[0], one.product.bin.replace("v1.31.1", "v1.33.3")
     packages.put(one.host, packages.deb("2.1"))
     one.host.script(NEW_PROGRAM, f"{packages.DIRECTORY}/containerd-2.1.deb", place, one.product.bin, program)

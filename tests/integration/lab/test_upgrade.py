@@ -71,7 +71,8 @@ def test_jump_that_nobody_supports_is_refused_before_anything_is_touched(four, h
     assert not any(host.path("/var/lib/shimops/packages").exists() for host in hosts)
 
 
-def test_path_there_and_back(four, hosts, tmp_path):
+def test_path_there_and_back(four, hosts, tmp_path, covers):
+    covers(hosts[:1], "upgrade to 1.7.24, 2.1.9 and back, apt")
     start = upgrades.see_all(hosts)
 
     # Check mode reports, and changes nothing.

@@ -111,6 +111,32 @@ def test_the_next_start(host, unit, path, expected):
     assert host.dumped == [expected]
 
 
+@pytest.mark.parametrize(
+    "units, state, unit, there",
+    [
+        ((), False, None, False),
+        (("k3s-agent.service",), False, None, True),
+        ((), True, None, True),
+        (("k3s.service",), False, "mine.service", False),
+        (("mine.service",), False, "mine.service", True),
+    ],
+)
+def test_a_layout_that_is_named_has_to_be_there(tmp_path, monkeypatch, units, state, unit, there):
+    place = tmp_path / "state"
+    if state:
+        place.mkdir()
+    layout = daemon.LAYOUTS["k3s"]._replace(state_dir=str(place))
+    monkeypatch.setattr(daemon, "LAYOUTS", {"k3s": layout})
+    monkeypatch.setattr(systemd, "look_up", lambda name, deadline: a_unit(name=name) if name in units else None)
+    monkeypatch.setattr(daemon, "_observe", lambda place, unit_name, deadline: place.name)
+    options = {"layout": "k3s", "unit": unit}
+    if there:
+        assert daemon.find(options, Deadline(5)) == ["k3s"]
+        return
+    with pytest.raises(ShimError, match="layout k3s is not on this host, which has neither .* nor .*state; set the"):
+        daemon.find(options, Deadline(5))
+
+
 def test_a_stopped_one_is_known_by_its_unit(host):
     (found,) = host({}, a_unit(main_pid=None))
     assert (found.process, found.executable, found.installed) == (None, "/usr/bin/containerd", "2.3.4")
