@@ -27,8 +27,8 @@ watches it behaves as that product's sources say.
 """
 _ELSEWHERE = f"""
 Nor, because the lab does not have them: distributions of the RPM family and SUSE (dnf and rpm are Debian's own), hosts
-with SELinux, processors other than {os.uname().machine}, the programs of k3s, RKE2, k0s and MicroK8s, rootless Docker, Kata
-Containers.
+with SELinux, processors other than {os.uname().machine}, the programs of k3s, RKE2, k0s and MicroK8s, rootless
+Docker, Kata Containers.
 """
 
 

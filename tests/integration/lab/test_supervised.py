@@ -83,7 +83,7 @@ def test_a_restart_of_its_unit_keeps_every_task(one, covers):
     before, tasks = one.see()
     forecast = one.run("shim_probe")
     assert not forecast["failed"] and not outcomes(forecast) and not forecast["refusal"], forecast
-    # Whether the restart could be followed by a way back is the release's matter, not the product's.
+    # Whether a rollback could follow is the release's matter, not the product's.
     assert forecast["rollback"]["class"] == {"1.6": "open", "1.7": "open", "2.1": "closed"}[one.host.release]
     result = one.restart("kept")
     assert not result["failed"] and result["summary"]["reattached"] == len(tasks) == 4, result["msg"]
