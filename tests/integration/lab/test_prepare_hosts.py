@@ -42,7 +42,7 @@ rm -rf {PLACE} /etc/yum.repos.d/protobuf.repo /etc/apt/sources.list.d/protobuf.l
 @pytest.fixture
 def host(rpm_hosts):
     """A host from which python3-protobuf was taken; both package managers work on it."""
-    host = next(iter(rpm_hosts.hosts.values()))
+    host = list(rpm_hosts.hosts.values())[0]
     play.reset(rpm_hosts, [host])
     packages.put(host, packages.cached(host, "python3-protobuf"), directory=PLACE)
     try:
