@@ -268,10 +268,7 @@ def _observe(place: _Place, unit_name: Optional[str], deadline: Deadline) -> Dae
     installed = now
     if start and not (process and _same_file(start.program, process.pid)):
         installed = _version(start.program, deadline)
-    if name in BUNDLED and unit and _replaced(unit):
-        # Which containerd is in it, nobody can say before it runs.
-        installed = None
-    return Daemon(
+    daemon = Daemon(
         layout=name,
         unit_name=unit.name if unit else names[0],
         unit=unit,
@@ -286,6 +283,10 @@ def _observe(place: _Place, unit_name: Optional[str], deadline: Deadline) -> Dae
             configuration.effective(start.program, start.arguments, deadline) if start else configuration.USUAL
         ),
     )
+    if name in BUNDLED and daemon.supervised and unit and _replaced(unit):
+        # Which containerd is in the new program, nobody can say before it runs.
+        return daemon._replace(installed=None)
+    return daemon
 
 
 def _next_start(unit: Optional[Unit], process: Optional[Process]) -> Optional[_Start]:

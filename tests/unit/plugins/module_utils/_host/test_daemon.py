@@ -196,12 +196,16 @@ def test_whether_the_program_of_a_unit_was_replaced_since_it_was_started(tmp_pat
     assert daemon._replaced(unit) is replaced
 
 
-@pytest.mark.parametrize("layout, installed", [("k3s", None), ("docker_managed", "2.3.4")])
-def test_what_a_new_program_of_a_product_brings_is_not_known(host, monkeypatch, layout, installed):
+@pytest.mark.parametrize(
+    "layout, main_pid, installed",
+    # The program that the unit of MicroK8s names is snap, which brings nothing.
+    [("k3s", 7, None), ("docker_managed", 7, "2.3.4"), ("microk8s", 51, "2.3.4")],
+)
+def test_what_a_new_program_of_a_product_brings_is_not_known(host, monkeypatch, layout, main_pid, installed):
     monkeypatch.setattr(daemon, "named_by", lambda state_dir, root_dir: layout)
     monkeypatch.setattr(daemon, "_units", lambda name, pid: ("one.service",))
     monkeypatch.setattr(daemon, "_replaced", lambda unit: True)
-    (found,) = host(HERE, a_unit(main_pid=7))
+    (found,) = host(HERE, a_unit(main_pid=main_pid))
     assert (found.layout, found.running, found.installed) == (layout, "2.3.4", installed)
 
 
