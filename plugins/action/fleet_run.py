@@ -79,7 +79,7 @@ class ActionModule(ActionBase):
     def _host_checked(self, options, task_vars):
         run_host = _attempt(options, task_vars)
         watch(run_host, task_vars)
-        _enter_batch(run_host, list(task_vars["ansible_play_batch"]))
+        batch = _enter_batch(run_host, list(task_vars["ansible_play_batch"]))
         with run_host.admission.lock():
             run, document = run_host.admission.run(), run_host.document()
             denial = run_host.admission.denial(run_host.host)
@@ -87,6 +87,7 @@ class ActionModule(ActionBase):
         done, middle = state in ("verified", "lost", "current"), state == "begun"
         message = {
             "may_begin": True,
+            "batch": batch,
             "before": not (done or middle),
             "after": not done or not document.get("completed"),
             "msg": "",
@@ -184,6 +185,7 @@ def _enter_batch(run_host, batch):
             numbers.update({host: number for host in [*batch, run_host.host] if host not in numbers})
             files.save(path, numbers)
     run_host.record(batch=numbers[run_host.host])
+    return numbers[run_host.host]
 
 
 def _attempt(options, task_vars):

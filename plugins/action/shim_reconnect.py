@@ -6,7 +6,12 @@
 
 from __future__ import annotations
 
+import time
+
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import timestamps
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_action import RunAction
 
 _KEYS = (
@@ -40,6 +45,12 @@ class ActionModule(RunAction):
     def unwell(self, row):
         return row["verdict"] not in GOOD
 
+    def before(self, run_host, options):
+        """Wait until the host has settled, where its restart was not waited for."""
+        since = run_host.document().get("settles_from")
+        if options.get("state") == "verified" and since is not None:
+            time.sleep(max(0.0, since + float(options.get("settle", 0)) - timestamps.now()))
+
     def late(self, run_host, options, reason):
         # A host that is in the middle since an earlier attempt is looked at all the same: that changes nothing.
         if run_host.document()["state"] != "begun":
@@ -70,10 +81,16 @@ class ActionModule(RunAction):
             run_host.enter_state("refused", message, **facts)
         elif lost:
             run_host.enter_state("lost", message, lost=lost, **facts)
+        elif not result.get("failed") and options.get("state") == "restarted" and not _final(options):
+            run_host.record(settles_from=timestamps.now(), message=message, **facts)
         elif result.get("failed"):
             run_host.enter_state("failed", message or str(result.get("module_stderr", ""))[-300:], **facts)
         else:
             run_host.enter_state("verified", message, **facts)
+
+
+def _final(options):
+    return boolean(options.get("final", True))
 
 
 def _all_rescued(at_risk, document):

@@ -19,6 +19,7 @@ SPEC = {
     "batches": {"type": "raw", "default": 1},
     "seconds": {"type": "dict", "default": {}},
     "seconds_above_zero": {"type": "list", "elements": "str"},
+    "settle_per": {"type": "str", "default": "host", "choices": ["host", "batch"]},
     "quarantine": {"type": "list", "elements": "str"},
     "hooks": {"type": "dict", "default": {}},
     "reason": {"type": "str", "default": ""},

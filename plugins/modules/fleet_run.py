@@ -70,6 +70,11 @@ options:
     description: The names in O(seconds) that must not be 0.
     type: list
     elements: str
+  settle_per:
+    description: Whether hosts settle one by one, or all of a batch at the same time. For the estimated time.
+    type: str
+    choices: [host, batch]
+    default: host
   quarantine:
     description: Hosts and groups that are not contacted.
     type: list

@@ -84,8 +84,16 @@ options:
   settle:
     description:
       - Seconds between the first and the last verdicts. CRI and kubelet act after containerd has started.
+      - In a run (O(run_folder)) O(state=verified) waits until so long after the restart with O(final=false).
     type: float
     default: 30
+  final:
+    description:
+      - Whether the verdicts of O(state=restarted) are the last ones. With V(false) the ledger stays open, logs are not
+        judged yet, and O(state=verified) of the same run has to follow.
+      - So that a batch of hosts settles together. See C(rolling_restart_settle_per).
+    type: bool
+    default: true
   on_unread:
     description:
       - What to do when a task runs and containerd no longer reads its log. It will block when its log pipe is full, and
@@ -302,6 +310,7 @@ def main():
             "restart_command": {"type": "list", "elements": "str"},
             "restart_timeout": {"type": "float", "default": 120},
             "settle": {"type": "float", "default": 30},
+            "final": {"type": "bool", "default": True},
             "on_unread": {"type": "str", "default": "fail", "choices": ["fail", "report"]},
             "exec_proof": {"type": "list", "elements": "str"},
             "exec_command": {"type": "list", "elements": "str", "default": ["true"]},

@@ -26,7 +26,7 @@ GROUPS = {
         "test_hold.py",
     ),
     "configuration": ("test_configuration.py", "test_defects.py"),
-    "fleet": ("test_stop.py", "test_resume.py", "test_fleet.py"),
+    "fleet": ("test_stop.py", "test_resume.py", "test_fleet.py", "test_settle.py"),
     "upgrade": ("test_upgrade*.py",),
     "living": ("test_living.py", "test_crash.py", "test_field_cases.py"),
     "platforms": (
@@ -38,6 +38,7 @@ GROUPS = {
         "test_supervised.py",
     ),
 }
+DURATIONS = ("--durations=20", "--durations-min=5")
 DIFFERENTIAL, DIFFERENTIAL_LAB = TESTS.parent / "differential", "shimdiff"
 
 
@@ -72,7 +73,9 @@ def _tests(desk: Desk, lab: str, arguments: Sequence[str]) -> str:
     """Run tests in a lab; one that fails fails the gate, and is never run again."""
     machine.require_root("The lab")
     env = {**pytest_env(), "SHIMOPS_LAB": lab}
-    desk.run(pytest_argv(["-v", "-ra", "-m", "not matrix", *arguments]), cwd=place.ROOT, env=env, timeout=3000)
+    desk.run(
+        pytest_argv(["-v", "-ra", *DURATIONS, "-m", "not matrix", *arguments]), cwd=place.ROOT, env=env, timeout=3000
+    )
     log = desk.text()
     counts = re.findall(r"^=+ (.* in [\d.]+s.*?) =+$", log, re.MULTILINE)
     skipped = re.findall(r"^SKIPPED .*$", log, re.MULTILINE)
@@ -83,7 +86,9 @@ def differential(desk: Desk) -> str:
     """Every forecast comes true on the real containerd."""
     machine.require_root("The lab")
     env = {**pytest_env(), "SHIMOPS_LAB": DIFFERENTIAL_LAB}
-    desk.run(pytest_argv(["-q", "-ra", "--tb=short", str(DIFFERENTIAL)]), cwd=place.ROOT, env=env, timeout=3000)
+    desk.run(
+        pytest_argv(["-q", "-ra", *DURATIONS, "--tb=short", str(DIFFERENTIAL)]), cwd=place.ROOT, env=env, timeout=3000
+    )
     return "\n".join(re.findall(r"^.*\d+ of \d+ (?:cells|examples) agree.*$", desk.text(), re.MULTILINE))
 
 

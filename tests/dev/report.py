@@ -40,6 +40,15 @@ def table(rows: list[tuple[str, ...]]) -> str:
     return "\n".join(lines)
 
 
+def slowest(log_dir: Path, most: int = 20) -> list[tuple[str, str]]:
+    """Return the slowest tests of all logs: seconds, and the test's name; pytest lists those of each gate."""
+    found = []
+    for log in log_dir.glob("*.log"):
+        found += re.findall(r"^([\d.]+)s (?:call|setup) +(\S.*)$", log.read_text(errors="replace"), re.MULTILINE)
+    found = sorted(found, key=lambda row: -float(row[0]))[:most]
+    return [(f"{float(seconds):.0f}".rjust(7), name.rpartition("/")[2]) for seconds, name in found]
+
+
 def summary(results: list[Result], log_dir: Path) -> None:
     """Print the table of all gates, where the logs are, and the count as the last line."""
     rows = [("gate", "result", "seconds", "")]
@@ -54,6 +63,8 @@ def summary(results: list[Result], log_dir: Path) -> None:
             )
         )
     print(table(rows))
+    if tests := slowest(log_dir):
+        print("\n" + table([("seconds", "slowest tests"), *tests]))
     print(f"\nlogs: {log_dir}")
     count = [f"{sum(one.result == kind for one in results)} {kind}" for kind in ("passed", "failed", "skipped")]
     print(", ".join(count), flush=True)

@@ -210,11 +210,15 @@ class Host:
 
         :param problem: what is wrong with the restart itself; then the ledger is not verified by this.
         """
-        found, complaints = self.logs.conclude(found, book, well=not problem)
+        final = self.options["final"] or self.options["state"] != "restarted"
+        found, complaints = self.logs.conclude(found, book, well=final and not problem)
+        if not final:
+            # CRI opens logs a moment after containerd serves.
+            complaints = []
         book["verdicts"] = found
         lost, unproven = verdict_rows.lost(found), verdict_rows.unproven(found)
         if not self.check:
-            self.enter_phase(book, book["phase"] if problem or unproven else "verified")
+            self.enter_phase(book, book["phase"] if problem or unproven or not final else "verified")
         counts = verdict_rows.in_words(found)
         failure = None
         if problem or lost or unproven or complaints:

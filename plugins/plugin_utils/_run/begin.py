@@ -48,6 +48,7 @@ def checked(options: Mapping, hosts: Sequence[str], groups: Mapping, folders: Se
         "plan": {
             "batches": sizes,
             "settle": next((value for name, value in waits.items() if name.endswith("settle")), 0.0),
+            "settle_per": options["settle_per"],
             "pause": waits.get("pause", 0.0),
         },
         "hooks": hooks,

@@ -37,13 +37,17 @@ def _size(entry: object, hosts: int) -> int:
         return 0
 
 
-def seconds(sizes: Sequence[int], forks: int, host: float, pause: float) -> float:
+def seconds(sizes: Sequence[int], forks: int, host: float, settle: float, pause: float, per: str = "host") -> float:
     """Return about how long a run takes, in seconds.
 
     :param sizes: of its batches.
     :param forks: how many hosts act at once.
-    :param host: seconds that one host takes.
+    :param host: seconds that one host takes apart from settling.
+    :param settle: seconds that it settles.
     :param pause: seconds between two batches.
+    :param per: whether hosts settle one by one (``host``), or those of a ``batch`` at the same time.
     """
-    rounds = sum(math.ceil(size / max(forks, 1)) for size in sizes)
-    return rounds * host + max(len(sizes) - 1, 0) * pause
+    rounds = [math.ceil(size / max(forks, 1)) for size in sizes]
+    # The first batch is the canary, whose hosts always settle one by one.
+    settles = sum(rounds) if per == "host" else sum(rounds[:1]) + len(rounds[1:])
+    return sum(rounds) * host + settles * settle + max(len(sizes) - 1, 0) * pause

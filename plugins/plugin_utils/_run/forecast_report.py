@@ -71,9 +71,9 @@ def _hosts(number: int) -> str:
 def _time(run: Mapping, acting: Sequence[Mapping], forks: int) -> str:
     plan = run.get("plan") or {}
     slowest = max((document.get("start_estimate") or 0.0 for document in acting), default=0.0)
-    host = estimate.RESTART + slowest + plan.get("settle", 0.0)
+    host, settle = estimate.RESTART + slowest, plan.get("settle", 0.0)
     sizes = estimate.batches(len(acting), plan.get("batches") or [])
-    took = estimate.seconds(sizes, forks, host, plan.get("pause", 0.0))
+    took = estimate.seconds(sizes, forks, host, settle, plan.get("pause", 0.0), plan.get("settle_per", "host"))
     hours, rest = divmod(round(took), 3600)
     batches = f"{len(sizes)} {'batch' if len(sizes) == 1 else 'batches'}"
     return f"Estimated time: {hours}:{rest // 60:02}:{rest % 60:02} ({_hosts(len(acting))}, {batches}, {forks} at once)"

@@ -35,6 +35,9 @@ class RunAction(ActionBase):
         """Write the result into the host's document."""
         raise NotImplementedError
 
+    def before(self, run_host: RunHost, options: dict) -> None:
+        """Do what comes before the host is asked."""
+
     def late(self, run_host: RunHost, options: dict, reason: str) -> dict | None:
         """Return the options for a host that may not begin any more, or None for nothing at all."""
         return None
@@ -63,10 +66,11 @@ class RunAction(ActionBase):
                     state = run_host.document()["state"]
                     return {"changed": False, "refused": False, "host_state": state, "msg": f"left alone: {reason}"}
                 options = late
+        self.before(run_host, options)
         try:
             result = self._ask({**options, "detail": "full"}, task_vars)
         except AnsibleConnectionFailure as error:
-            state = "failed" if acting else "refused"
+            state = "failed" if acting or run_host.document()["state"] == "begun" else "refused"
             run_host.enter_state(state, "it became unreachable: " + " ".join(str(error).split())[:300])
             raise
         self.note(run_host, options, result)

@@ -34,6 +34,9 @@ WAYS = {
     "waits": _WAIT + _RESTART,
     # The shim first: it would report how its container ended.
     "loses": f"pkill -KILL -f containerd-shim; pkill -KILL -f '/bin/sleep 100000'; {_RESTART}",
+    # A second restart while it settles; whoever ends by himself after the first one is not lost.
+    "loses later": "setsid sh -c \"sleep 3; systemctl stop containerd; pkill -KILL -f '[c]ontainerd-shim'; "
+    "pkill -KILL -f '[/]bin/sleep 100000'; systemctl start containerd\" >/dev/null 2>&1 & " + _RESTART,
     "stays down": f"echo >> {COUNT}; systemctl stop containerd; echo it is broken >&2; exit 1",
     "drops its connection": "systemctl stop ssh ssh.socket; pkill -KILL sshd; " + _RESTART,
 }

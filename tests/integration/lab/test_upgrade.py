@@ -94,9 +94,10 @@ def test_path_there_and_back(four, hosts, tmp_path, covers):
     play.together(hosts, upgrades.add_to_pod)
     at_17 = upgrades.see_all(hosts)
 
-    # 1.7 to 2.1, from a repository.
+    # 1.7 to 2.1, from a repository; the batch after the canary settles at the same time.
     line = f"deb [trusted=yes] file:{packages.DIRECTORY} ./"
-    _one, documents = go(four, hosts, tmp_path, "to-2.1", "2.1", directory="", repository=line)
+    _one, documents = go(four, hosts, tmp_path, "to-2.1", "2.1", directory="", repository=line, settle_per="batch")
+    assert ["settles_from" in documents[host.name] for host in hosts] == [False, True, True, True]
     at_21 = upgrades.see_all(hosts)
     for name, seen in at_21.items():
         upgrades.check_moved(at_17[name], seen, "2.1")

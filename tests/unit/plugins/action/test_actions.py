@@ -100,6 +100,41 @@ def test_the_host_s_whole_result_is_written_down_and_the_play_gets_a_summary(pla
     assert found["state"] == "verified" and found["ended"] >= found["began"]
 
 
+def test_a_host_whose_verdicts_are_not_final_is_in_the_middle_until_it_has_settled(play, folder, monkeypatch):
+    waits = []
+    monkeypatch.setattr(shim_reconnect.time, "sleep", waits.append)
+    monkeypatch.setattr(shim_reconnect.timestamps, "now", lambda: 1000.0)
+    play.answer = restarted("reattached")
+    result = play.call(shim_reconnect, state="restarted", run_folder=folder, settle=0, final=False)
+    assert result["host_state"] == "begun" and document(folder)["settles_from"] == 1000.0
+    assert document(folder)["verdicts"] and document(folder)["ended"] is None
+    monkeypatch.setattr(shim_reconnect.timestamps, "now", lambda: 1012.0)
+    result = play.call(shim_reconnect, state="verified", run_folder=folder, settle=30)
+    assert result["host_state"] == "verified" and waits == [18.0]
+    assert [asked["state"] for _host, asked in play.asked] == ["restarted", "verified"]
+
+
+@pytest.mark.parametrize("when, state", [("first", "lost"), ("later", "lost")])
+def test_a_loss_is_one_before_and_after_the_batch_settled(play, folder, monkeypatch, when, state):
+    monkeypatch.setattr(shim_reconnect.time, "sleep", lambda seconds: None)
+    play.answer = restarted("killed", failed=True) if when == "first" else restarted("reattached")
+    result = play.call(shim_reconnect, state="restarted", run_folder=folder, settle=0, final=False)
+    if when == "later":
+        play.answer = restarted("killed", failed=True)
+        result = play.call(shim_reconnect, state="verified", run_folder=folder, settle=30)
+    assert result["host_state"] == state and RunHost(folder, "h2").admission.denial("h2")
+
+
+def test_a_host_that_becomes_unreachable_while_its_batch_settles_has_failed(play, folder, monkeypatch):
+    monkeypatch.setattr(shim_reconnect.time, "sleep", lambda seconds: None)
+    play.answer = restarted("reattached")
+    play.call(shim_reconnect, state="restarted", run_folder=folder, settle=0, final=False)
+    play.unreachable = True
+    with pytest.raises(AnsibleConnectionFailure):
+        play.call(shim_reconnect, state="verified", run_folder=folder, settle=30)
+    assert document(folder)["state"] == "failed"
+
+
 def test_many_losses_are_a_small_result_too(play, folder):
     play.answer = restarted(*["killed"] * 300, failed=True, journal_tail=["line"] * 5)
     result = play.call(shim_reconnect, state="restarted", run_folder=folder)

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import dpkg, policy
+from ansible_collections.shimops.containerd.plugins.module_utils._restart import host as host_module
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import host_claim, states
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.host import Host, Outcome
 
@@ -41,6 +42,27 @@ def host(tmp_path, monkeypatch):
         return one
 
     return make
+
+
+@pytest.mark.parametrize(
+    "state, final, phase, complaint",
+    [
+        ("restarted", True, "verified", True),
+        ("restarted", False, "restarted", False),
+        # The last verdicts are always final.
+        ("verified", False, "verified", True),
+    ],
+)
+def test_first_verdicts_leave_the_ledger_open(host, monkeypatch, state, final, phase, complaint):
+    one = host()
+    one.options.update(state=state, final=final, stop_file_on_failure=False)
+    one.logs.conclude = lambda found, book, well: (found, ["a log is not read"])
+    monkeypatch.setattr(host_module, "journal_tail", lambda unit, deadline: [])
+    monkeypatch.setattr(Host, "_rollback", lambda self, book: {})
+    book = {"phase": "restarted", "times": {}, "verdicts": [], "gap": 0.1, "daemon": {"unit": "x"}}
+    monkeypatch.setattr(Host, "save", lambda self, book: None)
+    outcome = one.close(book, [], None, "", True)
+    assert book["phase"] == phase and bool(outcome.failure) is complaint
 
 
 def left(tmp_path):

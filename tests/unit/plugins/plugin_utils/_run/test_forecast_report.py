@@ -55,8 +55,17 @@ def test_the_time_of_a_refused_host_does_not_count():
 
 
 @pytest.mark.parametrize(
-    "sizes, forks, seconds",
-    [([], 5, 0.0), ([1], 5, 10.0), ([1, 5], 5, 23.0), ([1, 6], 5, 33.0), ([3], 0, 30.0)],
+    "sizes, forks, per_host, per_batch",
+    [
+        ([], 5, 0.0, 0.0),
+        ([1], 5, 10.0, 10.0),
+        ([1, 5], 5, 23.0, 23.0),
+        ([1, 6], 5, 33.0, 25.0),
+        ([3], 0, 30.0, 30.0),
+        ([1, 100, 100], 10, 216.0, 72.0),
+    ],
 )
-def test_an_estimate(sizes, forks, seconds):
-    assert estimate.seconds(sizes, forks, 10.0, 3.0) == seconds
+def test_an_estimate(sizes, forks, per_host, per_batch):
+    """Two seconds of work and eight of settling on a host."""
+    assert estimate.seconds(sizes, forks, 2.0, 8.0, 3.0) == per_host
+    assert estimate.seconds(sizes, forks, 2.0, 8.0, 3.0, "batch") == per_batch

@@ -25,6 +25,7 @@ OPTIONS = {
     "batches": 1,
     "seconds": {},
     "seconds_above_zero": None,
+    "settle_per": "host",
     "quarantine": None,
     "hooks": {},
 }
