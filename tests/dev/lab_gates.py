@@ -30,6 +30,7 @@ GROUPS = {
     "upgrade": ("test_upgrade*.py",),
     "living": ("test_living.py", "test_crash.py", "test_field_cases.py"),
     "platforms": (
+        "test_become.py",
         "test_docker.py",
         "test_prepare_hosts.py",
         "test_restless.py",

@@ -11,7 +11,6 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Pr
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
-from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast import results
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_forecast import HostForecast
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
@@ -192,7 +191,7 @@ class Host:
         """Verify a ledger that is there, and close it."""
         daemon, found = self.proven_verdicts(book, verify.Ends, Deadline(self.options["restart_timeout"]))
         problem = "" if daemon.process else "containerd does not answer on {0}".format(daemon.address)
-        return self.close(book, found, None, problem, changed=False)
+        return self.close(book, found, None, problem, False, daemon)
 
     def settle_earlier(self, book: Ledger) -> Outcome:
         """Verify and report an earlier run that was never verified; then refuse this one."""
@@ -204,11 +203,18 @@ class Host:
         return outcome._replace(failure=sentence + "; read it, then start this run again.", refused=True)
 
     def close(
-        self, book: Ledger, found: List[VerdictRow], view: Optional[HostForecast], problem: str, changed: bool
+        self,
+        book: Ledger,
+        found: List[VerdictRow],
+        view: Optional[HostForecast],
+        problem: str,
+        changed: bool,
+        daemon: Daemon,
     ) -> Outcome:
         """Enter the verdicts into the ledger, and give the outcome.
 
         :param problem: what is wrong with the restart itself; then the ledger is not verified by this.
+        :param daemon: the containerd that the verdicts were taken with.
         """
         final = self.options["final"] or self.options["state"] != "restarted"
         found, complaints = self.logs.conclude(found, book, well=final and not problem)
@@ -234,18 +240,10 @@ class Host:
             gap=book["gap"],
             journal_tail=tail,
             package=book.get("package"),
-            rollback=self._rollback(book),
+            # To the release that the run began with, by what runs now.
+            rollback=self.upgrade.rollback(book, daemon, self._observations),
         )
         if not failure or not self.options["stop_file_on_failure"] or self.check:
             return outcome
         _stop_file.write(upgraded_run(book["run_id"]), failure)
         return outcome._replace(commands=commands(book))
-
-    def _rollback(self, book: Ledger) -> Dict[str, Any]:
-        """The forecast of a rollback to the release the run began with, by what runs now."""
-        try:
-            now = self.daemon()
-        except ShimError:
-            # The verdicts are what counts; without a containerd it cannot be determined.
-            return {}
-        return self.upgrade.rollback(book, now, self._observations)

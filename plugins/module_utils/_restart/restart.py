@@ -220,7 +220,7 @@ class Restart:
             problem = _crashed(book, daemon) or host.upgrade.wrong_release(daemon)
         if watched.unfinished:
             found = [verdict_rows.not_proven(one, problem) for one in found]
-        return host.close(book, found, view, problem, changed)
+        return host.close(book, found, view, problem, changed, daemon)
 
     def _ends(self, book: Ledger) -> Ends:
         """How tasks ended, by what is known now."""

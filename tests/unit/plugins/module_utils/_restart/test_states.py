@@ -58,10 +58,10 @@ def test_first_verdicts_leave_the_ledger_open(host, monkeypatch, state, final, p
     one.options.update(state=state, final=final, stop_file_on_failure=False)
     one.logs.conclude = lambda found, book, well: (found, ["a log is not read"])
     monkeypatch.setattr(host_module, "journal_tail", lambda unit, deadline: [])
-    monkeypatch.setattr(Host, "_rollback", lambda self, book: {})
+    one.upgrade.rollback = lambda book, daemon, observations: {}
     book = {"phase": "restarted", "times": {}, "verdicts": [], "gap": 0.1, "daemon": {"unit": "x"}}
     monkeypatch.setattr(Host, "save", lambda self, book: None)
-    outcome = one.close(book, [], None, "", True)
+    outcome = one.close(book, [], None, "", True, None)
     assert book["phase"] == phase and bool(outcome.failure) is complaint
 
 
