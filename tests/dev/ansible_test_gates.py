@@ -10,9 +10,11 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from dev import ansible_test, checkout, decoys, machine, venvs
+from dev import ansible_test, checkout, decoys, machine, pythons, venvs
 from dev.gate import Desk
 
+#: The Pythons of `./dev test`; `./dev units` takes all. Controllers begin with 3.11, hosts with 3.8 and 3.9.
+FEW = {"2.19": ((3, 8), (3, 11)), "2.21": ((3, 9), (3, 13))}
 CORES: dict[str, Callable[[], Path]] = {"2.19": venvs.core219, "2.21": venvs.core221}
 _DECOYS = re.compile(r"^decoys: (\d+)$", re.MULTILINE)
 
@@ -33,12 +35,15 @@ def sanity(core: str, arguments: Sequence[str] = ()) -> Callable[[Desk], str]:
     return check
 
 
-def units(core: str, arguments: Sequence[str] = ()) -> Callable[[Desk], str]:
-    """Return the gate that runs the unit tests, for every Python that is here, on a machine full of decoys."""
+def units(core: str, arguments: Sequence[str] = (), few: bool = False) -> Callable[[Desk], str]:
+    """Return the gate that runs the unit tests among decoys, for every Python that is here, or for FEW of them."""
 
     def check(desk: Desk) -> str:
         hidden = os.geteuid() == 0
-        _run(desk, core, ["units", "--venv", *arguments], decoys.among if hidden else contextlib.nullcontext)
+        here = [pythons.text(version) for version in FEW[core] if few and version in pythons.found()]
+        for chosen in [["--python", version] for version in here] or [[]]:
+            around = decoys.among if hidden else contextlib.nullcontext
+            _run(desk, core, ["units", "--venv", *chosen, *arguments], around)
         log = desk.text()
         heads = re.findall(r"^Unit test (.*) with Python 3\.(\d+)", log, re.MULTILINE)
         counts = re.findall(r"^=+ (.* in [\d.]+s.*?) =+$", log, re.MULTILINE)

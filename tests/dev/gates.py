@@ -33,7 +33,8 @@ def of_cores(
 
 def _lane(core: str) -> list[Gate]:
     """Return what one ansible-core is asked for: both take their time, and neither starts a host."""
-    return [*of_cores("sanity", cores=[core]), *of_cores("units", cores=[core])]
+    units = Gate(f"units, ansible-core {core}", ansible_test_gates.units(core, few=True))
+    return [*of_cores("sanity", cores=[core]), units]
 
 
 BROWSER = [Gate("browser", browser_gates.page), Gate("docs site", docs_gates.site)]
