@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A roll stops at the first loss anywhere, also inside the running batch; ./dev matrix does it with both ansible-cores."""
+"""A roll stops at the first loss anywhere, also inside the running batch; ./dev matrix takes both ansible-cores."""
 
 import json
 
