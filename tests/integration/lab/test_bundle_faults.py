@@ -18,6 +18,9 @@ from conftest import CLASSES
 
 from lab import faults, shims, workloads
 
+# In every run the gate "lab differential" compares these conditions with the forecast.
+pytestmark = pytest.mark.matrix
+
 # Which containers of the damaged story get which fault: a plain one, and one of a pod.
 DAMAGED = {
     "bootstrap_missing": ("plain1", "web1", "app"),
