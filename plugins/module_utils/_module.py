@@ -22,6 +22,14 @@ Options = Dict[str, Any]
 _INTERPRETERS = ["/usr/bin/python3", "/usr/libexec/platform-python", "/usr/bin/python"]
 
 
+class _Module(AnsibleModule):
+    """AnsibleModule that logs any option: the syslog of Python 3.12 and newer takes no NUL, and fails the module."""
+
+    def log(self, msg: Any, log_args: Optional[Dict[str, Any]] = None) -> None:
+        """See AnsibleModule.log()."""
+        super().log(msg.replace("\0", "\\0") if isinstance(msg, str) else msg, log_args)
+
+
 def execute(
     work: Callable[[Options, bool], Dict[str, Any]],
     spec: Optional[Dict[str, Any]] = None,
@@ -36,7 +44,7 @@ def execute(
     :param spec: the options the module has in addition to the shared ones; ``rules`` are those of AnsibleModule.
     :param asks_shims: whether protobuf is needed; a module respawns under an interpreter that has it.
     """
-    module = AnsibleModule(argument_spec=dict(_argspec.shared(), **(spec or {})), supports_check_mode=True, **rules)
+    module = _Module(argument_spec=dict(_argspec.shared(), **(spec or {})), supports_check_mode=True, **rules)
     _changes.begin()
     try:
         if asks_shims:

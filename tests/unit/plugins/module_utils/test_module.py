@@ -36,6 +36,14 @@ def test_a_result_is_returned(run):
     assert (status, result["changed"], result["seen"]) == (0, True, "summary")
 
 
+def test_an_option_with_a_nul_is_logged_as_one_can_be(run, monkeypatch):
+    logged = []
+    monkeypatch.setattr(_module.AnsibleModule, "log", lambda self, msg, log_args=None: logged.append(msg))
+    result, status = run(lambda options, check_mode: {}, address="/run/\0")
+    assert status == 1 and result["stage"] == "options", result["msg"]
+    assert logged and "address=/run/\\0 " in logged[0] and "\0" not in "".join(logged)
+
+
 def test_an_error_becomes_one_sentence(run):
     def fail(options, check_mode):
         raise ShimError("scan", "a\nb", "is odd", "check it")
