@@ -47,7 +47,7 @@ def taken(module, monkeypatch):
     def take(**arguments):
         raise _Taken(arguments)
 
-    monkeypatch.setattr(_module, "AnsibleModule", take)
+    monkeypatch.setattr(_module, "_Module", take)
     with pytest.raises(_Taken) as caught:
         module.main()
     return caught.value.args[0]
