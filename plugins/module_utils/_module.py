@@ -27,7 +27,8 @@ class _Module(AnsibleModule):
 
     def log(self, msg: Any, log_args: Optional[Dict[str, Any]] = None) -> None:
         """See AnsibleModule.log()."""
-        super().log(msg.replace("\0", "\\0") if isinstance(msg, str) else msg, log_args)
+        loggable = msg.replace("\0", "\\0") if isinstance(msg, str) else msg
+        super().log(loggable, log_args)  # type: ignore[no-untyped-call] # ansible-core has no types
 
 
 def execute(
@@ -44,7 +45,8 @@ def execute(
     :param spec: the options the module has in addition to the shared ones; ``rules`` are those of AnsibleModule.
     :param asks_shims: whether protobuf is needed; a module respawns under an interpreter that has it.
     """
-    module = _Module(argument_spec=dict(_argspec.shared(), **(spec or {})), supports_check_mode=True, **rules)
+    options = dict(_argspec.shared(), **(spec or {}))
+    module = _Module(argument_spec=options, supports_check_mode=True, **rules)  # type: ignore[no-untyped-call]
     _changes.begin()
     try:
         if asks_shims:
