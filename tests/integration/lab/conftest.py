@@ -100,40 +100,30 @@ def _own_lab(suffix, **shape):
         lab.down()
 
 
-@pytest.fixture(scope="session")
-def row():
-    """Ten small hosts of one release: for what takes a fleet."""
-    yield from _own_lab("row", hosts=10, kinds=["1.7"], plain=1, pods=0)
+def _lab(suffix, **shape):
+    """A fixture: a lab of its own with hosts of that shape."""
+
+    @pytest.fixture(scope="session")
+    def lab():
+        yield from _own_lab(suffix, **shape)
+
+    return lab
 
 
-@pytest.fixture(scope="session")
-def four():
-    """Four hosts of the oldest release with a plain container and a pod each: to upgrade."""
-    yield from _own_lab("up", hosts=4, kinds=["1.6"], plain=1, pods=1)
-
-
-@pytest.fixture(scope="session")
-def docker_hosts():
-    """A host of each release of Docker, which is not started."""
-    yield from _own_lab("dock", hosts=3, kinds=["docker-20.10", "docker-26.1", "docker-28.5"], plain=0, pods=0)
-
-
-@pytest.fixture(scope="session")
-def restless():
-    """A host with needrestart and unattended-upgrades, which restart services."""
-    yield from _own_lab("rest", hosts=1, kinds=["restless"], plain=1, pods=0)
-
-
-@pytest.fixture(scope="session")
-def login():
-    """A host with sudo."""
-    yield from _own_lab("log", hosts=1, kinds=["login"], plain=1, pods=0)
-
-
-@pytest.fixture(scope="session")
-def runtime_hosts():
-    """Two hosts with other OCI runtimes."""
-    yield from _own_lab("rt", hosts=2, kinds=["runtimes-1.7", "runtimes-2.1"], plain=1, pods=0)
+#: Ten small hosts of one release: for what takes a fleet.
+row = _lab("row", hosts=10, kinds=["1.7"], plain=1, pods=0)
+#: Four hosts of the oldest release with a plain container and a pod each: to upgrade.
+four = _lab("up", hosts=4, kinds=["1.6"], plain=1, pods=1)
+#: A host of each release of Docker, which is not started.
+docker_hosts = _lab("dock", hosts=3, kinds=["docker-20.10", "docker-26.1", "docker-28.5"], plain=0, pods=0)
+#: A host with needrestart and unattended-upgrades, which restart services.
+restless = _lab("rest", hosts=1, kinds=["restless"], plain=1, pods=0)
+#: A host with sudo.
+login = _lab("log", hosts=1, kinds=["login"], plain=1, pods=0)
+#: Two hosts with other OCI runtimes.
+runtime_hosts = _lab("rt", hosts=2, kinds=["runtimes-1.7", "runtimes-2.1"], plain=1, pods=0)
+#: Two hosts whose containerd is an rpm package.
+rpm_hosts = _lab("rpm", hosts=2, kinds=["rpm-1.7"], plain=1, pods=1)
 
 
 @pytest.fixture(scope="session")
@@ -147,9 +137,3 @@ def supervised_hosts():
             if not hosts[product.name].path(f"/etc/systemd/system/{product.unit}").exists():
                 supervised.install(hosts[product.name], product)
         yield lab, hosts
-
-
-@pytest.fixture(scope="session")
-def rpm_hosts():
-    """Two hosts whose containerd is an rpm package."""
-    yield from _own_lab("rpm", hosts=2, kinds=["rpm-1.7"], plain=1, pods=1)
