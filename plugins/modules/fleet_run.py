@@ -168,6 +168,10 @@ may_begin:
   description: Whether there is something to do on the host.
   returned: O(state=host_checked)
   type: bool
+batch:
+  description: The number of the host's batch in the run, from 1.
+  returned: O(state=host_checked)
+  type: int
 before:
   description: Whether to run the tasks before the host.
   returned: O(state=host_checked)
