@@ -28,7 +28,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr impor
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.shim_processes import ShimProcess
 from ansible_collections.shimops.containerd.plugins.module_utils._host.unit import Unit
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import TOO_LITTLE_TIME, Answers
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import TOO_LITTLE_TIME, Answers
 
 SCHEMA = 1
 

@@ -25,7 +25,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host import (
 from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import TASK_DIRECTORY
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Answers, Question, ask
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Answers, Question
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import ask
 
 # Seconds for all that ctr is asked at once.
 _PATIENCE = 15.0

@@ -16,15 +16,13 @@ from ansible_collections.shimops.containerd.plugins.module_utils._bundle.bundle 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint, Nowhere, resolve
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import at_least
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import (
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import (
     BROKEN,
     CLOSED,
-    NOT_FOUND,
-    OK,
     TOO_LITTLE_TIME,
-    UNIMPLEMENTED,
     Answers,
 )
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.status import NOT_FOUND, OK, UNIMPLEMENTED
 
 # Seconds containerd takes to load one healthy bundle: 12.4 s were measured for 300 pods (containerd issue 12142).
 _USUAL_DELAY = 0.02

@@ -14,7 +14,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._bundle.scan im
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import NOT_FOUND, Answers
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Answers
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.status import NOT_FOUND
 
 
 class SearchResult(NamedTuple):

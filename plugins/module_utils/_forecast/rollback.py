@@ -19,7 +19,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.forec
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
 from ansible_collections.shimops.containerd.plugins.module_utils._host import releases
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import OK, UNIMPLEMENTED, Answers, Reply
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Answers, Reply
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.status import OK, UNIMPLEMENTED
 
 
 class Rollback(NamedTuple):

@@ -22,7 +22,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._logs import st
 from ansible_collections.shimops.containerd.plugins.module_utils._logs.status import Inode, Pipe
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import Ledger
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict_rows import VerdictRow
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Answers
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Answers
 
 _O_PATH = 0o10000000
 _DELETED = " (deleted)"

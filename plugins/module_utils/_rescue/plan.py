@@ -22,7 +22,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._rescue.repaira
     repair,
     unproven,
 )
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import OK
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.status import OK
 
 # As 1.6.20, 1.7.24 and 2.1.9 leave them. Some releases between left the first two writable for all, which no reader
 # needs (recovery-spec 2.1 and 2.2).

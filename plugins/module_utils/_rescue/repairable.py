@@ -18,7 +18,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.forec
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import ReleaseClass, at_least
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Answers
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Answers
 
 # Where a Bundle holds each file that containerd reads when it loads it.
 FIELDS = {"bootstrap.json": "bootstrap_json", "address": "address", "shim-binary-path": "shim_binary_path"}

@@ -24,7 +24,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host import pr
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.repairable import unproven
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Answers, Question, ask
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Answers, Question
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import ask
 
 _SHIM = "containerd-shim-"
 # The flag of a socket that listens, in /proc/net/unix: __SO_ACCEPTCON of include/linux/net.h.

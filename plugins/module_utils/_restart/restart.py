@@ -91,11 +91,11 @@ class Restart:
         host.save(book)
         try:
             self._events.follow(self._daemon.ctr().events())
-            self._waits.add(book, host.clock())
+            self._waits.add(book)
             late, view = forecast_at_rest(host, self._daemon)
             ledger.refresh(book, view.forecasts)
             host.logs.enter(book, late, self._daemon)
-            self._waits.add(book, host.clock())
+            self._waits.add(book)
             if view.at_risk and host.options["on_risk"] == "refuse":
                 ledger_file.remove(host.ledger_path)
                 return host.refusal(view)
@@ -204,7 +204,7 @@ class Restart:
         if ledger.add(book, observations):
             host.logs.enter(book, observations, gone)
             host.save(book)
-            self._waits.add(book, host.clock())
+            self._waits.add(book)
 
     def _conclude(self, book: Ledger, view: HostForecast, watched: Watched) -> Outcome:
         """Verdicts, settle, verdicts again: what CRI and kubelet do comes after the start."""

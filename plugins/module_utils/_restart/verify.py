@@ -26,15 +26,15 @@ from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import Evidence, Exit, judge
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict_rows import ProcessRow, VerdictRow
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import (
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import (
     BROKEN,
     CLOSED,
-    NOT_FOUND,
     TOO_LITTLE_TIME,
     Answers,
     Question,
-    ask,
 )
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import ask
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.status import NOT_FOUND
 
 # The witness that speaks for a task without a bundle, too.
 _LIST = "containerd"

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Dict, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
-from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger import (
     Incarnation,
@@ -21,18 +20,20 @@ from ansible_collections.shimops.containerd.plugins.module_utils._restart.ledger
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import Exit
 from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import OK, SERVICES, TtrpcChannel
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import SERVICES
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.dial import dial
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.status import OK
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ttrpc_channel import Channel
 
 
 class Waits:
     """The open Waits of one restart."""
 
     def __init__(self) -> None:
-        self._channels: Dict[Incarnation, TtrpcChannel] = {}
+        self._channels: Dict[Incarnation, Channel] = {}
         self._exits: Dict[Incarnation, Exit] = {}
 
-    def add(self, book: Ledger, deadline: Deadline) -> None:
+    def add(self, book: Ledger) -> None:
         """Hold a Wait on every task of the ledger that runs and is not waited for yet; a shim that refuses is left."""
         for task in book["tasks"]:
             key = incarnation(task)
@@ -40,11 +41,12 @@ class Waits:
             if key in self._channels or not task["service"] or place is None or place.protocol != "ttrpc":
                 continue
             try:
-                channel = TtrpcChannel(dial(place, deadline.within(5)))
+                channel = Channel(dial(place), place.shown())
                 request = messages.encode("WaitRequest", id=task["id"])
-                channel.send(SERVICES[task["service"]], "Wait", request, None, task["namespace"])
+                channel.queue(SERVICES[task["service"]], "Wait", request, None, task["namespace"])
+                channel.flush()
                 self._channels[key] = channel
-            except ShimError:
+            except (ShimError, OSError):
                 continue
 
     def exits(self) -> Dict[Incarnation, Exit]:
@@ -55,7 +57,7 @@ class Waits:
                 self._exits[key] = ended
         return dict(self._exits)
 
-    def _hear(self, channel: TtrpcChannel) -> Optional[Exit]:
+    def _hear(self, channel: Channel) -> Optional[Exit]:
         try:
             for answer in channel.receive_ready():
                 if answer.code == OK:

@@ -4,232 +4,29 @@
 
 """Ask: what a shim says of its task, each service version by its own answer. Internal to the collection.
 
-Sent: Connect to both versions, State, and Pids, which makes the shim run ``runc ps`` (recovery-spec 4.3).
-All Connects go out at once; Pids at most two per CPU in flight, each with its own clock.
+Sent: Connect and State to both versions, and Pids, which makes the shim run ``runc ps`` (recovery-spec 4.3).
+All Connects are in flight at once; Pids at most two per CPU, each with its own clock. One thread waits for all of them.
 """
 
 from __future__ import annotations
 
 import os
-import socket
-from concurrent.futures import ThreadPoolExecutor
-from typing import Dict, Hashable, List, Mapping, NamedTuple, Optional, Tuple, TypeVar, Union
+import resource
+import select
+from collections import deque
+from typing import Deque, Dict, Hashable, Iterable, List, Mapping, TypeVar
 
-from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
-from ansible_collections.shimops.containerd.plugins.module_utils._errors import DeadlineExceeded, ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.dial import NotConnected, dial
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.grpc_channel import (
-    GrpcAnswer,
-    GrpcChannel,
-    GrpcMissing,
-)
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.status import task_status_name
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ttrpc_channel import Answer, Channel, HungUp
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Answers, Question
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.conversation import Conversation
 
-OK, NOT_FOUND, UNIMPLEMENTED = 0, 5, 12
-#: What no shim can have answered.
-TOO_LITTLE_TIME, BROKEN, CLOSED = -1, -2, -3
-SERVICES = {"v3": "containerd.task.v3.Task", "v2": "containerd.task.v2.Task"}
-# containerd sets no deadline for Pids (recovery-spec 1.7): a shim counts as silent only after so many times the
-# patience for any other answer.
-_SLOW = 3
-# More waiting threads than this cost more than they save.
-_AT_ONCE = 256
-_LONGEST_PATH = 4096
+# So many are dialled before what has come is heard: a shim is not called slow because we were busy dialling.
+_DIALLED_AT_ONCE = 16
+# Seconds without any answer after which those still silent keep the others no longer from their Pids.
+_QUIET = 0.05
+# Descriptors that are left for everything else.
+_SPARE = 128
 _Key = TypeVar("_Key", bound=Hashable)
-
-
-class Question(NamedTuple):
-    """Which task to ask for, and where."""
-
-    namespace: str
-    id: str
-    endpoint: Endpoint
-
-
-class Reply(NamedTuple):
-    """The status one call ended with: a google.rpc.Code and the server's words."""
-
-    code: int
-    text: str
-
-
-class Answers(NamedTuple):
-    """What a shim said. Nothing is filled in that was not said.
-
-    ``connect`` has a Reply per service version; ``service`` is the newest version that knows Connect;
-    ``failure`` is (rule, reason) when no usable answer came, ``asked`` false when that says nothing of the shim;
-    ``pids`` is None unless the shim listed them, with ``pids_failure`` (code, reason) when it should have and did not:
-    the code is None for silence, TOO_LITTLE_TIME when it cannot be called that, CLOSED when the shim hung up, and
-    BROKEN for what is no answer.
-    ``state_code`` is the status State ended with, None when it was not asked. ``elapsed`` is how long Connect and Pids
-    took, ``greeted`` Connect alone, in seconds. ``stdio`` is where the task's stdout and stderr go: the path of a FIFO,
-    the URI of a file or a logger, or nothing.
-    """
-
-    connect: Dict[str, Reply]
-    service: Optional[str]
-    shim_pid: Optional[int]
-    task_pid: Optional[int]
-    status: Optional[str]
-    pids: Optional[List[int]]
-    pids_failure: Optional[Tuple[Optional[int], str]]
-    failure: Optional[Tuple[str, str]]
-    elapsed: float
-    asked: bool
-    state_code: Optional[int] = None
-    stdio: Optional[Tuple[str, str]] = None
-    greeted: float = 0.0
-
-    def brief(self) -> str:
-        """The answers in one line for people: ``v3: Unimplemented, v2: ok``."""
-        if not self.connect:
-            return self.failure[1] if self.failure else ""
-        return ", ".join(
-            "{0}: {1}".format(name, self.connect[name].text) for name in sorted(self.connect, reverse=True)
-        )
-
-
-class TtrpcChannel(Channel):
-    """A ttrpc connection on which both versions of the task service can be asked for."""
-
-    versions = ("v3", "v2")
-
-    def __init__(self, connection: socket.socket):
-        super().__init__(connection)
-        self._connection = connection
-
-    def close(self) -> None:
-        """Hang up."""
-        self._connection.close()
-
-
-_AnyChannel = Union[TtrpcChannel, GrpcChannel]
-_AnyAnswer = Union[Answer, GrpcAnswer]
-
-
-class _Conversation:
-    """One connection to one shim, from Connect to Pids."""
-
-    def __init__(self, question: Question, shim_timeout: float, deadline: Deadline):
-        self._question = question
-        self._timeout = shim_timeout
-        self._whole = deadline
-        self._channel: Optional[_AnyChannel] = None
-        self._waiting, self._fair, self._pids_clock = False, False, deadline
-        self.answers = Answers({}, None, None, None, None, None, None, ("D3", "it was not asked in time"), 0.0, False)
-
-    def greet(self) -> None:
-        """Connect and State; any failure is an answer too."""
-        clock, fair = self._clock()
-        try:
-            self._channel = _open(self._question.endpoint, clock)
-            self._connect(self._channel, clock)
-        except GrpcMissing as error:
-            self._fail("A8", error.problem, clock, sure=False)
-        except NotConnected as error:
-            self._fail(error.rule, error.reason, clock)
-        except DeadlineExceeded:
-            self._fail("D3", "the shim accepts connections but does not answer", clock, sure=fair)
-        except ShimError as error:
-            self._fail("D5", error.problem, clock)
-
-    def _connect(self, channel: _AnyChannel, clock: Deadline) -> None:
-        for name in channel.versions:
-            answer = self._call(
-                channel, name, "Connect", messages.encode("ConnectRequest", id=self._question.id), clock
-            )
-            self.answers.connect[name] = Reply(answer.code, _words(answer))
-            self.answers = self.answers._replace(failure=None, elapsed=clock.elapsed(), asked=True)
-            self.answers = self.answers._replace(greeted=self.answers.elapsed)
-            if answer.code == OK and not self.answers.service:
-                body = messages.decode("ConnectResponse", answer.payload)
-                self.answers = self.answers._replace(service=name, shim_pid=body.shim_pid, task_pid=body.task_pid)
-        service = self.answers.service
-        if not service:
-            return
-        state = self._call(channel, service, "State", messages.encode("StateRequest", id=self._question.id), clock)
-        self.answers = self.answers._replace(state_code=state.code)
-        if state.code == OK:
-            said = messages.decode("StateResponse", state.payload)
-            stdio = (said.stdout, said.stderr) if max(len(said.stdout), len(said.stderr)) <= _LONGEST_PATH else None
-            self.answers = self.answers._replace(status=task_status_name(said.status), stdio=stdio)
-
-    def ask_pids(self) -> None:
-        """Pids, on the same connection, with a clock of its own.
-
-        A shim that does not answer in the usual time is left to await_pids(), so that it keeps no other from its turn.
-        """
-        if not self.answers.service or self._channel is None:
-            return
-        patience = _SLOW * self._timeout
-        self._fair, self._pids_clock = self._whole.remaining() >= patience, self._whole.within(patience)
-        request = messages.encode("PidsRequest", id=self._question.id)
-        try:
-            seconds = self._pids_clock.remaining()
-            self._channel.send(SERVICES[self.answers.service], "Pids", request, seconds, self._question.namespace)
-        except ShimError as error:
-            self._pids_failed(error)
-            return
-        self._waiting = True
-        self._receive(self._pids_clock.within(self._timeout))
-
-    def await_pids(self) -> None:
-        """The rest of the patience for a Pids that was asked and not answered."""
-        if self._waiting:
-            self._receive(self._pids_clock)
-
-    def _receive(self, clock: Deadline) -> None:
-        if self._channel is None:
-            return
-        try:
-            answer = self._channel.receive(clock)
-        except DeadlineExceeded as error:
-            if self._pids_clock.expired():
-                self._pids_failed(error)
-            return
-        except ShimError as error:
-            self._pids_failed(error)
-            return
-        self._waiting = False
-        if answer.code != OK:
-            self._pids_ended(None, (answer.code, _words(answer)))
-            return
-        try:
-            listed = [process.pid for process in messages.decode("PidsResponse", answer.payload).processes]
-            self._pids_ended(listed, None)
-        except ShimError as error:
-            self._pids_failed(error)
-
-    def _pids_failed(self, error: ShimError) -> None:
-        self._waiting = False
-        if isinstance(error, DeadlineExceeded):
-            self._pids_ended(None, (None if self._fair else TOO_LITTLE_TIME, "no answer to Pids"))
-        else:
-            self._pids_ended(None, (CLOSED if isinstance(error, HungUp) else BROKEN, error.problem))
-
-    def _pids_ended(self, pids: Optional[List[int]], failure: Optional[Tuple[Optional[int], str]]) -> None:
-        took = self.answers.elapsed + self._pids_clock.elapsed()
-        self.answers = self.answers._replace(pids=pids, pids_failure=failure, elapsed=took)
-
-    def _clock(self) -> Tuple[Deadline, bool]:
-        """The time for one shim, and whether the deadline of all leaves it whole: else silence says nothing."""
-        return self._whole.within(self._timeout), self._whole.remaining() >= self._timeout
-
-    def close(self) -> None:
-        """Hang up; the shim sees an end of file and does nothing."""
-        if self._channel:
-            self._channel.close()
-
-    def _call(self, channel: _AnyChannel, version: str, method: str, request: bytes, clock: Deadline) -> _AnyAnswer:
-        return channel.call(SERVICES[version], method, request, clock, self._question.namespace)
-
-    def _fail(self, rule: str, reason: str, clock: Deadline, sure: bool = True) -> None:
-        # A shim that answered Connect and then broke off has not failed Connect.
-        if not self.answers.service:
-            self.answers = self.answers._replace(failure=(rule, reason), elapsed=clock.elapsed(), asked=sure)
 
 
 def ask(
@@ -243,34 +40,130 @@ def ask(
     :param pids: whether to ask Pids too.
     :returns: Answers under the same keys. Nothing is raised for a shim: silence is an answer.
     """
-    talks = {key: _Conversation(question, shim_timeout, deadline) for key, question in questions.items()}
-    if not talks:
-        return {}
-    try:
-        with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(talks))) as crowd:
-            list(crowd.map(_Conversation.greet, talks.values()))
-        if pids:
-            with ThreadPoolExecutor(max_workers=2 * (os.cpu_count() or 1)) as queue:
-                list(queue.map(_Conversation.ask_pids, talks.values()))
-            with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(talks))) as crowd:
-                list(crowd.map(_Conversation.await_pids, talks.values()))
-    finally:
-        for talk in talks.values():
-            talk.close()
+    talks = {key: Conversation(question, shim_timeout, deadline) for key, question in questions.items()}
+    if talks:
+        _Loop(talks.values(), deadline, pids).run()
     return {key: talk.answers for key, talk in talks.items()}
 
 
-def _open(endpoint: Endpoint, clock: Deadline) -> _AnyChannel:
-    if endpoint.protocol == "grpc":
-        return GrpcChannel(endpoint)
-    return TtrpcChannel(dial(endpoint, clock))
+class _Loop:
+    """The conversations that await an answer, by descriptor, and those that wait for their turn."""
+
+    def __init__(self, talks: Iterable[Conversation], deadline: Deadline, pids: bool):
+        self._to_dial = deque(talks)
+        self._to_ask_pids: Deque[Conversation] = deque()
+        self._pids = pids
+        self._deadline = deadline
+        self._open: Dict[int, Conversation] = {}
+        self._greeting = 0
+        self._turns = 2 * (os.cpu_count() or 1)
+        self._in_turn: List[Conversation] = []
+        self._quiet = False
+        self._room = _descriptors(len(self._to_dial))
+        # Never later than the first clock of an open conversation.
+        self._next = deadline
+
+    def run(self) -> None:
+        """Ask until each has answered or its clock is over."""
+        self._poll = select.epoll()
+        try:
+            while self._open or self._to_ask_pids or self._may_dial():
+                self._dial()
+                self._give_turns()
+                self._hear()
+        finally:
+            self._poll.close()
+            for talk in [*self._open.values(), *self._to_ask_pids]:
+                talk.close()
+
+    def _may_dial(self) -> bool:
+        return bool(self._to_dial) and not self._deadline.expired()
+
+    def _dial(self) -> None:
+        for _number in range(_DIALLED_AT_ONCE):
+            if not self._may_dial() or len(self._open) + len(self._to_ask_pids) >= self._room:
+                return
+            talk = self._to_dial.popleft()
+            talk.begin()
+            if talk.awaits:
+                self._greeting += 1
+                self._await(talk)
+            else:
+                talk.close()
+
+    def _give_turns(self) -> None:
+        """Pids begins when all have been greeted, or the rest is silent."""
+        if self._greeting and not self._quiet:
+            return
+        while self._to_ask_pids and len(self._in_turn) < self._turns:
+            talk = self._to_ask_pids.popleft()
+            talk.ask_pids()
+            if talk.awaits:
+                self._in_turn.append(talk)
+                self._await(talk)
+            else:
+                talk.close()
+
+    def _hear(self) -> None:
+        """Hear those who have answered, then give up those whose clock was over before that."""
+        if not self._open:
+            return
+        late: List[Conversation] = []
+        if self._next.expired():
+            late = [talk for talk in self._open.values() if talk.clock.expired()]
+            self._next = min((talk.clock for talk in self._open.values()), key=Deadline.remaining)
+        heard = self._poll.poll(0 if late else self._patience(), len(self._open))
+        self._quiet = self._quiet or not (heard or self._to_dial)
+        for descriptor, _event in heard:
+            talk = self._open[descriptor]
+            kind = talk.awaits
+            talk.hear()
+            if not talk.awaits:
+                self._ended(descriptor, kind)
+        for talk in late:
+            kind = talk.awaits
+            if kind and talk.give_up():
+                self._ended(talk.fileno(), kind)
+            elif kind and talk in self._in_turn:
+                # It keeps no other from its turn.
+                self._in_turn.remove(talk)
+                self._wake_by(talk.clock)
+
+    def _patience(self) -> float:
+        """Seconds until something has to be done anyway."""
+        if self._may_dial() and len(self._open) + len(self._to_ask_pids) < self._room:
+            return 0
+        waiting_for_quiet = self._to_ask_pids and self._greeting and not self._quiet
+        # Rounded up: the rest of a millisecond is a wait, not a busy loop.
+        return min(self._next.remaining() + 0.001, _QUIET if waiting_for_quiet else 3600)
+
+    def _await(self, talk: Conversation) -> None:
+        self._open[talk.fileno()] = talk
+        self._poll.register(talk.fileno(), select.EPOLLIN)
+        self._wake_by(talk.clock)
+
+    def _wake_by(self, clock: Deadline) -> None:
+        if clock.remaining() < self._next.remaining():
+            self._next = clock
+
+    def _ended(self, descriptor: int, kind: str) -> None:
+        talk = self._open.pop(descriptor)
+        self._poll.unregister(descriptor)
+        if kind == "greeting":
+            self._greeting -= 1
+            if self._pids and talk.answers.service:
+                self._to_ask_pids.append(talk)
+                return
+        elif talk in self._in_turn:
+            self._in_turn.remove(talk)
+        talk.close()
 
 
-def _words(answer: _AnyAnswer) -> str:
-    if answer.code == OK:
-        return "ok"
-    return (
-        answer.status_name
-        if answer.code == UNIMPLEMENTED
-        else "{0} ({1})".format(answer.status_name, answer.message[:120])
-    )
+def _descriptors(wanted: int) -> int:
+    """How many connections may be open at once, at best as many as wanted; the soft limit is raised for them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted + _SPARE:
+        raised = wanted + _SPARE if hard == resource.RLIM_INFINITY else min(hard, wanted + _SPARE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+        soft = raised
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _SPARE))

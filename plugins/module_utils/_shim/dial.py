@@ -10,7 +10,6 @@ import errno
 import socket
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
-from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 
 _REASONS = {
@@ -29,14 +28,18 @@ class NotConnected(ShimError):
         self.reason = reason
 
 
-def dial(endpoint: Endpoint, deadline: Deadline) -> socket.socket:
-    """A connected socket. A unix connect answers at once, whatever the shim does (recovery-spec 1.7)."""
+def dial(endpoint: Endpoint) -> socket.socket:
+    """A connected socket that does not block. A unix connect answers at once (recovery-spec 1.7).
+
+    :raises NotConnected: when it leads to no shim.
+    :raises OSError: when this process can have no socket, which says nothing of the shim.
+    """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(max(0.01, deadline.remaining()))
+    connection.setblocking(False)
     try:
         connection.connect(endpoint.raw())
     except OSError as error:
         connection.close()
-        rule, reason = _REASONS.get(error.errno or 0, ("D5", (error.errno and error.strerror) or "timed out"))
+        rule, reason = _REASONS.get(error.errno or 0, ("D5", error.strerror or "it cannot be dialled"))
         raise NotConnected(endpoint, rule, reason) from error
     return connection

@@ -10,12 +10,15 @@ The only file that imports grpc. Source: grpcBridge@v1.7.34 and NewTaskClient@v2
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+import contextlib
+import socket
+from collections import deque
+from typing import Deque, List, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
-from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import DeadlineExceeded, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._shim import allowed_calls
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ttrpc_channel import Answer, HungUp
 
 try:
     import grpc
@@ -29,19 +32,11 @@ class GrpcMissing(ShimError):
     """The node has no grpcio, so a gRPC shim cannot be asked: that says nothing of the shim."""
 
 
-class GrpcAnswer(NamedTuple):
-    """The same fields as an answer over ttrpc."""
-
-    code: int
-    status_name: str
-    message: str
-    payload: bytes
-
-
 class GrpcChannel:
-    """A gRPC connection to a shim; raises GrpcMissing when the node has no grpcio."""
+    """A gRPC connection to a shim, to be used as a ttrpc Channel; raises GrpcMissing when the node has no grpcio."""
 
     versions = ("v3",)
+    broken = False
 
     def __init__(self, endpoint: Endpoint):
         if not HAS_GRPC:
@@ -49,45 +44,63 @@ class GrpcChannel:
                 "ask", endpoint.name, "is a gRPC shim and the node has no grpcio", "install python3-grpcio there"
             )
         self._subject = endpoint.name
+        self._next_id = 1
+        self._done: Deque[Tuple[int, grpc.Future[bytes]]] = deque()
+        # grpcio answers in a thread of its own; the pair makes that an event of a descriptor.
+        self._ours, self._theirs = socket.socketpair()
+        self._ours.setblocking(False)
+        self._theirs.setblocking(False)
         self._channel = grpc.insecure_channel("unix:" + endpoint.name)
-        self._method = ""
-        self._asked: Optional[grpc.CallFuture[bytes]] = None
 
-    def call(self, service: str, method: str, request: bytes, deadline: Deadline, namespace: str) -> GrpcAnswer:
-        """One unary call: send() and receive()."""
-        self.send(service, method, request, deadline.remaining(), namespace)
-        return self.receive(deadline)
+    def fileno(self) -> int:
+        """The descriptor to wait on, for input, before receive_ready()."""
+        return self._ours.fileno()
 
-    def send(self, service: str, method: str, payload: bytes, timeout_seconds: float, namespace: str) -> None:
-        """Ask, without waiting for the answer; raises ShimError for what is never sent."""
+    def queue(self, service: str, method: str, payload: bytes, timeout_seconds: float, namespace: str) -> int:
+        """Ask, without waiting; raises ShimError for what is never sent, DeadlineExceeded when no time is left."""
         allowed_calls.check(service, method, self._subject)
+        if not timeout_seconds > 0:
+            raise DeadlineExceeded("ask", self._subject, "was not asked {0}: no time was left".format(method))
+        stream_id, self._next_id = self._next_id, self._next_id + 2
         invoke = self._channel.unary_unary("/{0}/{1}".format(service, method), None, None)
-        self._method = method
-        self._asked = invoke.future(
+        asked = invoke.future(
             payload,
             timeout=timeout_seconds,
             metadata=(("containerd-namespace", namespace),),
             wait_for_ready=False,
         )
+        asked.add_done_callback(lambda done: self._ended(stream_id, done))
+        return stream_id
 
-    def receive(self, deadline: Deadline) -> GrpcAnswer:
-        """The answer to what was asked last; raises DeadlineExceeded when none came in time."""
-        method = self._method
-        if self._asked is None:
-            raise ShimError("ask", self._subject, "has no open question to answer")
-        try:
-            payload = self._asked.result(timeout=deadline.remaining())
-        except grpc.FutureTimeoutError as error:
-            raise DeadlineExceeded("ask", method, "got no answer in time") from error
-        except grpc.RpcError as error:
+    def flush(self) -> None:
+        """Nothing: grpcio has sent what was asked."""
+
+    def receive_ready(self) -> List[Answer]:
+        """The answers that are there, without waiting; raises HungUp when no process is behind the socket."""
+        with contextlib.suppress(BlockingIOError):
+            self._ours.recv(1 << 10)
+        answers = []
+        while self._done:
+            stream_id, done = self._done.popleft()
+            error = done.exception()
+            if error is None:
+                answers.append(Answer(stream_id, 0, "OK", "", done.result()))
+                continue
             status = error.code()
-            if status == grpc.StatusCode.DEADLINE_EXCEEDED:
-                raise DeadlineExceeded("ask", method, "got no answer in time") from error
             if status == grpc.StatusCode.UNAVAILABLE:
-                raise ShimError("ask", method, "found no process behind the socket") from error
-            return GrpcAnswer(status.value[0], status.name.title().replace("_", ""), error.details() or "", b"")
-        return GrpcAnswer(0, "OK", "", payload)
+                raise HungUp("ask", self._subject, "found no process behind the socket")
+            if status != grpc.StatusCode.DEADLINE_EXCEEDED:
+                name = status.name.title().replace("_", "")
+                answers.append(Answer(stream_id, status.value[0], name, error.details() or "", b""))
+        return answers
 
     def close(self) -> None:
         """Hang up."""
         self._channel.close()
+        self._ours.close()
+        self._theirs.close()
+
+    def _ended(self, stream_id: int, done: grpc.Future[bytes]) -> None:
+        self._done.append((stream_id, done))
+        with contextlib.suppress(OSError):
+            self._theirs.send(b"x")

@@ -4,8 +4,8 @@
 
 """Questions and answers over one ttrpc connection. Internal to the collection: it can change at any time.
 
-The peer is not trusted: whatever it sends or does not send ends in an Answer, a ShimError or a DeadlineExceeded,
-in bounded time and memory. Nothing blocks but a wait for an answer, and that no longer than its deadline.
+The peer is not trusted: whatever it sends ends in an Answer or a ShimError, in bounded time and memory. Nothing
+blocks: whoever holds a channel waits for its descriptor.
 
 Source: ``PROTOCOL.md``, ``client.go`` and ``channel.go`` of github.com/containerd/ttrpc v1.2.8.
 """
@@ -13,11 +13,9 @@ Source: ``PROTOCOL.md``, ``client.go`` and ``channel.go`` of github.com/containe
 from __future__ import annotations
 
 import os
-import select
 import socket
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 
-from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import DeadlineExceeded, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._shim import (
     allowed_calls,
@@ -34,8 +32,6 @@ _CHUNK = 1 << 16
 #: The most bytes that wait for a peer that does not read.
 _MAX_UNSENT = ttrpc_frame.HEADER_LENGTH + ttrpc_frame.MAX_DATA
 _MAX_TIMEOUT = 2**63 - 1
-_LONGEST_POLL = 1 << 30
-_RAISE_IT = "raise shim_timeout if this shim is only slow"
 
 
 class Answer(NamedTuple):
@@ -57,23 +53,24 @@ class HungUp(ShimError):
 
 
 class Channel:
-    """One ttrpc connection over a connected unix socket. Whoever made the socket closes it.
+    """One ttrpc connection over a connected unix socket, on which both versions of the task service can be asked for.
 
-    The socket is made non-blocking. Many questions may be open at once, and their answers come in any order. Once
-    the peer has broken the protocol or the connection it is of no more use: answers that had arrived are still given
-    out, then every call raises the same ShimError. After a DeadlineExceeded it can be used on.
+    The socket is made non-blocking, and nothing here waits. Many questions may be open at once, and their answers come
+    in any order. Once the peer has broken the protocol or the connection it is of no more use: answers that had arrived
+    are still given out, then every call raises the same ShimError.
 
     :param sock: the socket.
     :param subject: what errors call the shim; default the address of the socket's other end.
     """
+
+    versions = ("v3", "v2")
 
     def __init__(self, sock: socket.socket, subject: str | None = None) -> None:
         sock.setblocking(False)
         self._sock = sock
         self._subject = subject or _address(sock)
         self._next_id = 1
-        self._open: dict[int, str] = {}
-        self._abandoned: set[int] = set()
+        self._open: set[int] = set()
         self._arrived: list[Answer] = []
         self._unsent = bytearray()
         self._data = bytearray()
@@ -84,8 +81,13 @@ class Channel:
         """The descriptor to wait on, for input, before receive_ready()."""
         return self._sock.fileno()
 
-    def send(self, service: str, method: str, payload: bytes, timeout_seconds: float | None, namespace: str) -> int:
-        """Ask, without waiting for anything; gives the stream id the answer will have: 1, 3, 5 and so on.
+    @property
+    def broken(self) -> bool:
+        """Whether the next call raises, once the answers that have arrived are given out."""
+        return self._error is not None
+
+    def queue(self, service: str, method: str, payload: bytes, timeout_seconds: float | None, namespace: str) -> int:
+        """Write a question down for flush(); gives the stream id the answer will have: 1, 3, 5 and so on.
 
         :param payload: the bytes of the method's request message.
         :param timeout_seconds: how long the shim may take, sent with the request; None for no limit.
@@ -108,80 +110,12 @@ class Channel:
         if len(self._unsent) + len(data) > _MAX_UNSENT:
             raise ShimError("ask", self._subject, "does not read what it is sent")
         stream_id, self._next_id = self._next_id, self._next_id + 2
-        self._open[stream_id] = method
+        self._open.add(stream_id)
         self._unsent += data
-        self._flush()
         return stream_id
 
-    def receive(self, deadline: Deadline) -> Answer:
-        """The next answer, of whatever stream.
-
-        :raises ShimError: when no question is open, or the peer broke the protocol or the connection.
-        :raises DeadlineExceeded: when no whole answer came in time; the question stays open.
-        """
-        self._await(lambda: self._arrived, deadline, self._asked())
-        return self._arrived.pop(0)
-
-    def receive_ready(self) -> list[Answer]:
-        """The answers that are there, without waiting: often none. For use when fileno() is ready to be read.
-
-        :raises ShimError: when there are none and the peer broke the protocol or the connection.
-        """
-        while self._error is None and self._read():
-            pass
-        if self._error is not None and not self._arrived:
-            raise self._error
-        self._flush()
-        answers, self._arrived = self._arrived, []
-        return answers
-
-    def call(self, service: str, method: str, payload: bytes, deadline: Deadline, namespace: str) -> Answer:
-        """Ask and wait for the answer to that question; other answers that come meanwhile are kept for receive().
-
-        The request has the time that is left. Parameters and errors are those of send() and receive(), but after
-        DeadlineExceeded the question is given up: an answer that still comes is read and dropped.
-        """
-        stream_id = self.send(service, method, payload, deadline.remaining(), namespace)
-        try:
-            self._await(lambda: stream_id not in self._open, deadline, [method])
-        except DeadlineExceeded:
-            self._abandoned.add(stream_id)
-            raise
-        mine = next(answer for answer in self._arrived if answer.stream_id == stream_id)
-        self._arrived.remove(mine)
-        return mine
-
-    def _await(self, done: Callable[[], Any], deadline: Deadline, methods: list[str]) -> None:
-        """Read until that is so. What has arrived counts even when the deadline has passed; one byte more does not."""
-        while not done():
-            if self._error is not None:
-                raise self._error
-            if not methods:
-                raise ShimError("ask", self._subject, "has no open question to answer")
-            self._flush()
-            progressed = self._read()
-            if done() or self._error is not None:
-                continue
-            if deadline.expired():
-                raise self._too_late(methods)
-            if not progressed:
-                poll = select.poll()
-                poll.register(self._sock, select.POLLIN | (select.POLLOUT if self._unsent else 0))
-                # Rounded up: less than a millisecond left is a wait, not a busy loop.
-                poll.poll(min(int(deadline.remaining() * 1000) + 1, _LONGEST_POLL))
-
-    def _asked(self) -> list[str]:
-        """The methods whose answers are awaited."""
-        return sorted({method for stream, method in self._open.items() if stream not in self._abandoned})
-
-    def _too_late(self, methods: list[str]) -> DeadlineExceeded:
-        problem = "did not answer {} in time".format(" and ".join(methods))
-        if self._header is not None or self._data:
-            problem += ", but sent a part of a frame"
-        return DeadlineExceeded("ask", self._subject, problem, _RAISE_IT)
-
-    def _flush(self) -> None:
-        """Send what the peer takes now."""
+    def flush(self) -> None:
+        """Send what the peer takes now of what was asked; receive_ready() sends the rest."""
         while self._unsent and self._error is None:
             try:
                 sent = self._sock.send(self._unsent, socket.MSG_NOSIGNAL)
@@ -193,6 +127,23 @@ class Channel:
                     self._break(f"was not sent a question: {error.strerror}")
                 return
             del self._unsent[:sent]
+
+    def receive_ready(self) -> list[Answer]:
+        """The answers that are there, without waiting: often none. For use when fileno() is ready to be read.
+
+        :raises ShimError: when there are none and the peer broke the protocol or the connection.
+        """
+        while self._error is None and self._read():
+            pass
+        if self._error is not None and not self._arrived:
+            raise self._error
+        self.flush()
+        answers, self._arrived = self._arrived, []
+        return answers
+
+    def close(self) -> None:
+        """Hang up."""
+        self._sock.close()
 
     def _read(self) -> bool:
         """Take in one chunk and use the frames it completes; False when there is nothing more now, or ever."""
@@ -211,7 +162,8 @@ class Channel:
                 pass
         except ShimError as error:
             self._error = error
-        return self._error is None
+        # Less than was asked for: there is nothing more now, or the end, which the descriptor says again.
+        return self._error is None and len(data) == _CHUNK
 
     def _break(self, problem: str) -> bool:
         self._error = HungUp("ask", self._subject, problem)
@@ -232,11 +184,8 @@ class Channel:
         answer = self._answer(stream_id, bytes(self._data[:length]))
         del self._data[:length]
         self._header = None
-        del self._open[stream_id]
-        if stream_id in self._abandoned:
-            self._abandoned.remove(stream_id)
-        else:
-            self._arrived.append(answer)
+        self._open.remove(stream_id)
+        self._arrived.append(answer)
         return True
 
     def _checked(self, header: ttrpc_frame.Header) -> ttrpc_frame.Header:

@@ -12,7 +12,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.obser
 from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Answers, Reply
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Answers, Reply
 
 SOCKET = "/run/containerd/s/e5004fa38836ea9f631e13290094383fe984d3a733426ab0ec54f90930379ca0"
 ADDRESS = "unix://" + SOCKET

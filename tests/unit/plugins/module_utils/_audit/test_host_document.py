@@ -14,7 +14,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._audit import d
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._host import shim_processes
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import look_up
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import CLOSED, TOO_LITTLE_TIME
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import CLOSED, TOO_LITTLE_TIME
 from ansible_collections.shimops.containerd.tests.unit.support.inventories import a_host, a_place, a_shim, a_socket
 from ansible_collections.shimops.containerd.tests.unit.support.observations import (
     a_bundle,

@@ -15,7 +15,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.forec
 )
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.load import Load
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES, ReleaseClass, classify
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import BROKEN, CLOSED, TOO_LITTLE_TIME
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import BROKEN, CLOSED, TOO_LITTLE_TIME
 from ansible_collections.shimops.containerd.tests.unit.support.observations import (
     ADDRESS,
     HERE,

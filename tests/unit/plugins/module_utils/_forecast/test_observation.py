@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import NOT_FOUND, OK
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.status import NOT_FOUND, OK
 from ansible_collections.shimops.containerd.tests.unit.support.observations import (
     HERE,
     a_bundle,

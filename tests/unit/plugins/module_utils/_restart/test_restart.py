@@ -15,7 +15,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.processes
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger, restart, verify
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.restart import Restart
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import NOT_FOUND, OK
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.status import NOT_FOUND, OK
 from ansible_collections.shimops.containerd.tests.unit.support.observations import (
     HERE,
     a_bundle,

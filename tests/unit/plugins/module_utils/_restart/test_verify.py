@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._host import processes
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger, verify
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import NOT_FOUND
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.status import NOT_FOUND
 from ansible_collections.shimops.containerd.tests.unit.support.observations import (
     ADDRESS,
     HERE,

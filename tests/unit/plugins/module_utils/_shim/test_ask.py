@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 import time
@@ -15,9 +16,11 @@ import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._shim import answers as answered
 from ansible_collections.shimops.containerd.plugins.module_utils._shim import ask as stage
-from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Question, ask
+from ansible_collections.shimops.containerd.plugins.module_utils._shim import conversation, messages
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Question
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import ask
 from ansible_collections.shimops.containerd.tests.unit.support import captured
 from ansible_collections.shimops.containerd.tests.unit.support import scripted_shim as scripted
 from ansible_collections.shimops.containerd.tests.unit.support.scripted_shim import V2, V3, ScriptedShim, ok, status
@@ -113,7 +116,7 @@ def test_only_harmless_questions_are_sent_each_with_its_namespace_and_time():
         healthy(shim)
         ask({"it": question(shim, namespace="k8s.io")}, Deadline(LONG), 7)
         sent = [(request.service, request.method) for request in shim.requests]
-        assert sent == [(V3, "Connect"), (V2, "Connect"), (V2, "State"), (V2, "Pids")]
+        assert sent == [(V3, "Connect"), (V2, "Connect"), (V3, "State"), (V2, "State"), (V2, "Pids")]
         for request in shim.requests:
             assert request.metadata == {"containerd-namespace-ttrpc": "k8s.io"}
             # containerd has no deadline for Pids, so it is waited for longer.
@@ -146,7 +149,7 @@ def test_a_shim_that_serves_both_versions_is_asked_on_at_the_newer():
     with ScriptedShim() as shim:
         found = asked(healthy(healthy(shim), V3))
         assert found.service == "v3" and {reply.code for reply in found.connect.values()} == {0}
-        assert [request.service for request in shim.requests] == [V3, V2, V3, V3]
+        assert [request.service for request in shim.requests] == [V3, V2, V3, V2, V3]
 
 
 # Bad manners
@@ -164,6 +167,15 @@ def test_a_shim_that_never_answers_the_second_version():
         shim.on(V2, "Connect", scripted.silence())
         found = asked(shim, SHORT)
     assert found.failure[0] == "D3" and found.connect["v3"].code == 12 and "v2" not in found.connect
+
+
+def test_a_version_that_answers_is_not_hidden_by_one_that_does_not():
+    with ScriptedShim() as shim:
+        healthy(shim).on(V3, "Connect", scripted.silence())
+        found = asked(shim, SHORT)
+    assert (found.service, found.failure, found.status, found.pids) == ("v2", None, "running", [430, 431])
+    # What a containerd would find that asks the other one is not known.
+    assert "v3" not in found.connect and found.greeted < SHORT
 
 
 def test_too_little_time_proves_nothing_of_a_shim():
@@ -263,12 +275,12 @@ def test_too_little_time_for_pids_is_no_silence():
     with ScriptedShim() as shim:
         healthy(shim).on(V2, "Pids", scripted.silence())
         found = asked(shim, LONG, deadline=2 * SHORT)
-    assert (found.service, found.pids, found.pids_failure[0]) == ("v2", None, stage.TOO_LITTLE_TIME)
+    assert (found.service, found.pids, found.pids_failure[0]) == ("v2", None, answered.TOO_LITTLE_TIME)
 
 
 @pytest.mark.parametrize(
     "manner, code",
-    [(scripted.close(), stage.CLOSED), (scripted.raw(b"junkjunkjunk"), stage.BROKEN)],
+    [(scripted.close(), answered.CLOSED), (scripted.raw(b"junkjunkjunk"), answered.BROKEN)],
     ids=["closes", "junk"],
 )
 def test_a_connection_that_breaks_at_pids_is_no_silence(manner, code):
@@ -310,7 +322,7 @@ def test_one_slow_shim_does_not_delay_the_others():
             # All others are past Connect while the slow one is not.
             for state in held:
                 state.release()
-            assert len(many[4].requests) <= 1
+            assert "Pids" not in [request.method for request in many[4].requests]
             slow.release()
             found = result.result()
     assert {one.service for one in found.values()} == {"v2"} and {len(one.pids) for one in found.values()} == {2}
@@ -318,7 +330,8 @@ def test_one_slow_shim_does_not_delay_the_others():
 
 def test_a_hung_shim_costs_the_others_nothing():
     with shims(5) as many:
-        many[2].on(V3, "Connect", scripted.silence())
+        for service in (V3, V2):
+            many[2].on(service, "Connect", scripted.silence())
         found = ask({shim.path: question(shim) for shim in many}, Deadline(LONG), SHORT)
     hung = found.pop(many[2].path)
     assert hung.failure[0] == "D3"
@@ -362,6 +375,80 @@ def test_pids_are_in_flight_at_most_two_per_processor(monkeypatch, processors):
         found = ask({shim.path: question(shim) for shim in many}, Deadline(LONG), LONG)
     assert flight["most"] == limit and not meeting.broken
     assert {len(one.pids) for one in found.values()} == {2}
+
+
+def test_bytes_that_trickle_win_no_time():
+    with ScriptedShim() as shim:
+        shim.on(V3, "Connect", scripted.slowly(status(2, "x" * 100), 0.05))
+        found = asked(shim, SHORT)
+    assert (found.service, found.failure[0], found.asked) == (None, "D3", True)
+
+
+def test_bytes_that_never_pause_delay_nobody():
+    """A hostile shim that goes on sending part of one frame of the largest size, a byte at a time."""
+
+    def flood(connection, request):
+        connection.send(scripted.frame(request.stream_id, b"", length=4 << 20))
+        while not connection.over.is_set():
+            connection.send(b"x")
+
+    with shims(3) as many:
+        for service in (V3, V2):
+            many[1].on(service, "Connect", flood)
+        clock = Deadline(LONG)
+        found = ask({shim.path: question(shim) for shim in many}, Deadline(LONG), SHORT)
+        many[1].connections[0].close()
+    assert found.pop(many[1].path).failure[0] in ("D3", "D5") and clock.elapsed() < LONG / 2
+    assert {(one.service, len(one.pids)) for one in found.values()} == {("v2", 2)}
+
+
+def test_answers_that_came_while_we_could_not_run_are_heard_before_any_clock_ends(monkeypatch):
+    """On a busy host this process may stand still for longer than a shim's patience: that is no silence of the shim."""
+    real = stage.Conversation.begin
+
+    def begin(talk):
+        real(talk)
+        time.sleep(1.5 * SHORT)
+
+    monkeypatch.setattr(stage.Conversation, "begin", begin)
+    with shims(3) as many:
+        found = ask({shim.path: question(shim) for shim in many}, Deadline(LONG), SHORT, pids=False)
+    assert {(one.service, one.failure) for one in found.values()} == {("v2", None)}
+
+
+def test_more_shims_than_descriptors(monkeypatch):
+    monkeypatch.setattr(stage, "_descriptors", lambda wanted: 2)
+    with shims(9) as many:
+        found = ask({shim.path: question(shim) for shim in many}, Deadline(LONG), LONG)
+    assert {(one.service, len(one.pids)) for one in found.values()} == {("v2", 2)}
+
+
+def test_no_descriptor_says_nothing_of_the_shim(monkeypatch):
+    def none_left(*_arguments):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(conversation, "dial", none_left)
+    found = asked("/nowhere")
+    assert (found.asked, found.failure) == (False, ("D3", "it could not be asked: Too many open files"))
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "wanted", "raised", "room"),
+    [
+        (1024, 4096, 500, None, 500),
+        (1024, 4096, 2000, 2128, 2000),
+        (1024, 4096, 9000, 4096, 3968),
+        (64, 64, 9, 64, 1),
+        (1024, -1, 9000, 9128, 9000),
+        (-1, -1, 9000, None, 9000),
+    ],
+)
+def test_the_limit_of_descriptors_is_raised_as_far_as_it_goes(monkeypatch, soft, hard, wanted, raised, room):
+    given = []
+    monkeypatch.setattr(stage.resource, "getrlimit", lambda kind: (soft, hard))
+    monkeypatch.setattr(stage.resource, "setrlimit", lambda kind, limits: given.append(limits))
+    assert stage._descriptors(wanted) == room
+    assert given == ([] if raised is None else [(raised, hard)])
 
 
 # For people

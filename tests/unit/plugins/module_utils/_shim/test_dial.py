@@ -10,7 +10,6 @@ import socket
 import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
-from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._shim import dial as stage
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.dial import NotConnected, dial
@@ -23,7 +22,7 @@ def unix(path):
 
 def refused(endpoint):
     with pytest.raises(NotConnected) as caught:
-        dial(endpoint, Deadline(30))
+        dial(endpoint)
     assert isinstance(caught.value, ShimError) and caught.value.stage == "dial"
     assert caught.value.subject == endpoint.name and caught.value.reason
     return caught.value.rule
@@ -38,7 +37,7 @@ def folder():
 
 def test_a_listening_shim_is_reached():
     with ScriptedShim() as shim:
-        connection = dial(unix(shim.path), Deadline(30))
+        connection = dial(unix(shim.path))
         assert connection.getpeername() == shim.path
         connection.close()
 
@@ -48,7 +47,7 @@ def test_an_abstract_name_is_dialled_without_a_file():
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind("\0" + name)
         listener.listen(1)
-        dial(Endpoint("abstract", name, "ttrpc"), Deadline(30)).close()
+        dial(Endpoint("abstract", name, "ttrpc")).close()
         assert refused(Endpoint("abstract", name + "x", "ttrpc")) == "D2"
         # The kernel counts a trailing NUL as a part of the name.
         assert refused(Endpoint("abstract", name + "\0", "ttrpc")) == "D2"
@@ -86,7 +85,7 @@ def test_a_full_backlog_is_row_d4(folder):
         except BlockingIOError:
             pass
         with pytest.raises(NotConnected) as caught:
-            dial(unix(folder + "full"), Deadline(0.05))
+            dial(unix(folder + "full"))
         assert caught.value.rule == "D4"
     for waiting in full:
         waiting.close()

@@ -20,7 +20,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.obser
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import look_up
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES, ReleaseClass
 from ansible_collections.shimops.containerd.plugins.module_utils._shim import grpc_channel
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import Question, ask
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Question
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import ask
 
 grpc = pytest.importorskip("grpc", reason="grpcio is not installed here")
 
@@ -101,5 +102,5 @@ def test_nothing_but_questions_is_sent():
     with GrpcShim(Kill={}) as shim:
         channel = grpc_channel.GrpcChannel(Endpoint("unix", shim.path, "grpc"))
         with pytest.raises(ShimError, match="only Connect"):
-            channel.call("containerd.task.v3.Task", "Kill", b"", Deadline(2), "default")
+            channel.queue("containerd.task.v3.Task", "Kill", b"", 2, "default")
         channel.close()
