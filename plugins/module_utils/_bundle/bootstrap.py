@@ -10,6 +10,7 @@ readBootstrapParams@v2.1.9, parseStartResponse@v2.3.4. Rules carry the row of re
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle import bootstrap_result, gojson
@@ -18,6 +19,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.releases 
 
 # pkg/shim/deprecated.go:BootstrapParams@v2.3.4, the same in every release that reads JSON; other keys are passed over.
 _FIELDS: Dict[str, gojson.Kind] = {"version": gojson.Integer(64), "address": gojson.STRING, "protocol": gojson.STRING}
+# Classes that read a bundle as an earlier one does.
+_READ_AS = {"V20b": "V20a", "V22": "V20a", "V23c": "V23b"}
 # What Go's unicode.IsSpace holds for white space; Python's strip() takes more.
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _NO_FILE = {
@@ -55,17 +58,19 @@ class Unusable(NamedTuple):
 
 def restore(bundle: Bundle, release_class: str) -> Union[Params, Unusable]:
     """The parameters that a containerd of this class would read from the bundle, or why it cannot."""
+    return _restored(bundle.bootstrap_json, bundle.address, _READ_AS.get(release_class, release_class))
+
+
+@functools.lru_cache(maxsize=4096)
+def _restored(bootstrap_json: File, address: File, release_class: str) -> Union[Params, Unusable]:
     if at_least(release_class, "V20a"):
-        if _missing(bundle.bootstrap_json):
-            found = _address(bundle.address)
+        if _missing(bootstrap_json):
+            found = _address(address)
             return found._replace(migrates=True) if isinstance(found, Params) else found
-        return _start_response(bundle.bootstrap_json, "bootstrap.json", release_class)
-    if _missing(bundle.address) and not _missing(bundle.bootstrap_json):
+        return _start_response(bootstrap_json, "bootstrap.json", release_class)
+    if _missing(address) and not _missing(bootstrap_json):
         return Unusable("A3", "it was started by containerd 2.x, whose bootstrap.json 1.x does not read")
-    if release_class == "V16":
-        found = _address(bundle.address)
-    else:
-        found = _start_response(bundle.address, "address", release_class)
+    found = _address(address) if release_class == "V16" else _start_response(address, "address", release_class)
     return found._replace(dialer="1.x") if isinstance(found, Params) else found
 
 

@@ -181,13 +181,25 @@ def read_file(directory: int, name: str, limit: int) -> File:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             return File("not_read", b"")
-        with os.fdopen(os.dup(handle), "rb") as stream:
-            data = stream.read(limit + 1)
+        data = _content(handle, min(status.st_size, limit) + 1, limit + 1)
         return File("too_large", data[:_HEAD]) if len(data) > limit else File("file", data)
     except OSError as error:
         return File(_KINDS.get(error.errno or 0, "not_read"), b"")
     finally:
         os.close(handle)
+
+
+def _content(handle: int, expected: int, most: int) -> bytes:
+    """What stands in an open file, at most so many bytes: one read of what is expected, more only if it has grown."""
+    data = os.read(handle, expected)
+    if len(data) < expected:
+        return data
+    while len(data) < most:
+        more = os.read(handle, min(most - len(data), 1 << 16))
+        if not more:
+            break
+        data += more
+    return data
 
 
 def kind_of(directory: int, name: str) -> str:
@@ -233,6 +245,8 @@ def _stuck(directory: int, entry: Entry, mounted: Container[str]) -> Optional[Tu
 
 def _annotations(spec: File) -> Dict[str, str]:
     """The annotations of the OCI spec that may leave the host; empty when it cannot be read."""
+    if b'"annotations"' not in spec.data:
+        return {}
     try:
         found = json.loads(spec.text())["annotations"]
         wanted = set(_POD_ANNOTATIONS.values()) | set(_GROUP_ANNOTATIONS)

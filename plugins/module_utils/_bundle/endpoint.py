@@ -60,7 +60,8 @@ def resolve(params: Params, cwd: str = "/") -> Union[Endpoint, Nowhere]:
 def candidates(bundle: Bundle, classes: Iterable[str], cwd: str = "/") -> Set[Endpoint]:
     """Where containerds of these classes would dial, and where the shim is found anyway."""
     found = set()
-    for params in [restore(bundle, name) for name in classes] + [best(bundle)]:
+    # Most classes read the same.
+    for params in {restore(bundle, name) for name in classes} | {best(bundle)}:
         place = resolve(params, cwd) if isinstance(params, Params) else None
         if isinstance(place, Endpoint):
             found.add(place)

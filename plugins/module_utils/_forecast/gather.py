@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Container, Dict, Iterable, List, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle import bundle as bundles
@@ -49,32 +51,39 @@ def gather(
     :param known: namespace and id of entries to pass over.
     Raises ShimError when the state directory cannot be read.
     """
-    # Before the scan: a task that is made meanwhile has its bundle first.
-    tasks = daemon.ctr().all_tasks(deadline.within(_PATIENCE)) if daemon.process else None
-    entries = scan(daemon.state_dir, options.get("namespaces"), options.get("ids"))
-    without_bundle = _without_bundle(daemon, options, entries, tasks or {}, deadline)
-    entries = [entry for entry in entries if (entry.namespace, entry.id) not in known]
-    mounted = mounts.points()
-    read = {entry: bundles.read(entry, mounted) for entry in entries if entry.kind == "bundle"}
-    cwd = processes.working_directory(daemon.process.pid) if daemon.process else None
-    questions = {}
-    for entry, bundle in read.items() if asked else ():
-        for endpoint in candidates(bundle, classes, cwd or "/"):
-            questions[(entry, endpoint)] = Question(entry.namespace, entry.id, endpoint)
-    answers = ask(questions, deadline, options["shim_timeout"], pids)
+    cwd = (processes.working_directory(daemon.process.pid) if daemon.process else None) or "/"
+    # containerd answers while we read and ask.
+    with ThreadPoolExecutor(1) as aside:
+        listing = aside.submit(_listed, daemon, deadline)
+        scanned = scan(daemon.state_dir, options.get("namespaces"), options.get("ids"))
+        entries = [entry for entry in scanned if (entry.namespace, entry.id) not in known]
+        mounted = mounts.points()
+        read = {entry: bundles.read(entry, mounted) for entry in entries if entry.kind == "bundle"}
+        recorded = aside.submit(_records, daemon, list(read.values()), deadline)
+        questions = {}
+        for entry, bundle in read.items() if asked else ():
+            for endpoint in candidates(bundle, classes, cwd):
+                questions[(entry, endpoint)] = Question(entry.namespace, entry.id, endpoint)
+        answers = ask(questions, deadline, options["shim_timeout"], pids)
+        tasks, records = listing.result(), recorded.result()
+    without_bundle = _without_bundle(daemon, options, scanned, tasks, deadline)
     by_entry: Dict[Entry, Dict[Endpoint, Answers]] = {}
     for (entry, endpoint), said in answers.items():
         by_entry.setdefault(entry, {})[endpoint] = said
     forgotten = daemon.process is not None and storage.metadata_problem(daemon) == "missing"
-    records = _records(daemon, read.values(), deadline)
     if forgotten:
         # What the running containerd still knows, the next one will not.
         records = {name: {} for name in records}
-    suspects = {entry.namespace for (entry, _endpoint), said in answers.items() if said.service and not said.pids}
+    suspects = {
+        entry.namespace
+        for (entry, _endpoint), said in answers.items()
+        if said.service and (said.pids_failure or said.pids == [])
+    }
     stores = {name: set() for name in suspects} if forgotten else _sandbox_stores(daemon, suspects, deadline)
     place = storage.observe_files(daemon, sum(1 for one in read.values() if one.bootstrap_json.kind != "file"))
+    binaries = _Binaries(daemon)
     return [
-        _with_runtime(
+        binaries.added(
             Observation(
                 entry=entry,
                 bundle=read.get(entry),
@@ -82,14 +91,18 @@ def gather(
                 in_sandbox_store=_in_store(entry.id, stores.get(entry.namespace)),
                 answers=by_entry.get(entry, {}),
                 runtime_resolves=None,
-                cwd=cwd or "/",
+                cwd=cwd,
                 **place._asdict(),
             ),
             records,
-            daemon,
         )
         for entry in entries
     ] + [observed for observed in without_bundle if (observed.entry.namespace, observed.entry.id) not in known]
+
+
+def _listed(daemon: Daemon, deadline: Deadline) -> Dict[str, Dict[str, Task]]:
+    """containerd's own task lists by namespace; none where it does not answer."""
+    return (daemon.ctr().all_tasks(deadline.within(_PATIENCE)) if daemon.process else None) or {}
 
 
 def _without_bundle(
@@ -97,7 +110,8 @@ def _without_bundle(
 ) -> List[Observation]:
     """The tasks that containerd lists and that have no entry in its state directory, such as those of runtime v1.
 
-    :param tasks: containerd's lists from before the scan; what was deleted meanwhile is in no second one.
+    :param tasks: containerd's lists from about the time of the scan; what was deleted meanwhile is in no second one,
+        and what was made meanwhile has its entry by now.
     """
     there = {(entry.namespace, entry.id) for entry in entries}
     wanted = [
@@ -156,22 +170,30 @@ def _has_record(bundle: Optional[Bundle], records: Dict[str, Optional[Dict[str, 
     return None if bundle is None or known is None else bundle.id in known
 
 
-def _with_runtime(observed: Observation, records: Dict[str, Optional[Dict[str, str]]], daemon: Daemon) -> Observation:
-    """What is known of the shim binary. Nothing is trimmed: a newline at the end makes another path (row F2)."""
-    if observed.bundle is None:
-        return observed
-    recorded = (records.get(observed.bundle.namespace) or {}).get(observed.bundle.id)
-    name = observed.bundle.shim_binary_path.data or (recorded or "").encode("utf-8")
-    if not name:
-        return observed
-    running = releases.classify(daemon.running)
-    return observed._replace(
-        runtime=name.decode("utf-8", "replace"),
-        runc_found=shim_binary.finds(observed.bundle.runtime.text() or "runc", daemon),
-        stored_by=running.name if running else None,
-        **shim_binary.facts(name, daemon),
-    )
-
-
 def _in_store(identifier: str, store: Optional[Set[str]]) -> Optional[bool]:
     return None if store is None else identifier in store
+
+
+class _Binaries:
+    """What is known of shim binaries, found once for each of the few that a host has."""
+
+    def __init__(self, daemon: Daemon):
+        running = releases.classify(daemon.running)
+        self._stored_by = running.name if running else None
+        self._facts = functools.lru_cache(maxsize=None)(lambda name: shim_binary.facts(name, daemon))
+        self._finds = functools.lru_cache(maxsize=None)(lambda name: shim_binary.finds(name, daemon))
+
+    def added(self, observed: Observation, records: Dict[str, Optional[Dict[str, str]]]) -> Observation:
+        """The same with its shim binary. Nothing is trimmed: a newline at the end makes another path (row F2)."""
+        if observed.bundle is None:
+            return observed
+        recorded = (records.get(observed.bundle.namespace) or {}).get(observed.bundle.id)
+        name = observed.bundle.shim_binary_path.data or (recorded or "").encode("utf-8")
+        if not name:
+            return observed
+        return observed._replace(
+            runtime=name.decode("utf-8", "replace"),
+            runc_found=self._finds(observed.bundle.runtime.text() or "runc"),
+            stored_by=self._stored_by,
+            **self._facts(name),
+        )

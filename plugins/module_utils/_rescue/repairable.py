@@ -69,9 +69,21 @@ def repair(
 
 
 def unproven(said: Answers, init: Optional[Process]) -> Optional[str]:
-    """Why a shim is not proven to be the one of that init process; None when it is.
+    """Why a shim is not proven to be the one of that init process; None when it is."""
+    why = another(said, init)
+    if why:
+        return why
+    if said.pids is None and said.pids_failure is None:
+        return "its shim was not asked which processes it has"
+    if init is None or init.pid not in (said.pids or []):
+        return "its shim does not list its init process"
+    return None
 
-    Connect alone proves nothing: an unknown id gets an answer too (recovery-spec 5).
+
+def another(said: Answers, init: Optional[Process]) -> Optional[str]:
+    """Why Connect did not answer for that init process; None when it did.
+
+    That alone proves nothing: an unknown id gets an answer too (recovery-spec 5).
     """
     if said.failure:
         return said.failure[1]
@@ -81,10 +93,6 @@ def unproven(said: Answers, init: Optional[Process]) -> Optional[str]:
         return "its init process is gone"
     if said.task_pid != init.pid:
         return "its shim names pid {0}, its init.pid says {1}".format(said.task_pid, init.pid)
-    if said.pids is None and said.pids_failure is None:
-        return "its shim was not asked which processes it has"
-    if init.pid not in (said.pids or []):
-        return "its shim does not list its init process"
     return None
 
 

@@ -23,7 +23,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.obser
 from ansible_collections.shimops.containerd.plugins.module_utils._host import processes, shim_binary, unix_sockets
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
-from ansible_collections.shimops.containerd.plugins.module_utils._rescue.repairable import unproven
+from ansible_collections.shimops.containerd.plugins.module_utils._rescue.repairable import another, unproven
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Answers, Question
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import ask
 
@@ -63,7 +63,7 @@ def search(
     :param pids: whether shims may be asked for Pids; without, nothing is proven.
     """
     classes = list(classes)
-    wanted = [observed for observed in observations if _is_lost(observed, classes)]
+    wanted = [observed for observed in observations if _is_lost(observed, classes, pids)]
     if not wanted:
         return observations
     sockets = _Sockets(_listening("/proc/net/unix"), {})
@@ -109,19 +109,22 @@ def _owns(shim: Optional[Process], place: Endpoint, said: Answers, sockets: _Soc
     return shim is not None and said.shim_pid == shim.pid and place.name in sockets.of(shim.pid)
 
 
-def _is_lost(observed: Observation, classes: List[str]) -> bool:
-    """Whether a live task cannot be reached, or its runtime not be found, by what its bundle says."""
+def _is_lost(observed: Observation, classes: List[str], pids: bool) -> bool:
+    """Whether a live task cannot be reached, or its runtime not be found, by what its bundle says.
+
+    :param pids: whether shims were asked for Pids.
+    """
     bundle = observed.bundle
     if bundle is None or bundle.init is None:
         return False
     if not observed.runtime_resolves or not (bundle.shim_binary_path.data or observed.has_record):
         return True
-    for name in classes:
-        params = restore(bundle, name)
+    doubt = unproven if pids else another
+    for params in {restore(bundle, name) for name in classes}:
         place = resolve(params, observed.cwd) if isinstance(params, Params) else None
         said = observed.answers.get(place) if isinstance(place, Endpoint) else None
         wanted = "v{0}".format(min(params.version, 3)) if isinstance(params, Params) else None
-        if said is None or unproven(said, bundle.init) or said.service != wanted:
+        if said is None or doubt(said, bundle.init) or said.service != wanted:
             return True
     return False
 

@@ -13,7 +13,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr impor
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES, ReleaseClass
-from ansible_collections.shimops.containerd.tests.unit.support.observations import a_daemon, a_listed_task
+from ansible_collections.shimops.containerd.tests.unit.support.observations import HERE, a_daemon, a_listed_task, said
 
 NEVER = ("V16", "V17")
 
@@ -79,7 +79,7 @@ def found(tmp_path, monkeypatch):
     (tmp_path / "io.containerd.runtime.v2.task" / "default" / "plain1").mkdir(parents=True)
     monkeypatch.setattr(gather.processes, "look_up", lambda pid: Process(pid, 1) if pid and pid < 1000 else None)
 
-    def find(first, second, making=(), **options):
+    def find(first, second, making=(), asked=False, **options):
         client = Client(first, second)
 
         class Host(Daemon):
@@ -97,7 +97,7 @@ def found(tmp_path, monkeypatch):
 
         monkeypatch.setattr(gather, "scan", scanned)
         deadline = gather.Deadline(30)
-        seen = gather.gather(daemon, {"shim_timeout": 1, **options}, deadline, (), asked=False)
+        seen = gather.gather(daemon, {"shim_timeout": 1, **options}, deadline, (), asked=asked)
         monkeypatch.setattr(gather, "scan", scan)
         return {one.entry.id: one.listed.status for one in seen if one.listed}
 
@@ -129,3 +129,14 @@ def test_a_task_that_was_deleted_or_made_meanwhile_is_not_called_one(found):
 
 def test_a_list_that_containerd_does_not_give_names_nothing(found):
     assert found(None, OLD) == {}
+
+
+@pytest.mark.parametrize("pids, stores", [(None, []), ([], ["default"]), ([430], [])])
+def test_the_sandbox_store_is_read_only_where_a_shim_listed_no_process(found, monkeypatch, pids, stores):
+    asked = []
+    monkeypatch.setattr(gather, "_sandbox_stores", lambda _daemon, names, _deadline: asked.extend(names) or {})
+    monkeypatch.setattr(gather.storage, "metadata_problem", lambda _daemon: None)
+    monkeypatch.setattr(gather, "candidates", lambda *_arguments: {HERE})
+    monkeypatch.setattr(gather, "ask", lambda questions, *_more: {key: said("v2", pids=pids) for key in questions})
+    found({}, {}, asked=True)
+    assert asked == stores

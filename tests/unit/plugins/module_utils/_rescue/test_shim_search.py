@@ -17,10 +17,13 @@ from ansible_collections.shimops.containerd.plugins.module_utils._deadline impor
 from ansible_collections.shimops.containerd.plugins.module_utils._host import processes
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue import shim_search
 from ansible_collections.shimops.containerd.tests.unit.support.observations import (
+    HERE,
+    INIT,
     a_bundle,
     a_case,
     a_daemon,
     parameters,
+    said,
 )
 from ansible_collections.shimops.containerd.tests.unit.support.scripted_shim import V2, ScriptedShim, ok
 
@@ -245,3 +248,15 @@ def test_a_containerd_that_does_not_run_has_no_search_path(start, binaries):
     # The same path is there again, as after an upgrade of the package.
     shutil.copy(str(binaries / "new" / NAME), str(binaries / "old" / NAME))
     assert shim_search._binary(observed, running, a_daemon(process=None))[0] == str(binaries / "old" / NAME)
+
+
+@pytest.mark.parametrize("task_pid, searched", [(INIT.pid, False), (INIT.pid + 1, True)])
+def test_a_shim_that_answers_for_its_task_is_searched_for_only_where_pids_are_asked(monkeypatch, task_pid, searched):
+    listed = []
+    monkeypatch.setattr(shim_search, "_listening", lambda _table: listed.append(1) or {})
+    answers = {HERE: said("v2", pids=None, task_pid=task_pid)}
+    bundle = a_bundle(parameters(2), None)
+    search(a_case(bundle, answers, "V20b"), pids=False)
+    assert bool(listed) == searched
+    search(a_case(bundle, answers, "V20b"))
+    assert len(listed) == 1 + searched
