@@ -30,9 +30,9 @@ class Room(NamedTuple):
 #: In the order in which imports may point: a room imports those above it.
 ROUTE: dict[Path, dict[str, Room]] = {
     MODULE_UTILS: {
-        "_host": Room("os signal socket subprocess tempfile threading", "config_dump layouts releases"),
+        "_host": Room("concurrent os signal socket subprocess tempfile threading", "config_dump layouts releases"),
         "_bundle": Room("os", "bundle scan", but=True),
-        "_shim": Room("concurrent os select socket", "allowed_calls messages status ttrpc_frame"),
+        "_shim": Room("os select socket", "allowed_calls answers messages status ttrpc_frame"),
         "_forecast": Room("os", "gather host_conditions", but=True),
         "_rescue": Room("os", "plan repairable"),
         "_packages": Room("fcntl glob os shutil subprocess", "cpio package_manager version"),

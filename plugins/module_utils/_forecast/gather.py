@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Container, Dict, Iterable, List, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle import bundle as bundles
@@ -18,6 +17,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._bundle.scan im
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
 from ansible_collections.shimops.containerd.plugins.module_utils._host import (
+    command,
     mounts,
     processes,
     releases,
@@ -53,7 +53,7 @@ def gather(
     """
     cwd = (processes.working_directory(daemon.process.pid) if daemon.process else None) or "/"
     # containerd answers while we read and ask.
-    with ThreadPoolExecutor(1) as aside:
+    with command.aside() as aside:
         listing = aside.submit(_listed, daemon, deadline)
         scanned = scan(daemon.state_dir, options.get("namespaces"), options.get("ids"))
         entries = [entry for entry in scanned if (entry.namespace, entry.id) not in known]

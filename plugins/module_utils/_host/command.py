@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Callable, List, NamedTuple, Optional, Sequence
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
@@ -58,6 +59,11 @@ def run(argv: Sequence[str], deadline: Deadline, executable: Optional[str] = Non
         process.communicate()
         return Output(None, "", "no answer in time")
     return Output(process.returncode, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
+
+
+def aside() -> ThreadPoolExecutor:
+    """Runs what waits for programs while its user does something else: one call after another."""
+    return ThreadPoolExecutor(1)
 
 
 def containerd(path: str, words: Sequence[str], deadline: Deadline) -> Output:

@@ -82,16 +82,16 @@ class GrpcChannel:
         answers = []
         while self._done:
             stream_id, done = self._done.popleft()
-            error = done.exception()
-            if error is None:
+            try:
                 answers.append(Answer(stream_id, 0, "OK", "", done.result()))
-                continue
-            status = error.code()
-            if status == grpc.StatusCode.UNAVAILABLE:
-                raise HungUp("ask", self._subject, "found no process behind the socket")
-            if status != grpc.StatusCode.DEADLINE_EXCEEDED:
-                name = status.name.title().replace("_", "")
-                answers.append(Answer(stream_id, status.value[0], name, error.details() or "", b""))
+            except grpc.RpcError as error:
+                status = error.code()
+                if status == grpc.StatusCode.UNAVAILABLE:
+                    raise HungUp("ask", self._subject, "found no process behind the socket") from error
+                # One that took too long is still awaited: the clock of whoever asked decides.
+                if status != grpc.StatusCode.DEADLINE_EXCEEDED:
+                    name = status.name.title().replace("_", "")
+                    answers.append(Answer(stream_id, status.value[0], name, error.details() or "", b""))
         return answers
 
     def close(self) -> None:
