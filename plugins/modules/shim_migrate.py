@@ -114,7 +114,7 @@ def migrate(options, check_mode):
     deadline = Deadline(options["timeout"])
     here = daemon.only(daemon.find(options, deadline))
     release = target(here, options["target_version"])[1]
-    observations = observe(here, options, deadline, release.candidates)
+    observations = observe(here, options, deadline, release.candidates).all
     rescues: List[plan.Step] = []
     refused: List[plan.Refused] = []
     if options["rescue"]:

@@ -225,7 +225,6 @@ elapsed:
   type: float
 """
 
-from functools import partial
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _result, _stop_file
 from ansible_collections.shimops.containerd.plugins.module_utils._audit import host_document
@@ -238,7 +237,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.rollback import destination, rollback
 from ansible_collections.shimops.containerd.plugins.module_utils._host import daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import candidates
-from ansible_collections.shimops.containerd.plugins.module_utils._logs.watch import forecast_stalls
+from ansible_collections.shimops.containerd.plugins.module_utils._logs.watch import StallForecast
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import at_rest, forecast_host, observe
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger_file, ledger_summary, preflight
@@ -281,13 +280,14 @@ def observe_once(options):
     pids = options["pids"] if options["pids"] is not None else not options["audit"]
 
     def look():
-        observations = observe(here, options, deadline, classes, pids)
+        observations = observe(here, options, deadline, classes, pids).all
         conditions = host_conditions.observe(here, observations)
         return [forecast_host(here, observations, one, conditions) for one in wanted]
 
     views = at_rest(look, deadline)
     first = views[0]
     observations = [observed for observed, _one in first.forecasts]
+    stalls = StallForecast(here, observations, first.start_estimate)
     found = {
         "shims": [results.shim_row(observed, one) for observed, one in first.forecasts],
         "summary": results.counts(first.forecasts),
@@ -295,16 +295,21 @@ def observe_once(options):
         "start_estimate": first.start_estimate,
         "hazards": [hazard.row() for hazard in first.hazards],
         "rollback": rollback(versions, observations, here.load_timeout).row(),
-        "likely_to_stall": forecast_stalls(here, observations, first.start_estimate, deadline),
         "ledger": ledger_summary.brief(ledger_file.PLACE),
         "refusal": refusal(here, first),
         "targets": [results.target(view) for view in views],
     }
     if options["audit"]:
-        again = partial(gather, here, options, deadline, (), asked=False)
-        found["document"] = host_document.document(
-            host_document.HostObserved(here, observations, views, found["rollback"], pids, again), deadline
+        observed = host_document.HostObserved(
+            here,
+            observations,
+            views,
+            found["rollback"],
+            pids,
+            lambda: gather(here, options, deadline, (), asked=False).all,
         )
+        found["document"] = host_document.document(observed, deadline)
+    found["likely_to_stall"] = stalls.rows(deadline)
     return found
 
 

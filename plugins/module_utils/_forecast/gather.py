@@ -15,7 +15,10 @@ from ansible_collections.shimops.containerd.plugins.module_utils._bundle.bundle 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint, candidates
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.scan import Entry, scan
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
-from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import (
+    HostObservations,
+    Observation,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._host import (
     command,
     mounts,
@@ -42,7 +45,7 @@ def gather(
     pids: bool = True,
     asked: bool = True,
     known: Container[Tuple[str, str]] = (),
-) -> List[Observation]:
+) -> HostObservations:
     """Scan, read and ask: each entry of the state directory in containerd's order, then each task that has none there.
 
     :param options: ``namespaces``, ``ids`` and ``shim_timeout`` of the module.
@@ -66,7 +69,7 @@ def gather(
                 questions[(entry, endpoint)] = Question(entry.namespace, entry.id, endpoint)
         answers = ask(questions, deadline, options["shim_timeout"], pids)
         tasks, records = listing.result(), recorded.result()
-    without_bundle = _without_bundle(daemon, options, scanned, tasks, deadline)
+    without_bundle = _without_bundle(daemon, options, scanned, tasks or {}, deadline)
     by_entry: Dict[Entry, Dict[Endpoint, Answers]] = {}
     for (entry, endpoint), said in answers.items():
         by_entry.setdefault(entry, {})[endpoint] = said
@@ -82,7 +85,7 @@ def gather(
     stores = {name: set() for name in suspects} if forgotten else _sandbox_stores(daemon, suspects, deadline)
     place = storage.observe_files(daemon, sum(1 for one in read.values() if one.bootstrap_json.kind != "file"))
     binaries = _Binaries(daemon)
-    return [
+    found = [
         binaries.added(
             Observation(
                 entry=entry,
@@ -97,12 +100,14 @@ def gather(
             records,
         )
         for entry in entries
-    ] + [observed for observed in without_bundle if (observed.entry.namespace, observed.entry.id) not in known]
+    ]
+    found += [observed for observed in without_bundle if (observed.entry.namespace, observed.entry.id) not in known]
+    return HostObservations(found, tasks)
 
 
-def _listed(daemon: Daemon, deadline: Deadline) -> Dict[str, Dict[str, Task]]:
-    """containerd's own task lists by namespace; none where it does not answer."""
-    return (daemon.ctr().all_tasks(deadline.within(_PATIENCE)) if daemon.process else None) or {}
+def _listed(daemon: Daemon, deadline: Deadline) -> Optional[Dict[str, Dict[str, Task]]]:
+    """containerd's own task lists by namespace; None where it does not answer."""
+    return daemon.ctr().all_tasks(deadline.within(_PATIENCE)) if daemon.process else None
 
 
 def _without_bundle(

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.bundle import Bundle
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
@@ -136,3 +136,14 @@ class Observation(NamedTuple):
             # Whatever containerd calls it: what is not known to have ended could be lost.
             return self.listed.status != "stopped"
         return self.status in ("created", "running", "paused", "pausing")
+
+
+class HostObservations(NamedTuple):
+    """Everything that was observed of one host at one time.
+
+    :ivar all: each entry of the state directory, then each task that has none there.
+    :ivar tasks: containerd's own task list by namespace and id; None where it did not answer.
+    """
+
+    all: List[Observation]
+    tasks: Optional[Dict[str, Dict[str, Task]]]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command, config_dump
@@ -28,6 +28,8 @@ _LOAD_TIMEOUT = _TIMEOUTS + "io.containerd.timeout.shim.load"
 # A dump takes some hundredths of a second; one that never ends must not use up the time of the rest.
 _PATIENCE = 5.0
 _LONGEST_MESSAGE = 300
+# Seconds for which an answer counts: those between two observations of one module.
+_FRESH = 10.0
 
 
 class Configuration(NamedTuple):
@@ -51,6 +53,15 @@ class Configuration(NamedTuple):
     problem: str = ""
 
 
+class _Known(NamedTuple):
+    """What a containerd has said of its configuration, and how long that is taken for true."""
+
+    configuration: Configuration
+    until: Deadline
+
+
+_KNOWN: Dict[Any, _Known] = {}
+
 #: Nothing but containerd's defaults, where there is no containerd to ask.
 USUAL = Configuration(None, None, None, DEFAULT_LOAD_TIMEOUT)
 
@@ -59,8 +70,28 @@ def effective(executable: str, arguments: List[str], deadline: Deadline) -> Conf
     """The configuration a daemon with these arguments would use, as ``containerd config dump`` prints it.
 
     Arguments win over the file, as they do in containerd (cmd/containerd/command/main.go:applyFlags). The dump includes
-    imported and drop-in files.
+    imported and drop-in files. Asked again after a moment, or for a program or a file that has changed.
     """
+    key = (_state(executable), tuple(arguments), _state(named(arguments) or DEFAULT))
+    known = _KNOWN.get(key)
+    if known and not known.until.expired():
+        return known.configuration
+    found = _asked(executable, arguments, deadline)
+    if key[0] and not found.problem:
+        _KNOWN[key] = _Known(found, Deadline(_FRESH))
+    return found
+
+
+def _state(path: str) -> Optional[Tuple[int, int, int]]:
+    """What is another one for another file, and for the same one when it has changed."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_ctime_ns
+
+
+def _asked(executable: str, arguments: List[str], deadline: Deadline) -> Configuration:
     file = named(arguments)
     options = ["--config", file] if file else []
     said = command.containerd(executable, options + ["config", "dump"], deadline.within(_PATIENCE))

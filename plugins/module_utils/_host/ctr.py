@@ -9,10 +9,14 @@ Every answer is None when ctr did not end in time or failed: an absent answer is
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command
+
+# Namespaces whose tasks are listed at the same time.
+_AT_ONCE = 4
 
 
 class Task(NamedTuple):
@@ -48,7 +52,8 @@ class Ctr:
     def all_tasks(self, deadline: Deadline) -> Optional[Dict[str, Dict[str, Task]]]:
         """containerd's task lists of all its namespaces, by namespace and id; None where one is not known."""
         names = self.namespaces(deadline)
-        lists = {name: self.tasks(name, deadline) for name in names or ()}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            lists = dict(zip(names or (), pool.map(lambda name: self.tasks(name, deadline), names or ())))
         known = {name: rows for name, rows in lists.items() if rows is not None}
         return known if names is not None and len(known) == len(lists) else None
 

@@ -38,6 +38,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.unix_sock
 _PATIENCE = 5.0
 # The longest tick of a kernel (CONFIG_HZ=100).
 _TICK = 0.01
+# What programs have said of their release, by device, inode and change time.
+_VERSIONS: Dict[Tuple[int, int, int], str] = {}
 
 
 class Daemon(NamedTuple):
@@ -264,8 +266,10 @@ def _observe(place: _Place, unit_name: Optional[str], deadline: Deadline) -> Dae
     found = [unit for unit in (systemd.look_up(one, deadline) for one in names) if unit]
     unit = found[0] if found else None
     start = _next_start(unit, process)
-    now = _version("/proc/{0}/exe".format(process.pid), deadline) if process else None
-    installed = now
+    with command.aside() as aside:
+        asked = aside.submit(_version, "/proc/{0}/exe".format(process.pid), deadline) if process else None
+        configured = configuration.effective(start.program, start.arguments, deadline) if start else configuration.USUAL
+    now = installed = asked.result() if asked else None
     if start and not (process and _same_file(start.program, process.pid)):
         installed = _version(start.program, deadline)
     daemon = Daemon(
@@ -279,9 +283,7 @@ def _observe(place: _Place, unit_name: Optional[str], deadline: Deadline) -> Dae
         executable=processes.executable(process.pid) if process else start.program if start else None,
         running=now,
         installed=installed,
-        configured=(
-            configuration.effective(start.program, start.arguments, deadline) if start else configuration.USUAL
-        ),
+        configured=configured,
     )
     if name in BUNDLED and daemon.supervised and unit and _replaced(unit):
         # Which containerd is in the new program, nobody can say before it runs.
@@ -330,7 +332,26 @@ def _serving(address: str, deadline: Deadline) -> Optional[Process]:
         return None
 
 
+def still_serves(daemon: Daemon) -> bool:
+    """Whether the process that was found still serves containerd's socket."""
+    return daemon.process is not None and _serving(daemon.address, Deadline(5)) == daemon.process
+
+
 def _version(path: str, deadline: Deadline) -> Optional[str]:
+    """The release of the containerd at that path; a file that is the same as before is not run again."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    key = (status.st_dev, status.st_ino, status.st_ctime_ns)
+    if key not in _VERSIONS:
+        found = _asked_version(path, deadline)
+        if found:
+            _VERSIONS[key] = found
+    return _VERSIONS.get(key)
+
+
+def _asked_version(path: str, deadline: Deadline) -> Optional[str]:
     """The third word of ``containerd --version``."""
     words = command.containerd(path, ["--version"], deadline.within(_PATIENCE)).stdout.split()
     return releases.upstream(words[2]) if len(words) > 2 else None

@@ -15,6 +15,7 @@ import os
 import re
 import select
 import stat
+from collections import Counter
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
@@ -130,38 +131,44 @@ def written(pid: int) -> Optional[int]:
         return None
 
 
-def rates(outlets: Mapping[Key, Optional[List[Any]]], inits: Dict[Key, int], clock: Deadline) -> Dict[Key, float]:
-    """Bytes per second each task writes to its log, measured over a short window.
+class Rates:
+    """How much each task writes to its log, measured from now on.
 
     A shim writes little else than logs. Where several tasks share one, a task counts with what its own init process
     writes, and never with more than the shim does.
     """
-    shims = {key: found[0].shim_pid for key, found in outlets.items() if found}
-    watched = set(shims.values()) | {inits[key] for key in shims if inits.get(key)}
-    before = {pid: written(pid) for pid in watched}
-    started = clock.elapsed()
-    clock.sleep(WINDOW if watched else 0)
-    seconds = max(clock.elapsed() - started, 0.001)
-    grown = {pid: _grown(before[pid], written(pid), seconds) for pid in watched}
-    found = {}
-    for key, shim in shims.items():
-        alone = sum(1 for other in shims.values() if other == shim) == 1
-        own = grown.get(inits.get(key), 0.0)
-        found[key] = grown[shim] if alone else min(grown[shim], own)
-    return found
+
+    def __init__(self, outlets: Mapping[Key, Optional[List[Any]]], inits: Dict[Key, int]):
+        self._shims = {key: found[0].shim_pid for key, found in outlets.items() if found}
+        self._inits = inits
+        watched = set(self._shims.values()) | {inits[key] for key in self._shims if inits.get(key)}
+        self._before = {pid: written(pid) for pid in watched}
+        self._window = Deadline(WINDOW if watched else 0)
+
+    def measured(self, clock: Deadline) -> Dict[Key, float]:
+        """Bytes per second of each task, over the window, or over what the deadline leaves of it."""
+        clock.sleep(self._window.remaining())
+        seconds = max(self._window.elapsed(), 0.001)
+        grown = {pid: _grown(before, written(pid), seconds) for pid, before in self._before.items()}
+        found, tasks = {}, Counter(self._shims.values())
+        for key, shim in self._shims.items():
+            own = grown.get(self._inits.get(key, 0), 0.0)
+            found[key] = grown[shim] if tasks[shim] == 1 else min(grown[shim], own)
+        return found
 
 
 def _grown(before: Optional[int], after: Optional[int], seconds: float) -> float:
     return (after - before) / seconds if before is not None and after is not None and after > before else 0.0
 
 
-def forecast(
-    outlets: Mapping[Key, Optional[List[Any]]], inits: Dict[Key, int], start_estimate: float, clock: Deadline
-) -> List[Dict[str, Any]]:
-    """The tasks whose log is likely to stall in a restart: bytes per second, and seconds until their pipe is full."""
-    measured = rates(outlets, inits, clock)
+def forecast(measured: Mapping[Key, float], start_estimate: float) -> List[Dict[str, Any]]:
+    """The tasks whose log is likely to stall in a restart: bytes per second, and seconds until their pipe is full.
+
+    :param measured: bytes per second.
+    :param start_estimate: seconds that containerd will need to load its shims, by the forecast.
+    """
     gap = status.expected_gap(start_estimate)
     return [
         {"namespace": key[0], "id": key[1], "rate": int(measured[key]), "full_after": round(seconds, 1)}
-        for key, seconds in status.likely(measured, gap)
+        for key, seconds in status.likely(dict(measured), gap)
     ]

@@ -25,22 +25,24 @@ _PAUSE = 0.1
 Key = Tuple[str, str]
 
 
-def forecast_stalls(
-    daemon: Daemon, observations: List[Observation], start_estimate: float, clock: Deadline
-) -> List[Dict[str, Any]]:
-    """The tasks whose log is likely to stall in a restart, with what they write and when their pipe is full.
-
-    Only those whose log containerd itself reads.
-
+class StallForecast:
+    """Which logs are likely to stall in a restart, measured from now on. Only those that containerd itself reads.
 
     :param start_estimate: seconds that containerd will need to load its shims, by the forecast.
     """
-    held = pipes.reading(daemon) or set()
-    outlets = {
-        key: [one for one in found or () if one.file in held] for key, found in pipes.outlets(observations).items()
-    }
-    found = stall.forecast(outlets, _inits(observations), start_estimate, clock)
-    return _named(found, {(observed.entry.namespace, observed.entry.id): _pod(observed) for observed in observations})
+
+    def __init__(self, daemon: Daemon, observations: List[Observation], start_estimate: float):
+        held = pipes.reading(daemon) or set()
+        outlets = {
+            key: [one for one in found or () if one.file in held] for key, found in pipes.outlets(observations).items()
+        }
+        self._rates = stall.Rates(outlets, _inits(observations))
+        self._estimate = start_estimate
+        self._pods = {(one.entry.namespace, one.entry.id): _pod(one) for one in observations}
+
+    def rows(self, clock: Deadline) -> List[Dict[str, Any]]:
+        """The tasks, with what they write and when their pipe is full; waits until that is measured."""
+        return _named(stall.forecast(self._rates.measured(clock), self._estimate), self._pods)
 
 
 class LogWatch:
@@ -56,6 +58,7 @@ class LogWatch:
         self._gauges: List[stall.Gauge] = []
         self._pause = Deadline(0)
         self._last: Optional[Tuple[Daemon, List[Observation]]] = None
+        self._stalls: Optional[StallForecast] = None
         self._likely: List[Dict[str, Any]] = []
         self._proofs: List[Dict[str, Any]] = []
         self._unread: List[Dict[str, Any]] = []
@@ -64,11 +67,9 @@ class LogWatch:
         exec_proof.wanted(options["exec_proof"] or ())
         exec_proof.require_command(options["exec_command"])
 
-    def forecast_stalls(
-        self, daemon: Daemon, observations: List[Observation], start_estimate: float, clock: Deadline
-    ) -> None:
-        """Keep who is likely to stall."""
-        self._likely = forecast_stalls(daemon, observations, start_estimate, clock)
+    def forecast_stalls(self, daemon: Daemon, observations: List[Observation], start_estimate: float) -> None:
+        """Begin to measure who is likely to stall; that ends when containerd is gone, or with the result."""
+        self._stalls = StallForecast(daemon, observations, start_estimate)
 
     def enter(self, book: Ledger, observations: List[Observation], daemon: Daemon) -> None:
         """Enter into the ledger where the logs of these tasks go, and be ready to check their pipes."""
@@ -84,6 +85,7 @@ class LogWatch:
 
     def sample(self) -> None:
         """Check the pipes while containerd does not read them; not so often that the check itself costs."""
+        self._end_forecast(Deadline(0))
         if self._pause.expired():
             for gauge in self._gauges:
                 gauge.sample()
@@ -122,8 +124,13 @@ class LogWatch:
         sentence = "the log of {0}/{1} is not read: {2}".format(first["namespace"], first["id"][:16], first["reason"])
         return sentence if len(changed) == 1 else "{0} (and {1} more)".format(sentence, len(changed) - 1)
 
+    def _end_forecast(self, clock: Deadline) -> None:
+        if self._stalls:
+            self._likely, self._stalls = self._stalls.rows(clock), None
+
     def result(self) -> Dict[str, Any]:
         """What the module returns of all this; every key is always there."""
+        self._end_forecast(Deadline(stall.WINDOW))
         return {
             "unread": self._unread,
             "stalled": list(self._stalled),

@@ -14,7 +14,10 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast impor
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.gather import gather
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_conditions import HostConditions
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_forecast import HostForecast
-from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import (
+    HostObservations,
+    Observation,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.repairable import repairable
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.shim_search import search
@@ -32,13 +35,13 @@ def observe(
     classes: Iterable[str],
     pids: bool = True,
     known: Container[Tuple[str, str]] = (),
-) -> List[Observation]:
+) -> HostObservations:
     """Gather every entry of the state directory, and search for the shims that bundles do not lead to.
 
     The arguments are those of gather(). Raises ShimError when the state directory cannot be read.
     """
-    observations = gather(daemon, options, deadline, classes, pids, known=known)
-    return search(daemon, observations, classes, deadline, options["shim_timeout"], pids)
+    seen = gather(daemon, options, deadline, classes, pids, known=known)
+    return seen._replace(all=search(daemon, seen.all, classes, deadline, options["shim_timeout"], pids))
 
 
 def forecast_host(

@@ -13,7 +13,10 @@ from ansible_collections.shimops.containerd.plugins.module_utils import _stop_fi
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast import results
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.host_forecast import HostForecast
-from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import (
+    HostObservations,
+    Observation,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._host import daemon as daemons
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
@@ -54,10 +57,8 @@ class Outcome(NamedTuple):
 class Logs(Protocol):
     """What a restart needs of the room that watches logs: see LogWatch in _logs/watch.py."""
 
-    def forecast_stalls(
-        self, daemon: Daemon, observations: List[Observation], start_estimate: float, clock: Deadline
-    ) -> None:
-        """Keep whose log is likely to stall."""
+    def forecast_stalls(self, daemon: Daemon, observations: List[Observation], start_estimate: float) -> None:
+        """Begin to measure whose log is likely to stall."""
 
     def enter(self, book: Ledger, observations: List[Observation], daemon: Daemon) -> None:
         """Enter into the ledger where the logs of these tasks go."""
@@ -87,7 +88,7 @@ class Host:
         self.run_id = options["run_id"]
         self.ledger_path = options["ledger"]
         self.upgrade = Upgrade(options)
-        self._observations: List[Observation] = []
+        self._seen = HostObservations([], None)
 
     # -- what is on the host
 
@@ -101,8 +102,13 @@ class Host:
 
     def observe(self, daemon: Daemon) -> List[Observation]:
         """Every bundle with its shim's answers."""
-        self._observations = observe(daemon, self.options, self.clock(), CLASSES)
-        return self._observations
+        self._seen = observe(daemon, self.options, self.clock(), CLASSES)
+        return self._seen.all
+
+    @property
+    def listed(self) -> bool:
+        """Whether containerd gave its task list when the host was last observed."""
+        return self._seen.tasks is not None
 
     def forecast(self, daemon: Daemon, observations: List[Observation]) -> HostForecast:
         """The forecast for the release that the restart leads into."""
@@ -155,22 +161,24 @@ class Host:
 
     def verdicts(self, book: Ledger, daemon: Daemon, ends: Callable[[], verify.Ends]) -> List[VerdictRow]:
         """The verdicts on every task of the ledger, by what runs now."""
-        observations = self.observe(daemon)
-        self.logs.keep_observations(daemon, observations)
-        after = verify.collect(book, daemon, observations, self.options["shim_timeout"], self.clock())
+        self.logs.keep_observations(daemon, self.observe(daemon))
+        after = verify.collect(book, daemon, self._seen, self.options["shim_timeout"], self.clock())
         return verify.verdicts(book, after, ends, self.options["witnesses"])
 
     def proven_verdicts(
-        self, book: Ledger, ends: Callable[[], verify.Ends], clock: Deadline
+        self, book: Ledger, ends: Callable[[], verify.Ends], clock: Deadline, known: Optional[Daemon] = None
     ) -> Tuple[Daemon, List[VerdictRow]]:
         """The verdicts, taken again as long as one is unproven and the deadline allows.
 
         A loss is verified a second time: what ends while it is looked at can be gone before anybody says how. The
         verdicts are entered into the ledger, which is not saved here.
+
+        :param known: containerd as it was found a moment ago.
         """
         earlier, came, losses = list(book["verdicts"]), False, 0
         while True:
-            daemon = self.daemon()
+            daemon = known if known and daemons.still_serves(known) else self.daemon()
+            known = daemon
             came = came or daemon.process is not None
             if daemon.process and not ledger.proves(book, ledger.identity(daemon)):
                 earlier = []
@@ -241,7 +249,7 @@ class Host:
             journal_tail=tail,
             package=book.get("package"),
             # To the release that the run began with, by what runs now.
-            rollback=self.upgrade.rollback(book, daemon, self._observations),
+            rollback=self.upgrade.rollback(book, daemon, self._seen.all),
         )
         if not failure or not self.options["stop_file_on_failure"] or self.check:
             return outcome

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from typing import Any, Container, Dict
 
-from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import HostRefused, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import processes, unix_sockets
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon, require_same_paths
@@ -72,8 +71,11 @@ def require_unit(daemon: Daemon) -> None:
         )
 
 
-def require_witnesses(daemon: Daemon, witnesses: Container[str], deadline: Deadline) -> None:
-    """Each witness is heard once before anything is restarted, not after; the shims were asked by the forecast."""
+def require_witnesses(daemon: Daemon, witnesses: Container[str], listed: bool) -> None:
+    """Each witness is heard once before anything is restarted, not after; the shims were asked by the forecast.
+
+    :param listed: whether containerd gave its task list for the forecast.
+    """
     if "kernel" in witnesses:
         try:
             unix_sockets.snapshot()
@@ -81,7 +83,7 @@ def require_witnesses(daemon: Daemon, witnesses: Container[str], deadline: Deadl
             raise ShimError(
                 "kernel", "unix_diag", error.problem, "run modprobe unix_diag, or leave kernel out of witnesses"
             ) from error
-    if "containerd" in witnesses and daemon.ctr().all_tasks(deadline) is None:
+    if "containerd" in witnesses and not listed:
         raise ShimError(
             "daemon",
             " ".join(daemon.ctr().program),

@@ -198,7 +198,7 @@ class Restart:
     def _add_latecomers(self, book: Ledger) -> None:
         """Enter the tasks that came in the last moment. Only they are asked: the new containerd is awaited."""
         host, gone = self._host, self._daemon._replace(process=None)
-        observations = observe(gone, host.options, host.clock(), CLASSES, known=ledger.keys(book))
+        observations = observe(gone, host.options, host.clock(), CLASSES, known=ledger.keys(book)).all
         # Of one that is still being made the client gets an error, and makes it again.
         observations = [observed for observed in observations if not observed.being_made]
         if ledger.add(book, observations):
@@ -210,13 +210,15 @@ class Restart:
         """Verdicts, settle, verdicts again: what CRI and kubelet do comes after the start."""
         host, problem = self._host, watched.problem
         ends = partial(self._ends, book)
-        daemon, found = host.proven_verdicts(book, ends, Deadline(0))
+        timeout, settle = host.options["restart_timeout"], host.options["settle"]
+        # Where nothing is waited for, the first verdicts are the last.
+        daemon, found = host.proven_verdicts(book, ends, Deadline(0 if settle or problem else timeout))
         changed = not ledger.same_process(book["daemon"], ledger.identity(daemon))
         if not problem:
-            host.save(book)
-            timeout = host.options["restart_timeout"]
-            self._settle(book, daemon, Deadline(timeout))
-            daemon, found = host.proven_verdicts(book, ends, Deadline(timeout))
+            if settle:
+                host.save(book)
+                self._settle(book, daemon, Deadline(timeout))
+                daemon, found = host.proven_verdicts(book, ends, Deadline(timeout), daemon)
             problem = _crashed(book, daemon) or host.upgrade.wrong_release(daemon)
         if watched.unfinished:
             found = [verdict_rows.not_proven(one, problem) for one in found]

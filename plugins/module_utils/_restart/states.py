@@ -73,7 +73,8 @@ def restarted(host: Host) -> Outcome:
         daemon = host.daemon()
         argv = _require_restartable(host, daemon)
         observations, view = forecast_at_rest(host, daemon)
-        host.logs.forecast_stalls(daemon, observations, view.start_estimate, host.clock())
+        preflight.require_witnesses(daemon, host.options["witnesses"], host.listed)
+        host.logs.forecast_stalls(daemon, observations, view.start_estimate)
         if view.at_risk and host.options["on_risk"] == "refuse":
             return host.refusal(view)
         if host.check:
@@ -147,7 +148,6 @@ def _require_restartable(host: Host, daemon: Daemon) -> List[str]:
     """The command that restarts this containerd; raises ShimError for a host where nothing may be restarted."""
     preflight.require_running(daemon)
     preflight.require_same_places(daemon)
-    preflight.require_witnesses(daemon, host.options["witnesses"], host.clock())
     if not host.options["restart_command"]:
         preflight.require_unit(daemon)
     argv = restart_command.argv_for(daemon.unit_name, host.options["restart_command"])

@@ -11,7 +11,10 @@ from typing import Any, Callable, Container, Dict, List, Mapping, NamedTuple, Op
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import Observation
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import (
+    HostObservations,
+    Observation,
+)
 from ansible_collections.shimops.containerd.plugins.module_utils._host import processes, unix_sockets
 from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr import Task
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
@@ -67,14 +70,12 @@ class After(NamedTuple):
     containers: Mapping[str, Container[str]]
 
 
-def collect(
-    book: Ledger, daemon: Daemon, observations: List[Observation], shim_timeout: float, deadline: Deadline
-) -> After:
+def collect(book: Ledger, daemon: Daemon, seen: HostObservations, shim_timeout: float, deadline: Deadline) -> After:
     """Hear every witness once. Shims are heard where the ledger found them, whatever the bundle says now."""
+    observations = seen.all
     names = {task["namespace"] for task in book["tasks"]} | {observed.entry.namespace for observed in observations}
-    tasks = dict.fromkeys(names)
-    if daemon.process:
-        tasks = {name: daemon.ctr().tasks(name, deadline.within(15)) for name in sorted(names)}
+    # A namespace that containerd does not list has no task.
+    tasks = {name: None if seen.tasks is None else seen.tasks.get(name, {}) for name in names}
     heard = {(observed.entry.namespace, observed.entry.id): observed.answers for observed in observations}
     answers, questions = {}, {}
     for task in book["tasks"]:

@@ -13,19 +13,12 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections import deque
-from typing import Deque, List, Tuple
+from typing import Any, Deque, List, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import DeadlineExceeded, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._shim import allowed_calls
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.ttrpc_channel import Answer, HungUp
-
-try:
-    import grpc
-
-    HAS_GRPC = True
-except ImportError:
-    HAS_GRPC = False
 
 
 class GrpcMissing(ShimError):
@@ -39,13 +32,17 @@ class GrpcChannel:
     broken = False
 
     def __init__(self, endpoint: Endpoint):
-        if not HAS_GRPC:
+        try:
+            # Few hosts have such a shim, and the library takes longer to load than all else.
+            import grpc
+        except ImportError as error:
             raise GrpcMissing(
                 "ask", endpoint.name, "is a gRPC shim and the node has no grpcio", "install python3-grpcio there"
-            )
+            ) from error
+        self._grpc = grpc
         self._subject = endpoint.name
         self._next_id = 1
-        self._done: Deque[Tuple[int, grpc.Future[bytes]]] = deque()
+        self._done: Deque[Tuple[int, Any]] = deque()
         # grpcio answers in a thread of its own; the pair makes that an event of a descriptor.
         self._ours, self._theirs = socket.socketpair()
         self._ours.setblocking(False)
@@ -84,12 +81,12 @@ class GrpcChannel:
             stream_id, done = self._done.popleft()
             try:
                 answers.append(Answer(stream_id, 0, "OK", "", done.result()))
-            except grpc.RpcError as error:
+            except self._grpc.RpcError as error:
                 status = error.code()
-                if status == grpc.StatusCode.UNAVAILABLE:
+                if status == self._grpc.StatusCode.UNAVAILABLE:
                     raise HungUp("ask", self._subject, "found no process behind the socket") from error
                 # One that took too long is still awaited: the clock of whoever asked decides.
-                if status != grpc.StatusCode.DEADLINE_EXCEEDED:
+                if status != self._grpc.StatusCode.DEADLINE_EXCEEDED:
                     name = status.name.title().replace("_", "")
                     answers.append(Answer(stream_id, status.value[0], name, error.details() or "", b""))
         return answers
@@ -100,7 +97,7 @@ class GrpcChannel:
         self._ours.close()
         self._theirs.close()
 
-    def _ended(self, stream_id: int, done: grpc.Future[bytes]) -> None:
+    def _ended(self, stream_id: int, done: Any) -> None:
         self._done.append((stream_id, done))
         with contextlib.suppress(OSError):
             self._theirs.send(b"x")

@@ -99,7 +99,7 @@ def found(tmp_path, monkeypatch):
         deadline = gather.Deadline(30)
         seen = gather.gather(daemon, {"shim_timeout": 1, **options}, deadline, (), asked=asked)
         monkeypatch.setattr(gather, "scan", scan)
-        return {one.entry.id: one.listed.status for one in seen if one.listed}
+        return {one.entry.id: one.listed.status for one in seen.all if one.listed}
 
     return find
 

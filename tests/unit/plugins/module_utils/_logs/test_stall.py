@@ -138,7 +138,7 @@ def test_rates(monkeypatch):
     looks = iter([first] * 5 + [then] * 5)
     monkeypatch.setattr(stall, "written", lambda pid: next(looks)[pid])
     monkeypatch.setattr(stall, "WINDOW", 0.01)
-    found = stall.rates(outlets, inits, Deadline(5))
+    found = stall.Rates(outlets, inits).measured(Deadline(5))
     # Alone on its shim a task has all of it; on a shared one its own part, and never more than all.
     assert set(found) == {("n", "a"), ("n", "b"), ("n", "c")}
     scale = found[("n", "c")] / 500
@@ -147,7 +147,14 @@ def test_rates(monkeypatch):
 
 def test_nothing_to_measure_takes_no_time():
     clock = Deadline(100)
-    assert stall.rates({KEY: None, ("n", "x"): []}, {}, clock) == {} and clock.elapsed() < stall.WINDOW
+    assert stall.Rates({KEY: None, ("n", "x"): []}, {}).measured(clock) == {} and clock.elapsed() < stall.WINDOW
+
+
+def test_what_was_measured_long_enough_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(stall, "WINDOW", 30)
+    rates = stall.Rates({KEY: [Outlet("stdout", (1, 1), os.getpid(), 3)]}, {})
+    clock = Deadline(100)
+    assert set(rates.measured(Deadline(0))) == {KEY} and clock.elapsed() < 15
 
 
 def test_written_counts_what_a_process_writes():
@@ -160,8 +167,7 @@ def test_written_counts_what_a_process_writes():
     assert stall.written(2**22 + 1) is None
 
 
-def test_a_forecast_names_rate_and_time(monkeypatch):
-    monkeypatch.setattr(stall, "rates", lambda *_: {("n", "a"): 655360.0, ("n", "b"): 1.0})
-    assert stall.forecast({}, {}, 0.0, Deadline(1)) == [
+def test_a_forecast_names_rate_and_time():
+    assert stall.forecast({("n", "a"): 655360.0, ("n", "b"): 1.0}, 0.0) == [
         {"namespace": "n", "id": "a", "rate": 655360, "full_after": 0.1}
     ]

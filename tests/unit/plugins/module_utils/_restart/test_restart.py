@@ -10,6 +10,7 @@ import types
 import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
+from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import HostObservations
 from ansible_collections.shimops.containerd.plugins.module_utils._host import configuration, processes
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._host.releases import CLASSES
@@ -55,7 +56,7 @@ def observed(answers):
     ],
 )
 def test_a_latecomer_joins_the_ledger_once_its_client_was_answered(one, saved, monkeypatch, answers, entered):
-    monkeypatch.setattr(restart, "observe", lambda daemon, options, clock, classes, known: [observed(answers)])
+    monkeypatch.setattr(restart, "observe", lambda *_gone, known: HostObservations([observed(answers)], {}))
     book = ledger.new("run", a_daemon(), [], 0.0)
     one._add_latecomers(book)
     assert [task["id"] for task in book["tasks"]] == (["plain1"] if entered else [])
@@ -81,7 +82,7 @@ def test_the_new_containerd_is_in_the_ledger_before_its_phase_is(one, monkeypatc
     host.logs.sample = lambda: None
     host.upgrade = types.SimpleNamespace(served=lambda book: None)
     host.enter_phase = lambda book, phase: phases.append((phase, book["verified_by"]["pid"], len(book["moments"])))
-    monkeypatch.setattr(restart, "observe", lambda daemon, options, clock, classes, known: [])
+    monkeypatch.setattr(restart, "observe", lambda *_gone, known: HostObservations([], {}))
     monkeypatch.setattr(one._events, "follow", lambda argv: phases.append(argv[:3]))
     monkeypatch.setattr(one, "_serving", lambda: anew)
     watched = one._watch(types.SimpleNamespace(code=lambda: None), ledger.new("run", a_daemon(), [], 0.0))
@@ -100,3 +101,23 @@ def test_what_serves_is_found_where_the_configuration_moved_it(one, monkeypatch)
     assert (one._serving().address, one._serving().process.pid) == (one._daemon.address, 79)
     one._daemon = one._daemon._replace(process=Process(79, 5678))
     assert one._served_anew() is None
+
+
+@pytest.mark.parametrize(
+    "settle, problem, rounds", [(0, "", [120]), (7, "", [0, 120]), (7, "it is gone", [0]), (0, "it is gone", [0])]
+)
+def test_verdicts_are_taken_again_only_after_a_wait(one, monkeypatch, settle, problem, rounds):
+    clocks, there = [], a_daemon(process=Process(77, 5678))
+
+    def taken(book, ends, clock, known=None):
+        clocks.append(clock.remaining())
+        return there, []
+
+    host = one._host
+    host.options.update(restart_timeout=120, settle=settle)
+    host.proven_verdicts = taken
+    host.close = lambda *words: words
+    host.upgrade = types.SimpleNamespace(wrong_release=lambda daemon: "")
+    monkeypatch.setattr(one, "_settle", lambda book, daemon, clock: None)
+    one._conclude(ledger.new("run", a_daemon(), [], 0.0), None, restart.Watched(problem))
+    assert clocks == [pytest.approx(seconds, abs=30) for seconds in rounds]

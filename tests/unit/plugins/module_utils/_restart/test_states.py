@@ -11,10 +11,13 @@ import types
 import pytest
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _stop_file
+from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
+from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
 from ansible_collections.shimops.containerd.plugins.module_utils._packages import dpkg, policy
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import host as host_module
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import host_claim, states
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.host import Host, Outcome
+from ansible_collections.shimops.containerd.tests.unit.support.observations import a_daemon
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lock is root's")
 
@@ -34,7 +37,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(states, "Restart", lambda host, daemon, argv: restart)
     options = {"ledger": str(tmp_path / "ledger.json"), "run_id": "one", "namespaces": None, "ids": None}
     options.update(timeout=1, restart_timeout=1, settle=0, package_dir=None, target_version="installed")
-    options.update(on_risk="refuse")
+    options.update(on_risk="refuse", witnesses=["shim"])
 
     def make(check=False):
         one = Host(options, check, types.SimpleNamespace(forecast_stalls=lambda *rest: None))
@@ -95,3 +98,31 @@ def test_the_next_module_removes_the_policy_that_a_killed_one_left(host, tmp_pat
     assert states.STATES[state](host(check=True)) == Outcome(False) and left(tmp_path) == [True, False]
     assert states.STATES[state](host()) == Outcome(False)
     assert seen == [[True, False], [False, True]] and left(tmp_path) == [False, False]
+
+
+@pytest.mark.parametrize("tasks, refused", [({}, False), (None, True)])
+def test_a_containerd_that_lists_no_tasks_is_not_restarted(host, monkeypatch, tasks, refused):
+    one = host()
+    one.options.update(witnesses=["containerd"])
+    one._seen = one._seen._replace(tasks=tasks)
+    monkeypatch.setattr(Host, "daemon", lambda self: a_daemon())
+    if not refused:
+        assert states.restarted(one).changed
+        return
+    with pytest.raises(
+        ShimError, match="gave no task list of /run/containerd/containerd.sock; put containerd's own ctr"
+    ):
+        states.restarted(one)
+
+
+@pytest.mark.parametrize("serves, found_again", [(True, 1), (False, 2)])
+def test_a_containerd_that_still_serves_is_not_found_anew(host, monkeypatch, serves, found_again):
+    found, one = [], host()
+    monkeypatch.setattr(Host, "daemon", lambda self: found.append(1) or a_daemon())
+    monkeypatch.setattr(host_module.daemons, "still_serves", lambda daemon: serves)
+    monkeypatch.setattr(Host, "verdicts", lambda self, book, daemon, ends: [])
+    monkeypatch.setattr(Process, "alive", lambda self: True)
+    book = host_module.ledger.new("one", a_daemon(), [], 0.0)
+    daemon, _rows = one.proven_verdicts(book, None, host_module.Deadline(0))
+    one.proven_verdicts(book, None, host_module.Deadline(0), daemon)
+    assert len(found) == found_again

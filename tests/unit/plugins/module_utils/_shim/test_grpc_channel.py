@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -89,8 +90,8 @@ def test_dead_grpc_shim_is_killed(tmp_path):
 
 
 def test_without_grpcio_nobody_knows(monkeypatch):
-    monkeypatch.setattr(grpc_channel, "HAS_GRPC", False)
     with GrpcShim(**alive()) as shim:
+        monkeypatch.setitem(sys.modules, "grpc", None)
         said = asked(shim.path)
         found = forecast(observed(shim.path), ReleaseClass("V22", True, ("V22",)), 5.0)
     assert not said.asked
