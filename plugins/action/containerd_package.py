@@ -23,4 +23,6 @@ class ActionModule(RunAction):
         return True
 
     def note(self, run_host, options, result):
+        if result.get("current") and run_host.document()["state"] != "begun":
+            run_host.enter_state("current", str(result.get("msg") or ""))
         run_host.record(staged={key: result[key] for key in (*_KEYS, "msg") if key in result})

@@ -19,16 +19,14 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._run import (
     budgets,
     files,
     forecast_report,
+    host_check,
     owner,
     summary,
     timestamps,
 )
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.admission import Admission
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_action import watch
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
 
-#: Seconds after which a forecast is taken again before a host begins.
-STALE = 600
 #: Names of hosts that a report returns, for the play to fail them.
 _MOST = 20
 
@@ -63,7 +61,7 @@ class ActionModule(ActionBase):
         temporary = constants.DEFAULT_LOCAL_TMP  # type: ignore[attr-defined]
         base = Path(temporary) if self._task.check_mode else Path.cwd()
         folder = (base / options["run_dir"] if not self._task.check_mode else base / "shimops-runs") / run["run_id"]
-        run = begin.begin(folder, run, options["join"])
+        run = begin.begin(folder, run, hosts, options["join"])
         resumed = run["attempt"] > 1
         return {
             "run_id": run["run_id"],
@@ -78,31 +76,7 @@ class ActionModule(ActionBase):
 
     def _host_checked(self, options, task_vars):
         run_host = _attempt(options, task_vars)
-        watch(run_host, task_vars)
-        batch = _enter_batch(run_host, list(task_vars["ansible_play_batch"]))
-        with run_host.admission.lock():
-            run, document = run_host.admission.run(), run_host.document()
-            denial = run_host.admission.denial(run_host.host)
-        state = document["state"]
-        done, middle = state in ("verified", "lost", "current"), state == "begun"
-        message = {
-            "may_begin": True,
-            "batch": batch,
-            "before": not (done or middle),
-            "after": not done or not document.get("completed"),
-            "msg": "",
-        }
-        if not self._task.check_mode:
-            message["stale"] = timestamps.now() - (document["forecast"].get("at") or 0) > STALE
-        if options["reason"] and not (done or middle):
-            run_host.enter_state("refused", options["reason"], counts=options["counts"])
-            message.update(may_begin=False, msg=options["reason"])
-        elif denial and not middle:
-            run_host.leave_untouched(denial)
-            message.update(may_begin=False, msg=f"{state} already" if done else f"left untouched: {denial}")
-        elif done or middle:
-            message["msg"] = f"{state} already in run {run['run_id']}: verified again"
-        return {"stale": False, **message, "host_state": run_host.document()["state"]}
+        return host_check.check(run_host, task_vars, options["reason"], options["counts"], self._task.check_mode)
 
     def _refused(self, options, task_vars):
         return self._enter_state("refused", options, task_vars)
@@ -129,23 +103,24 @@ class ActionModule(ActionBase):
     def _batch_checked(self, options, task_vars):
         """At the start of a batch: whether it may begin, and whether one was before it."""
         run_host = _attempt(options, task_vars)
-        watch(run_host, task_vars)
+        host_check.watch(run_host, task_vars)
         with run_host.admission.lock():
             if options["reason"]:
                 run_host.admission.stop(None, options["reason"])
             denial = run_host.admission.denial("")
-        between = bool(files.load(run_host.admission.folder / "batches.json"))
+        between = run_host.admission.batches_begun() > 0
         return {"stop": bool(denial), "between": between and not denial, "msg": denial}
 
     def _reported(self, options, task_vars):
         admission = Admission(Path(options["run_folder"]))
         run, mark = admission.run(), admission.stopped()
+        hosts = admission.hosts()
         if run["operation"] == "audit":
-            return self._audited(run, admission.folder)
-        found = summary.rows(options["run_folder"], run["hosts"])
+            return self._audited(run, hosts, admission.folder)
+        found = summary.rows(options["run_folder"], hosts)
         count = summary.counts(found)
         if self._task.check_mode:
-            documents = [RunHost(options["run_folder"], host).document() for host in run["hosts"]]
+            documents = [RunHost(options["run_folder"], host).document() for host in hosts]
             for line in forecast_report.lines(run, documents, int(context.CLIARGS.get("forks") or 5)):
                 self._display.display(line)
             return {"counts": count, "failure": "", "fail": [], "msg": "the forecast; nothing was changed"}
@@ -158,12 +133,12 @@ class ActionModule(ActionBase):
         fail = _to_fail(found, list(task_vars["ansible_play_hosts"])) if failure else []
         return {"counts": count, "failure": failure, "fail": fail, "msg": failure or "every host is well"}
 
-    def _audited(self, run, folder):
-        absent = audit_coverage.missing(folder, run["hosts"])
-        for line in audit_coverage.lines(run, folder, absent):
+    def _audited(self, run, hosts, folder):
+        absent = audit_coverage.missing(folder, hosts)
+        for line in audit_coverage.lines(run, len(hosts), folder, absent):
             self._display.display(line)
         owner.give_back(folder)
-        audited = len(run["hosts"]) - len(absent)
+        audited = len(hosts) - len(absent)
         return {"counts": {"audited": audited, "not_audited": len(absent)}, "failure": "", "fail": [], "msg": ""}
 
 
@@ -173,19 +148,6 @@ def _to_fail(found, alive):
     bad = [row["host"] for row in found if row["state"] in ("lost", "failed", "begun") and row["host"] in there]
     undone = [row["host"] for row in found if row["state"] != "verified" and row["host"] in there]
     return bad[:_MOST] or undone[:1] or there[:1]
-
-
-def _enter_batch(run_host, batch):
-    """Write down which batch of the run the host belongs to; a batch is known by the first of its hosts that asks."""
-    path = run_host.admission.folder / "batches.json"
-    with run_host.admission.lock():
-        numbers = files.load(path) or {}
-        if run_host.host not in numbers:
-            number = max(numbers.values(), default=0) + 1
-            numbers.update({host: number for host in [*batch, run_host.host] if host not in numbers})
-            files.save(path, numbers)
-    run_host.record(batch=numbers[run_host.host])
-    return numbers[run_host.host]
 
 
 def _attempt(options, task_vars):

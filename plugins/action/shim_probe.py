@@ -13,14 +13,18 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.document
     NotUsable,
     require_host_document,
 )
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import audit_verdict, timestamps
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import audit_verdict, host_decision, timestamps
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_action import RunAction
+
+#: Options that decide what the run does with the host.
+_DECIDING = ("on_risk", "refusal_counts", "version")
 
 
 class ActionModule(RunAction):
     """The action of that name."""
 
     rows = "shims"
+    _decision, _counts = host_decision.Decision(), None
 
     def acts(self, options):
         return False
@@ -30,7 +34,7 @@ class ActionModule(RunAction):
 
     def _ask(self, options, task_vars):
         """Ask the host; its document is judged here, because rules and waivers never leave the controller."""
-        wanted = {name: options.pop(name, None) for name in ("packs", "waivers", "rescue")}
+        wanted = {name: options.pop(name, None) for name in ("packs", "waivers", "rescue", *_DECIDING)}
         try:
             rules = rule_set.load(wanted["packs"], wanted["waivers"])
             if rules.packs and not boolean(options.get("audit", False)):
@@ -47,6 +51,12 @@ class ActionModule(RunAction):
             if rules.packs:
                 rescue = boolean(wanted["rescue"] or False)
                 result["judged"] = audit_verdict.judged(result["document"], rules, rescue)
+        if wanted["on_risk"] and "summary" in result:
+            rescue, version = boolean(wanted["rescue"] or False), str(wanted["version"] or "")
+            self._decision = host_decision.decide(result, wanted["on_risk"], rescue, version)
+            self._counts = wanted["refusal_counts"]
+            result["at"] = timestamps.now()
+            result["host_refusal"] = self._decision.reason if self._decision.state == "refused" else ""
         return result
 
     def note(self, run_host, options, result):
@@ -69,6 +79,20 @@ class ActionModule(RunAction):
             lost=lost,
             **facts,
         )
+        # A release that this run installed is verified by this run.
+        if (
+            self._decision.state == "refused"
+            or (result.get("ledger") or {}).get("run_id") != run_host.document()["run_id"]
+        ):
+            self._enter_decision(run_host)
+
+    def _enter_decision(self, run_host):
+        for note in self._decision.notes:
+            self._display.display(f"{run_host.host}: {note}")
+        # What is well already, or in the middle, is no host to be left alone.
+        state = run_host.document()["state"]
+        if self._decision.state == "current" or (self._decision.state and state in ("forecast", "refused")):
+            run_host.enter_state(self._decision.state, self._decision.reason, counts=self._counts)
 
 
 def _known(ledger: dict, document: dict) -> tuple[str, int | None]:

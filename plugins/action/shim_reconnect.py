@@ -11,7 +11,7 @@ import time
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import timestamps
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import host_check, timestamps
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_action import RunAction
 
 _KEYS = (
@@ -28,6 +28,13 @@ _KEYS = (
     "commands",
 )
 
+#: The classes of a rollback in words.
+_ROLLBACKS = {
+    "open": "possible",
+    "closing": "possible until new containers are started",
+    "closed": "not possible without losing containers",
+}
+
 
 class ActionModule(RunAction):
     """The action of that name."""
@@ -36,6 +43,14 @@ class ActionModule(RunAction):
 
     def acts(self, options):
         return options.get("state") == "restarted"
+
+    def admit(self, run_host, options, task_vars):
+        """Check the run and the batch first, where no task before this one has."""
+        reason, counts = options.pop("refusal", None), options.pop("refusal_counts", None)
+        if reason is None:
+            return None
+        found = host_check.check(run_host, task_vars, str(reason), counts, self._task.check_mode)
+        return None if found["may_begin"] and not (found["stale"] and found["before"]) else found
 
     def note_rollback(self, run_host, result):
         """What a rollback came to is no verdict of the upgrade: the host stays what that made it."""
@@ -62,6 +77,8 @@ class ActionModule(RunAction):
             self.note_rollback(run_host, result)
             return
         message = str(result.get("msg") or "")
+        if result.get("verdicts") and not result.get("failed") and not self._task.check_mode:
+            self._display.display(f"{run_host.host}: {_sentence(result)}")
         facts = {key: result[key] for key in _KEYS if key in result}
         if result.get("rollback"):
             facts["rollback_after"] = result["rollback"]
@@ -87,6 +104,19 @@ class ActionModule(RunAction):
             run_host.enter_state("failed", message or str(result.get("module_stderr", ""))[-300:], **facts)
         else:
             run_host.enter_state("verified", message, **facts)
+
+
+def _sentence(result):
+    """What became of the tasks of a host, in one line for the job's own output."""
+    words = [str(result.get("msg") or "")]
+    if result.get("gap"):
+        words.append(f"containerd was away for {result['gap']} s")
+    if (result.get("package") or {}).get("disagree") is not None:
+        words.append(f"memory and disk differed for {result['package']['disagree']} s")
+    rollback = result.get("rollback") or {}
+    if rollback.get("to"):
+        words.append(f"rollback to {rollback['to']} {_ROLLBACKS[rollback['class']]}")
+    return ", ".join(words)
 
 
 def _final(options):

@@ -11,6 +11,7 @@ no FIFO is waited for, nothing larger than its limit is read, nothing is written
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
 import stat
@@ -229,7 +230,10 @@ def _stuck(directory: int, entry: Entry, mounted: Container[str]) -> Optional[Tu
     if os.path.lexists(os.path.join(os.path.dirname(entry.path), "." + entry.id)):
         return "G5", ".{0} next to it keeps its bundle from being removed".format(entry.id[:32])
     # Nothing is asked of a mount: that of a dead server would never answer.
-    if os.path.join(os.path.realpath(entry.path), "rootfs") in mounted or kind_of(directory, "rootfs") != "directory":
+    if (
+        os.path.join(_real(os.path.dirname(entry.path)), entry.id, "rootfs") in mounted
+        or kind_of(directory, "rootfs") != "directory"
+    ):
         return None
     try:
         rootfs = os.open("rootfs", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
@@ -241,6 +245,12 @@ def _stuck(directory: int, entry: Entry, mounted: Container[str]) -> Optional[Tu
     finally:
         os.close(rootfs)
     return None
+
+
+@functools.lru_cache(maxsize=64)
+def _real(directory: str) -> str:
+    """The kernel's name of a namespace's directory, the same for all of its bundles."""
+    return os.path.realpath(directory)
 
 
 def _annotations(spec: File) -> Dict[str, str]:

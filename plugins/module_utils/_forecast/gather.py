@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any, Container, Dict, Iterable, List, Optional, Set, Tuple
+from typing import Any, Container, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle import bundle as bundles
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.bundle import Bundle
@@ -60,15 +60,11 @@ def gather(
         listing = aside.submit(_listed, daemon, deadline)
         scanned = scan(daemon.state_dir, options.get("namespaces"), options.get("ids"))
         entries = [entry for entry in scanned if (entry.namespace, entry.id) not in known]
-        mounted = mounts.points()
-        read = {entry: bundles.read(entry, mounted) for entry in entries if entry.kind == "bundle"}
-        recorded = aside.submit(_records, daemon, list(read.values()), deadline)
-        questions = {}
-        for entry, bundle in read.items() if asked else ():
-            for endpoint in candidates(bundle, classes, cwd):
-                questions[(entry, endpoint)] = Question(entry.namespace, entry.id, endpoint)
+        read: Dict[Entry, Bundle] = {}
+        questions = _questions(entries, read, classes if asked else None, cwd)
         answers = ask(questions, deadline, options["shim_timeout"], pids)
-        tasks, records = listing.result(), recorded.result()
+        records = _records(daemon, read.values(), deadline)
+        tasks = listing.result()
     without_bundle = _without_bundle(daemon, options, scanned, tasks or {}, deadline)
     by_entry: Dict[Entry, Dict[Endpoint, Answers]] = {}
     for (entry, endpoint), said in answers.items():
@@ -103,6 +99,23 @@ def gather(
     ]
     found += [observed for observed in without_bundle if (observed.entry.namespace, observed.entry.id) not in known]
     return HostObservations(found, tasks)
+
+
+def _questions(
+    entries: Iterable[Entry], read: Dict[Entry, Bundle], classes: Optional[Iterable[str]], cwd: str
+) -> Iterator[Tuple[Tuple[Entry, Endpoint], Question]]:
+    """Read each bundle into ``read``, and ask wherever its shim may be; none of them with ``classes`` None.
+
+    The next bundle is read while the shims of those before it answer.
+    """
+    mounted = mounts.points()
+    for entry in entries:
+        if entry.kind != "bundle":
+            continue
+        read[entry] = bundles.read(entry, mounted)
+        if classes is not None:
+            for endpoint in candidates(read[entry], classes, cwd):
+                yield (entry, endpoint), Question(entry.namespace, entry.id, endpoint)
 
 
 def _listed(daemon: Daemon, deadline: Deadline) -> Optional[Dict[str, Dict[str, Task]]]:

@@ -10,7 +10,7 @@ The configuration may have changed since the start, so it is asked last, and onl
 from __future__ import annotations
 
 import os
-from typing import Callable, Iterable, List, NamedTuple, Optional
+from typing import Callable, Collection, Iterable, List, NamedTuple, Optional
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import processes, unix_sockets
@@ -39,7 +39,8 @@ def places(pid: int, configuration: Callable[[], Configuration]) -> Places:
     :param configuration: asked at most once, and only when the kernel and the flags leave something open.
     """
     arguments = processes.arguments(pid)[1:]
-    files, sockets = processes.open_files(pid), listens_on(pid)
+    files = processes.open_files(pid)
+    sockets = listening(unix_sockets.inodes(files))
     found = Places(
         _above(files, _BELOW_STATE) or real_path(flag(arguments, "--state")),
         _above(files, _BELOW_ROOT) or real_path(flag(arguments, "--root")),
@@ -78,8 +79,15 @@ def grpc_socket(paths: Iterable[str], named: Optional[str]) -> Optional[str]:
 def listens_on(pid: int) -> List[str]:
     """The paths of the unix sockets a process listens on; none when the kernel does not list them."""
     try:
-        inodes = unix_sockets.sockets_of(pid)
-        listeners = unix_sockets.snapshot().listeners()
+        return listening(unix_sockets.sockets_of(pid))
+    except ShimError:
+        return []
+
+
+def listening(inodes: Collection[int]) -> List[str]:
+    """The paths that these sockets listen on; none when the kernel does not list them."""
+    try:
+        listeners = unix_sockets.snapshot(listening=True).listeners()
     except ShimError:
         return []
     return [name for name, inode in listeners.items() if inode in inodes and name.startswith("/")]

@@ -175,11 +175,17 @@ def boot_id() -> str:
 
 
 def _read(pid: object, name: str) -> bytes:
+    # Without Python's own buffers: a host has thousands of processes.
     try:
-        with open("/proc/{0}/{1}".format(pid, name), "rb") as handle:
-            return handle.read()
+        handle = os.open("/proc/{0}/{1}".format(pid, name), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
+    try:
+        return b"".join(iter(lambda: os.read(handle, 1 << 16), b""))
+    except OSError:
+        return b""
+    finally:
+        os.close(handle)
 
 
 def _link(pid: object, name: str) -> Optional[str]:

@@ -18,7 +18,7 @@ import os
 import socket
 import struct
 from collections import Counter
-from typing import Collection, Iterator, NamedTuple
+from typing import Collection, Iterable, Iterator, NamedTuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import DeadlineExceeded, ShimError
@@ -55,6 +55,8 @@ _ATTEMPTS = 5
 #: Seconds for one message of a dump. The kernel answers at once; an imitation of it may not.
 _PATIENCE = 5.0
 _RETRY_CONNECT = 0.02
+# How a link of /proc/PID/fd to a socket begins; its inode and a bracket follow.
+_SOCKET = "socket:["
 
 
 class UnixSocket(NamedTuple):
@@ -110,8 +112,8 @@ class UnixSockets(NamedTuple):
         )
 
 
-def snapshot() -> UnixSockets:
-    """All unix sockets of this network namespace.
+def snapshot(listening: bool = False) -> UnixSockets:
+    """All unix sockets of this network namespace, or only those that listen.
 
     A dump is no atomic picture: the kernel writes it in parts, and what opens or closes meanwhile may be missing.
 
@@ -120,7 +122,7 @@ def snapshot() -> UnixSockets:
     """
     for _attempt in range(_ATTEMPTS):
         try:
-            return UnixSockets({row.inode: row for row in _dump()})
+            return UnixSockets({row.inode: row for row in _dump(1 << LISTENING if listening else _ALL_STATES)})
         except _Interrupted:
             continue
         except OSError as error:
@@ -137,7 +139,7 @@ def sockets_of(pid: int, proc: str = "/proc") -> frozenset[int]:
         that it has no connection.
     """
     directory = os.path.join(proc, str(int(pid)), "fd")
-    inodes: set[int] = set()
+    found: set[int] = set()
     denied: OSError | None = None
     seen = False
     try:
@@ -150,15 +152,19 @@ def sockets_of(pid: int, proc: str = "/proc") -> frozenset[int]:
                 denied = error
                 continue
             seen = True
-            if target.startswith("socket:["):
-                inodes.add(int(target[len("socket:[") : -1]))
+            found |= inodes((target,))
     except (FileNotFoundError, ProcessLookupError):
         return frozenset()
     except OSError as error:
         denied = error
     if denied is not None and not seen:
         raise ShimError("kernel", directory, f"cannot be looked into: {denied.strerror}", "run as root")
-    return frozenset(inodes)
+    return frozenset(found)
+
+
+def inodes(links: Iterable[str]) -> set[int]:
+    """The inodes of the sockets among what the descriptors of a process lead to."""
+    return {int(link[len(_SOCKET) : -1]) for link in links if link.startswith(_SOCKET)}
 
 
 def connections(sockets: UnixSockets, pid: int, path: str, proc: str = "/proc") -> int:
@@ -206,9 +212,9 @@ def _open() -> socket.socket:
     return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG)
 
 
-def _dump() -> list[UnixSocket]:
-    """One dump, from the question to its end."""
-    request = _REQUEST.pack(socket.AF_UNIX, 0, 0, _ALL_STATES, 0, _SHOW_NAME_VFS_PEER, 0, 0)
+def _dump(states: int) -> list[UnixSocket]:
+    """One dump of the sockets in these states, from the question to its end."""
+    request = _REQUEST.pack(socket.AF_UNIX, 0, 0, states, 0, _SHOW_NAME_VFS_PEER, 0, 0)
     sequence = 1
     header = _MESSAGE.pack(_MESSAGE.size + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST_DUMP, sequence, 0)
     rows: list[UnixSocket] = []

@@ -73,12 +73,12 @@ def search(
     shims = {observed.entry: _shim(observed.require_bundle().init) for observed in wanted}
     places = {observed.entry: _places(observed, shims[observed.entry], sockets, sandboxes) for observed in wanted}
     heard = ask(
-        {
-            (observed.entry, place): Question(observed.entry.namespace, observed.entry.id, place)
+        [
+            ((observed.entry, place), Question(observed.entry.namespace, observed.entry.id, place))
             for observed in wanted
             for place in places[observed.entry]
             if place not in observed.answers
-        },
+        ],
         deadline,
         shim_timeout,
         pids,

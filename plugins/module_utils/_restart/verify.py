@@ -84,7 +84,7 @@ def collect(book: Ledger, daemon: Daemon, seen: HostObservations, shim_timeout: 
             answers[key] = heard[key][place]
         elif place:
             questions[key] = Question(task["namespace"], task["id"], place)
-    answers.update(ask(questions, deadline, shim_timeout))
+    answers.update(ask(questions.items(), deadline, shim_timeout))
     gone = {task["namespace"] for task in book["tasks"] if not alive(task)} if daemon.process else set()
     records = {name: daemon.ctr().containers(name, deadline.within(15)) for name in sorted(gone)}
     containers = {name: found for name, found in records.items() if found is not None}

@@ -14,43 +14,54 @@ import os
 import resource
 import select
 from collections import deque
-from typing import Deque, Dict, Hashable, Iterable, List, Mapping, TypeVar
+from typing import Deque, Dict, Hashable, Iterable, Iterator, List, Tuple, TypeVar
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Answers, Question
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.conversation import Conversation
 
 # So many are dialled before what has come is heard: a shim is not called slow because we were busy dialling.
-_DIALLED_AT_ONCE = 16
+_DIALLED_AT_ONCE = 8
 # Seconds without any answer after which those still silent keep the others no longer from their Pids.
 _QUIET = 0.05
 # Descriptors that are left for everything else.
 _SPARE = 128
+# Connections for which there always is room, at first.
+_FEW = 256
 _Key = TypeVar("_Key", bound=Hashable)
 
 
 def ask(
-    questions: Mapping[_Key, Question], deadline: Deadline, shim_timeout: float, pids: bool = True
+    questions: Iterable[Tuple[_Key, Question]], deadline: Deadline, shim_timeout: float, pids: bool = True
 ) -> Dict[_Key, Answers]:
     """Ask every shim once.
 
-    :param questions: by any key of the caller's.
+    :param questions: each with a key of the caller's; they are made while shims that were asked already answer.
     :param deadline: for all of them together.
     :param shim_timeout: seconds for one shim's Connect, and three times as many for its Pids.
     :param pids: whether to ask Pids too.
     :returns: Answers under the same keys. Nothing is raised for a shim: silence is an answer.
     """
-    talks = {key: Conversation(question, shim_timeout, deadline) for key, question in questions.items()}
-    if talks:
-        _Loop(talks.values(), deadline, pids).run()
+    talks: Dict[_Key, Conversation] = {}
+
+    def begun() -> Iterator[Conversation]:
+        for key, question in questions:
+            talks[key] = Conversation(question, shim_timeout, deadline)
+            yield talks[key]
+
+    waiting = begun()
+    _Loop(waiting, deadline, pids).run()
+    for _not_asked in waiting:
+        pass
     return {key: talk.answers for key, talk in talks.items()}
 
 
 class _Loop:
     """The conversations that await an answer, by descriptor, and those that wait for their turn."""
 
-    def __init__(self, talks: Iterable[Conversation], deadline: Deadline, pids: bool):
-        self._to_dial = deque(talks)
+    def __init__(self, talks: Iterator[Conversation], deadline: Deadline, pids: bool):
+        self._to_dial = talks
+        self._all_dialled = False
         self._to_ask_pids: Deque[Conversation] = deque()
         self._pids = pids
         self._deadline = deadline
@@ -59,7 +70,7 @@ class _Loop:
         self._turns = 2 * (os.cpu_count() or 1)
         self._in_turn: List[Conversation] = []
         self._quiet = False
-        self._room = _descriptors(len(self._to_dial))
+        self._room = _descriptors(_FEW)
         # Never later than the first clock of an open conversation.
         self._next = deadline
 
@@ -77,13 +88,25 @@ class _Loop:
                 talk.close()
 
     def _may_dial(self) -> bool:
-        return bool(self._to_dial) and not self._deadline.expired()
+        return not self._all_dialled and not self._deadline.expired()
+
+    def _can_dial(self) -> bool:
+        return self._may_dial() and self._has_room()
+
+    def _has_room(self) -> bool:
+        connected = len(self._open) + len(self._to_ask_pids)
+        if connected >= self._room:
+            self._room = _descriptors(2 * connected)
+        return connected < self._room
 
     def _dial(self) -> None:
         for _number in range(_DIALLED_AT_ONCE):
-            if not self._may_dial() or len(self._open) + len(self._to_ask_pids) >= self._room:
+            if not self._can_dial():
                 return
-            talk = self._to_dial.popleft()
+            talk = next(self._to_dial, None)
+            if talk is None:
+                self._all_dialled = True
+                return
             talk.begin()
             if talk.awaits:
                 self._greeting += 1
@@ -93,7 +116,7 @@ class _Loop:
 
     def _give_turns(self) -> None:
         """Pids begins when all have been greeted, or the rest is silent."""
-        if self._greeting and not self._quiet:
+        if self._can_dial() or (self._greeting and not self._quiet):
             return
         while self._to_ask_pids and len(self._in_turn) < self._turns:
             talk = self._to_ask_pids.popleft()
@@ -113,7 +136,7 @@ class _Loop:
             late = [talk for talk in self._open.values() if talk.clock.expired()]
             self._next = min((talk.clock for talk in self._open.values()), key=Deadline.remaining)
         heard = self._poll.poll(0 if late else self._patience(), len(self._open))
-        self._quiet = self._quiet or not (heard or self._to_dial)
+        self._quiet = self._quiet or not (heard or self._may_dial())
         for descriptor, _event in heard:
             talk = self._open[descriptor]
             kind = talk.awaits
@@ -131,7 +154,7 @@ class _Loop:
 
     def _patience(self) -> float:
         """Seconds until something has to be done anyway."""
-        if self._may_dial() and len(self._open) + len(self._to_ask_pids) < self._room:
+        if self._can_dial():
             return 0
         waiting_for_quiet = self._to_ask_pids and self._greeting and not self._quiet
         # Rounded up: the rest of a millisecond is a wait, not a busy loop.

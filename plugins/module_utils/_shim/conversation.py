@@ -53,9 +53,14 @@ class Conversation:
         self._said: Dict[Tuple[str, str], Answer] = {}
         self._fair = True
         self._pids_clock = whole
+        self._connect: Dict[str, Reply] = {}
+        self._greeted_after = 0.0
         self.clock = whole
         self.awaits = ""
-        self.answers = Answers({}, None, None, None, None, None, None, ("D3", "it was not asked in time"), 0.0, False)
+        #: What the shim said so far, filled in when a part of it is over.
+        self.answers = Answers(
+            self._connect, None, None, None, None, None, None, ("D3", "it was not asked in time"), 0.0, False
+        )
 
     def fileno(self) -> int:
         """The descriptor to wait on while something is awaited."""
@@ -124,10 +129,9 @@ class Conversation:
             return
         self._said[(version, method)] = answer
         if method == "Connect":
-            self.answers.connect[version] = Reply(answer.code, _words(answer))
-            took = self.clock.elapsed()
-            self.answers = self.answers._replace(elapsed=took, greeted=took, asked=True)
-        if self.awaits == "greeting" and len(self.answers.connect) == len(self._versions()):
+            self._connect[version] = Reply(answer.code, _words(answer))
+            self._greeted_after = self.clock.elapsed()
+        if self.awaits == "greeting" and len(self._connect) == len(self._versions()):
             service = self._service()
             if not service or (service, "State") in self._said:
                 self._greeted()
@@ -156,7 +160,7 @@ class Conversation:
     def _service(self) -> Optional[str]:
         """The newest version that knows Connect."""
         for version in self._versions():
-            if version in self.answers.connect and self.answers.connect[version].code == status.OK:
+            if version in self._connect and self._connect[version].code == status.OK:
                 return version
         return None
 
@@ -174,30 +178,28 @@ class Conversation:
         A shim that answered one version and then broke off has not failed Connect.
         """
         self.awaits = ""
+        took = self._greeted_after
+        found = self.answers._replace(failure=None, elapsed=took, greeted=took, asked=bool(self._connect) or sure)
         service = self._service()
-        try:
-            if service:
-                body = messages.decode("ConnectResponse", self._said[(service, "Connect")].payload)
-                self.answers = self.answers._replace(
-                    service=service, shim_pid=body.shim_pid, task_pid=body.task_pid, failure=None
-                )
-                self._take_state(self._said.get((service, "State")))
-                return
-        except ShimError as error:
-            rule, reason = ("", "") if self.answers.service else ("D5", error.problem)
-        if rule:
-            self.answers = self.answers._replace(failure=(rule, reason), elapsed=self.clock.elapsed(), asked=sure)
-        elif not self.answers.service:
-            self.answers = self.answers._replace(failure=None)
-
-    def _take_state(self, answer: Optional[Answer]) -> None:
-        if answer is None:
+        if not service:
+            if rule:
+                found = found._replace(failure=(rule, reason), elapsed=self.clock.elapsed(), asked=sure)
+            self.answers = found
             return
-        self.answers = self.answers._replace(state_code=answer.code)
-        if answer.code == status.OK:
-            said = messages.decode("StateResponse", answer.payload)
-            stdio = (said.stdout, said.stderr) if max(len(said.stdout), len(said.stderr)) <= _LONGEST_PATH else None
-            self.answers = self.answers._replace(status=status.task_status_name(said.status), stdio=stdio)
+        try:
+            body = messages.decode("ConnectResponse", self._said[(service, "Connect")].payload)
+        except ShimError as error:
+            self.answers = found._replace(failure=("D5", error.problem), elapsed=self.clock.elapsed())
+            return
+        state_code, name, stdio = _state(self._said.get((service, "State")))
+        self.answers = found._replace(
+            service=service,
+            shim_pid=body.shim_pid,
+            task_pid=body.task_pid,
+            state_code=state_code,
+            status=name,
+            stdio=stdio,
+        )
 
     def _take_pids(self, answer: Answer) -> None:
         if answer.code != status.OK:
@@ -214,6 +216,18 @@ class Conversation:
 
 def _channel(endpoint: Endpoint) -> _AnyChannel:
     return GrpcChannel(endpoint) if endpoint.protocol == "grpc" else Channel(dial(endpoint), endpoint.shown())
+
+
+def _state(answer: Optional[Answer]) -> Tuple[Optional[int], Optional[str], Optional[Tuple[str, str]]]:
+    """The status that State ended with, the task's status, and where its output goes; None for what was not said."""
+    if answer is None or answer.code != status.OK:
+        return answer.code if answer else None, None, None
+    try:
+        said = messages.decode("StateResponse", answer.payload)
+    except ShimError:
+        return answer.code, None, None
+    stdio = (said.stdout, said.stderr) if max(len(said.stdout), len(said.stderr)) <= _LONGEST_PATH else None
+    return answer.code, status.task_status_name(said.status), stdio
 
 
 def _words(answer: Answer) -> str:

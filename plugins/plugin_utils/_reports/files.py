@@ -69,7 +69,8 @@ class RunFolder:
 
     def hosts(self) -> List[str]:
         """The hosts the run was for, in play order."""
-        hosts = self.head.get("hosts")
+        found = _read(os.path.join(self.path, "hosts.json"))
+        hosts = found.get("hosts") if isinstance(found, dict) else None
         return [str(host) for host in hosts] if isinstance(hosts, list) else []
 
     def stopped(self) -> Optional[dict]:

@@ -24,8 +24,8 @@ def missing(folder: Path, hosts: Sequence[str]) -> dict[str, str]:
     return {host: RunHost(str(folder), host).document()["message"] or "it was not asked" for host in absent}
 
 
-def lines(run: dict, folder: Path, absent: dict[str, str]) -> Iterator[str]:
+def lines(run: dict, hosts: int, folder: Path, absent: dict[str, str]) -> Iterator[str]:
     """Yield the report for people, one line each."""
-    audited = len(run["hosts"]) - len(absent)
+    audited = hosts - len(absent)
     yield f"Run {run['run_id']} (audit): {audited} audited, {len(absent)} not. Documents: {folder}"
     yield from (f"  {host}: {reason}" for host, reason in absent.items())

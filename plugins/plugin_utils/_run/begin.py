@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import budgets, files, owner, settings, timestamps
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import budgets, owner, settings, timestamps
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.admission import Admission
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
 
@@ -42,7 +42,6 @@ def checked(options: Mapping, hosts: Sequence[str], groups: Mapping, folders: Se
         "began": now,
         "deadline": deadline,
         "budgets": budgets.parse(options["budgets"], len(hosts)),
-        "hosts": list(hosts),
         "quarantine": settings.quarantine(options["quarantine"] or (), groups),
         "attempt": 1,
         "plan": {
@@ -55,9 +54,10 @@ def checked(options: Mapping, hosts: Sequence[str], groups: Mapping, folders: Se
     }
 
 
-def begin(folder: Path, run: dict, join: bool) -> dict:
+def begin(folder: Path, run: dict, hosts: Sequence[str], join: bool) -> dict:
     """Begin the run in its folder, or go on with it there; gives the run as it was written down.
 
+    :param hosts: of the play, in its order.
     :param join: others have the folder too, so nothing of theirs is put back: the parts of one job that was split.
     Raises ValueError when another ansible-playbook has the folder, or it is of another operation.
     """
@@ -67,27 +67,28 @@ def begin(folder: Path, run: dict, join: bool) -> dict:
         held = "" if join else owner.take(folder)
         if held:
             raise ValueError(f"run {run['run_id']} is held by {held}")
-        earlier = files.load(folder / "run.json")
+        earlier = admission.known()
         if earlier is None:
-            admission.begin(run)
+            admission.begin(run, hosts)
             return run
         if earlier["operation"] != run["operation"]:
             sentence = f"run {run['run_id']} is a run of operation {earlier['operation']}, not {run['operation']}"
             raise ValueError(sentence + "; choose another run_id")
-        absent = [host for host in earlier["hosts"] if host not in run["hosts"]]
-        run.update(began=earlier["began"], hosts=run["hosts"] + absent, run_host=earlier["attempt"])
+        here = set(hosts)
+        everyone = [*hosts, *(host for host in admission.hosts() if host not in here)]
+        run.update(began=earlier["began"], attempt=earlier["attempt"])
         if join:
-            files.save(folder / "run.json", run)
+            admission.write(run, everyone)
             return run
         run["attempt"] += 1
-        admission.begin(run)
-        for host in run["hosts"]:
-            _count_again(admission, RunHost(str(folder), host))
+        admission.begin(run, everyone)
+        for host in everyone:
+            _count_again(RunHost(str(folder), host))
     return run
 
 
-def _count_again(admission: Admission, run_host: RunHost) -> None:
+def _count_again(run_host: RunHost) -> None:
     """A task that was lost stays lost: it counts again. What failed or was refused may be well now."""
     document = run_host.document()
     if document["state"] == "lost":
-        admission.count(run_host.host, "lost", document["summary"].get("lost") or 1, document["message"])
+        run_host.count(document, "lost", document["summary"].get("lost") or 1)

@@ -35,13 +35,13 @@ def _number(name: str, wanted: str, hosts: int) -> int:
     raise ValueError(f"the budget of {NAMES[name]} cannot be {wanted!r}; give a number from 0{share}")
 
 
-def exceeded(budgets: Mapping[str, int], tally: Mapping[str, Mapping[str, int]]) -> str:
+def exceeded(budgets: Mapping[str, int], tally: Mapping[str, int]) -> str:
     """Say which budget is spent, in a few words; empty when none is.
 
-    ``tally`` has for each budget what was counted by host: the number of lost tasks, or 1.
+    ``tally`` has for each budget what was counted: lost tasks, or hosts.
     """
     for name, words in NAMES.items():
-        count = sum(tally.get(name, {}).values())
+        count = tally.get(name, 0)
         if count > budgets[name]:
             return f"{count} {words if count != 1 else words[:-1]}, the budget is {budgets[name]}"
     return ""

@@ -32,6 +32,15 @@ def save(path: Path, value: object) -> None:
         raise
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a few characters to a file that a lost machine may lose."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.write(handle, text.encode("ascii"))
+    finally:
+        os.close(handle)
+
+
 def load(path: Path) -> dict | None:
     """Read such a file; None when there is none. Raises ValueError for one that is damaged."""
     try:

@@ -10,6 +10,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _result
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import host_check
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
 
 
@@ -35,6 +36,10 @@ class RunAction(ActionBase):
         """Write the result into the host's document."""
         raise NotImplementedError
 
+    def admit(self, run_host: RunHost, options: dict, task_vars: dict) -> dict | None:
+        """Return the result for a host that is not to act now; None for one that is."""
+        return None
+
     def before(self, run_host: RunHost, options: dict) -> None:
         """Do what comes before the host is asked."""
 
@@ -55,9 +60,12 @@ class RunAction(ActionBase):
             return {"failed": True, "changed": False, "msg": f"run: {error}."}
 
     def _in_run(self, run_host: RunHost, options: dict, task_vars: dict) -> dict:
+        left = self.admit(run_host, options, task_vars)
+        if left:
+            return {"changed": False, "refused": False, **left}
         acting = self.acts(options) and not self._task.check_mode
         if acting:
-            watch(run_host, task_vars)
+            host_check.watch(run_host, task_vars)
             reason = run_host.begin()
             if reason:
                 late = self.late(run_host, options, reason)
@@ -98,17 +106,3 @@ def _fitted(result: dict, detail: str) -> dict:
     if "invocation" in added:
         added["invocation"] = {"module_args": arguments}
     return {**_result.fit(result, detail, _result.invoked(arguments)), **added}
-
-
-def watch(run_host: RunHost, task_vars: dict) -> list[str]:
-    """Count the hosts that this play has lost in other ways: in a hook, in a task of its own, or unreachable there.
-
-    Only those that the run had looked at. Gives the names of all that were lost.
-    """
-    gone = set(task_vars.get("ansible_play_hosts_all") or ()) - set(task_vars.get("ansible_play_hosts") or ())
-    folder = str(run_host.admission.folder)
-    for host in sorted(gone - {run_host.host}):
-        other = RunHost(folder, host)
-        if other.known() and other.document()["state"] in ("forecast", "begun"):
-            other.enter_state("failed", "it failed or became unreachable in another task of the play")
-    return sorted(gone)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import files, timestamps
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run.admission import Admission
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.admission import Admission, Count
 
 SCHEMA = 1
 #: What can become of a host; the order is the one people read them in.
@@ -35,6 +35,8 @@ _EMPTY: dict[str, Any] = {
     "attempts": 0,
     # The attempt of the run in which this host was last begun; 0 for never.
     "begun_in": 0,
+    # What of it was counted against a budget, and in which attempt.
+    "counted": None,
 }
 
 
@@ -69,16 +71,24 @@ class RunHost:
         A host that has begun in this attempt goes on to its end, even if others were lost meanwhile.
         """
         with self.admission.lock():
-            document, run_host = self.document(), self.admission.run()["attempt"]
-            if document["begun_in"] == run_host and document["state"] == "begun":
+            document, attempt = self.document(), self.admission.run()["attempt"]
+            if document["begun_in"] == attempt and document["state"] == "begun":
                 return ""
             reason = self.admission.denial(self.host)
             if reason:
                 return reason
-            document.update(state="begun", message="", ended=None, begun_in=run_host)
+            document.update(state="begun", message="", ended=None, begun_in=attempt)
             document.update(began=document["began"] or timestamps.now(), attempts=document["attempts"] + 1)
             files.save(self._path, document)
         return ""
+
+    def enter_batch(self, number: int) -> dict:
+        """Write down which batch the host is in, and return its document. Call it under the lock."""
+        document = self.document()
+        if document["batch"] != number:
+            document["batch"] = number
+            files.save(self._path, document)
+        return document
 
     def enter_state(
         self, state: str, message: str = "", counts: str | None = None, lost: int | None = None, **facts
@@ -99,11 +109,20 @@ class RunHost:
             document.update(facts, state=state, message=message)
             if state not in ("begun", "forecast"):
                 document["ended"] = timestamps.now()
-            files.save(self._path, document)
             kind = counts or COUNTED.get(state)
             if kind == "refused" and self.host in self.admission.run()["quarantine"]:
                 kind = None
-            self.admission.count(self.host, kind, (lost or 1) if kind == "lost" else 1, message)
+            self.count(document, kind, (lost or 1) if kind == "lost" else 1)
+
+    def count(self, document: dict, kind: str | None, number: int) -> None:
+        """Count the host, once, and save its document. Call it under the lock."""
+        attempt = self.admission.run()["attempt"]
+        now = Count(kind, number) if kind else Count()
+        counted = document.get("counted") or {"attempt": None}
+        before = Count(counted["kind"], counted["number"]) if counted["attempt"] == attempt else Count()
+        self.admission.count(self.host, now, before, document["message"])
+        document["counted"] = {"attempt": attempt, **now._asdict()}
+        files.save(self._path, document)
 
     def leave_untouched(self, reason: str) -> None:
         """Leave a host alone that may not begin; what had become of it before stays written."""

@@ -24,7 +24,8 @@ def write(path, operation, documents, began=BEGAN, hosts=None, run_id=None):
             name = quote(host, safe="").replace("~", "%7E")
             (path / "documents" / (name + ending)).write_text(text, encoding="utf-8")
     head = {"schema": 1, "run_id": run_id or path.name, "operation": operation, "began": began}
-    (path / "run.json").write_text(json.dumps(dict(head, hosts=names if hosts is None else hosts)), encoding="utf-8")
+    (path / "run.json").write_text(json.dumps(head), encoding="utf-8")
+    (path / "hosts.json").write_text(json.dumps({"hosts": names if hosts is None else hosts}), encoding="utf-8")
     return str(path)
 
 

@@ -137,6 +137,8 @@ def test_the_sandbox_store_is_read_only_where_a_shim_listed_no_process(found, mo
     monkeypatch.setattr(gather, "_sandbox_stores", lambda _daemon, names, _deadline: asked.extend(names) or {})
     monkeypatch.setattr(gather.storage, "metadata_problem", lambda _daemon: None)
     monkeypatch.setattr(gather, "candidates", lambda *_arguments: {HERE})
-    monkeypatch.setattr(gather, "ask", lambda questions, *_more: {key: said("v2", pids=pids) for key in questions})
+    monkeypatch.setattr(
+        gather, "ask", lambda questions, *_more: {key: said("v2", pids=pids) for key, _one in questions}
+    )
     found({}, {}, asked=True)
     assert asked == stores

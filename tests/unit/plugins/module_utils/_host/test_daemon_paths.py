@@ -27,7 +27,7 @@ def host(monkeypatch):
     def give(arguments=(), files=(), sockets=(), configured=CONFIGURED):
         monkeypatch.setattr(processes, "arguments", lambda pid: ["containerd"] + list(arguments))
         monkeypatch.setattr(processes, "open_files", lambda pid: list(files))
-        monkeypatch.setattr(daemon_paths, "listens_on", lambda pid: list(sockets))
+        monkeypatch.setattr(daemon_paths, "listening", lambda inodes: list(sockets))
         del asked[:]
         return places(1, lambda: asked.append(1) or configured)
 

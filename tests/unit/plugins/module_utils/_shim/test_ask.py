@@ -45,7 +45,7 @@ def healthy(shim, service=V2):
 
 
 def asked(shim, shim_timeout=LONG, deadline=LONG, pids=True, identifier="plain1"):
-    return ask({"it": question(shim, identifier)}, Deadline(deadline), shim_timeout, pids)["it"]
+    return ask([("it", question(shim, identifier))], Deadline(deadline), shim_timeout, pids)["it"]
 
 
 @pytest.mark.parametrize("out, reported", [("/run/f/one-stdout", True), ("", True), ("/" + 5000 * "x", False)])
@@ -114,7 +114,7 @@ def test_a_real_wait_tells_how_the_task_ended(release):
 def test_only_harmless_questions_are_sent_each_with_its_namespace_and_time():
     with ScriptedShim() as shim:
         healthy(shim)
-        ask({"it": question(shim, namespace="k8s.io")}, Deadline(LONG), 7)
+        ask([("it", question(shim, namespace="k8s.io"))], Deadline(LONG), 7)
         sent = [(request.service, request.method) for request in shim.requests]
         assert sent == [(V3, "Connect"), (V2, "Connect"), (V3, "State"), (V2, "State"), (V2, "Pids")]
         for request in shim.requests:
@@ -129,7 +129,7 @@ def test_only_harmless_questions_are_sent_each_with_its_namespace_and_time():
 def test_each_task_of_a_shared_shim_has_its_own_connection():
     with ScriptedShim() as shim:
         healthy(shim)
-        found = ask({name: question(shim, name) for name in ("pod", "app", "sidecar")}, Deadline(LONG), LONG)
+        found = ask([(name, question(shim, name)) for name in ("pod", "app", "sidecar")], Deadline(LONG), LONG)
         assert [one.service for one in found.values()] == 3 * ["v2"]
         assert len(shim.connections) == 3
 
@@ -142,7 +142,7 @@ def test_without_pids_none_are_asked_for():
 
 
 def test_nothing_to_ask():
-    assert ask({}, Deadline(LONG), LONG) == {}
+    assert ask([], Deadline(LONG), LONG) == {}
 
 
 def test_a_shim_that_serves_both_versions_is_asked_on_at_the_newer():
@@ -265,7 +265,7 @@ def test_shims_that_never_answer_pids_are_waited_for_together():
         for shim in shims:
             healthy(shim).on(V2, "Pids", scripted.silence())
         clock = Deadline(LONG)
-        found = ask({shim: question(shim) for shim in shims}, Deadline(LONG), SHORT)
+        found = ask([(shim, question(shim)) for shim in shims], Deadline(LONG), SHORT)
     assert {one.pids_failure[0] for one in found.values()} == {None}
     # Three turns of the usual time, and then the rest of the patience once for all.
     assert clock.elapsed() < 3 * SHORT * (1 + 2)
@@ -305,7 +305,7 @@ def test_nothing_is_left_open():
         questions = {shim.path: question(shim) for shim in many}
         questions["gone"] = question("/nowhere")
         before = len(os.listdir("/proc/self/fd"))
-        ask(questions, Deadline(LONG), SHORT)
+        ask(questions.items(), Deadline(LONG), SHORT)
         # The shims' own ends are open until their tests end.
         assert len(os.listdir("/proc/self/fd")) - sum(len(shim.connections) for shim in many) <= before
 
@@ -318,7 +318,7 @@ def test_one_slow_shim_does_not_delay_the_others():
         slow = many[4].hold(V3, "Connect", status(12))
         held = [shim.hold(V2, "State", STATE) for shim in many if shim is not many[4]]
         with ThreadPoolExecutor(1) as background:
-            result = background.submit(ask, {shim.path: question(shim) for shim in many}, Deadline(LONG), LONG)
+            result = background.submit(ask, [(shim.path, question(shim)) for shim in many], Deadline(LONG), LONG)
             # All others are past Connect while the slow one is not.
             for state in held:
                 state.release()
@@ -332,7 +332,7 @@ def test_a_hung_shim_costs_the_others_nothing():
     with shims(5) as many:
         for service in (V3, V2):
             many[2].on(service, "Connect", scripted.silence())
-        found = ask({shim.path: question(shim) for shim in many}, Deadline(LONG), SHORT)
+        found = ask([(shim.path, question(shim)) for shim in many], Deadline(LONG), SHORT)
     hung = found.pop(many[2].path)
     assert hung.failure[0] == "D3"
     assert {(one.service, one.failure, len(one.pids)) for one in found.values()} == {("v2", None, 2)}
@@ -348,7 +348,7 @@ def test_all_connects_are_in_flight_at_once():
     with shims(24) as many:
         for shim in many:
             shim.on(V3, "Connect", meet)
-        found = ask({shim.path: question(shim) for shim in many}, Deadline(LONG), LONG)
+        found = ask([(shim.path, question(shim)) for shim in many], Deadline(LONG), LONG)
     assert {one.service for one in found.values()} == {"v2"} and not meeting.broken
 
 
@@ -372,7 +372,7 @@ def test_pids_are_in_flight_at_most_two_per_processor(monkeypatch, processors):
     with shims(3 * limit) as many:
         for shim in many:
             shim.on(V2, "Pids", count)
-        found = ask({shim.path: question(shim) for shim in many}, Deadline(LONG), LONG)
+        found = ask([(shim.path, question(shim)) for shim in many], Deadline(LONG), LONG)
     assert flight["most"] == limit and not meeting.broken
     assert {len(one.pids) for one in found.values()} == {2}
 
@@ -396,7 +396,7 @@ def test_bytes_that_never_pause_delay_nobody():
         for service in (V3, V2):
             many[1].on(service, "Connect", flood)
         clock = Deadline(LONG)
-        found = ask({shim.path: question(shim) for shim in many}, Deadline(LONG), SHORT)
+        found = ask([(shim.path, question(shim)) for shim in many], Deadline(LONG), SHORT)
         many[1].connections[0].close()
     assert found.pop(many[1].path).failure[0] in ("D3", "D5") and clock.elapsed() < LONG / 2
     assert {(one.service, len(one.pids)) for one in found.values()} == {("v2", 2)}
@@ -412,14 +412,14 @@ def test_answers_that_came_while_we_could_not_run_are_heard_before_any_clock_end
 
     monkeypatch.setattr(stage.Conversation, "begin", begin)
     with shims(3) as many:
-        found = ask({shim.path: question(shim) for shim in many}, Deadline(LONG), SHORT, pids=False)
+        found = ask([(shim.path, question(shim)) for shim in many], Deadline(LONG), SHORT, pids=False)
     assert {(one.service, one.failure) for one in found.values()} == {("v2", None)}
 
 
 def test_more_shims_than_descriptors(monkeypatch):
     monkeypatch.setattr(stage, "_descriptors", lambda wanted: 2)
     with shims(9) as many:
-        found = ask({shim.path: question(shim) for shim in many}, Deadline(LONG), LONG)
+        found = ask([(shim.path, question(shim)) for shim in many], Deadline(LONG), LONG)
     assert {(one.service, len(one.pids)) for one in found.values()} == {("v2", 2)}
 
 
@@ -460,3 +460,22 @@ def test_answers_in_one_line():
         shim.on(V2, "Connect", status(5, "gone"))
         assert asked(shim).brief() == "v3: Unimplemented, v2: NotFound (gone)"
     assert asked("/nowhere").brief() == "the socket file is missing"
+
+
+def test_the_next_question_is_made_while_shims_answer():
+    """What a caller reads for the next shim costs no time of those that were asked already."""
+    answered = []
+
+    def questions(many):
+        for number, shim in enumerate(many):
+            answered.append(sum(bool(one.requests) for one in many[:number]))
+            yield shim.path, question(shim)
+
+    with shims(40) as many:
+        found = ask(questions(many), Deadline(LONG), LONG, pids=False)
+    assert len(found) == 40 and 0 < answered[-1] and answered == sorted(answered)
+
+
+def test_questions_that_nobody_had_time_for_have_answers_too():
+    found = ask(((number, question("/nowhere")) for number in range(40)), Deadline(0), LONG)
+    assert len(found) == 40 and {(one.asked, one.failure[0]) for one in found.values()} == {(False, "D3")}

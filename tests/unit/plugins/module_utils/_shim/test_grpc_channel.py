@@ -41,7 +41,7 @@ EXPECTED = {"V16": "killed", "V17": "killed", "V20a": "killed", "V20b": "killed"
 
 def asked(path):
     """The answers of the gRPC shim behind that path."""
-    return ask({"one": Question("default", "one", Endpoint("unix", path, "grpc"))}, Deadline(10), 2)["one"]
+    return ask([("one", Question("default", "one", Endpoint("unix", path, "grpc")))], Deadline(10), 2)["one"]
 
 
 def observed(path):
@@ -54,7 +54,7 @@ def observed(path):
         "default", "one", "/nowhere/one", 0.0, False, None, params, params, binary, None, "fifo", None, "one", me
     )
     questions = {place: Question("default", "one", place) for place in candidates(bundle, CLASSES)}
-    return Observation(entry, bundle, True, True, False, ask(questions, Deadline(10), 2))
+    return Observation(entry, bundle, True, True, False, ask(questions.items(), Deadline(10), 2))
 
 
 def test_grpc_shim_is_asked():
