@@ -50,7 +50,7 @@ class ActionModule(RunAction):
         if reason is None:
             return None
         found = host_check.check(run_host, task_vars, str(reason), counts, self._task.check_mode)
-        return None if found["may_begin"] and not (found["stale"] and found["before"]) else found
+        return None if found["may_begin"] else found
 
     def note_rollback(self, run_host, result):
         """What a rollback came to is no verdict of the upgrade: the host stays what that made it."""

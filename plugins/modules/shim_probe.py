@@ -77,6 +77,24 @@ options:
     description: Whether C(refusal) in RV(judged) omits bundles that M(shimops.containerd.shim_migrate) would rescue.
     type: bool
     default: false
+  on_risk:
+    description:
+      - In a run (O(run_folder)), decide on the controller what becomes of the host, and record it. With V(refuse) a host
+        is refused if a task is at risk that O(rescue) does not keep, or by the rules of O(packs). V(proceed) refuses
+        none for that.
+      - Without it nothing is decided.
+    type: str
+    choices: [refuse, proceed]
+  refusal_counts:
+    description: The budget of the run that a host refused by O(on_risk) counts against.
+    type: str
+    choices: [failed, refused]
+    default: refused
+  version:
+    description:
+      - The pinned version of an upgrade, for O(on_risk). A host is refused as well if the upgrade path is not supported,
+        and needs nothing if the release runs and is installed already.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -175,6 +193,14 @@ likely_to_stall:
   returned: always
   type: list
   elements: dict
+host_refusal:
+  description: Why the host is refused; empty if it is not.
+  returned: in a run, with O(on_risk)
+  type: str
+at:
+  description: When the forecast was made, in seconds since the epoch of the controller.
+  returned: in a run, with O(on_risk)
+  type: float
 refusal:
   description:
     - Why a restart would be refused. Empty if containerd runs, no task is at risk, and there is no hold file.
@@ -339,6 +365,9 @@ def main():
             "packs": {"type": "list", "elements": "raw", "default": []},
             "waivers": {"type": "raw"},
             "rescue": {"type": "bool", "default": False},
+            "on_risk": {"type": "str", "choices": ["refuse", "proceed"]},
+            "refusal_counts": {"type": "str", "choices": ["failed", "refused"], "default": "refused"},
+            "version": {"type": "str"},
         },
     )
 

@@ -119,6 +119,17 @@ options:
     elements: str
     default: [shim, containerd, kernel]
     choices: [shim, containerd, kernel]
+  refusal:
+    description:
+      - In a run (O(run_folder)), check on the controller whether the host may begin before anything else. Why the host is
+        refused, or an empty string.
+      - A host that is refused, or that may not begin any more, is recorded as that and left alone.
+    type: str
+  refusal_counts:
+    description: The budget of the run that a refused host counts against.
+    type: str
+    choices: [failed, refused]
+    default: refused
 """
 
 EXAMPLES = r"""
@@ -320,6 +331,9 @@ def main():
                 "default": ["shim", "containerd", "kernel"],
                 "choices": ["shim", "containerd", "kernel"],
             },
+            # The action plugin handles these on the controller.
+            "refusal": {"type": "str"},
+            "refusal_counts": {"type": "str", "choices": ["failed", "refused"], "default": "refused"},
         },
         required_if=[("state", state, ["run_id"]) for state in ("recorded", "restarted", "rolled_back")],
     )

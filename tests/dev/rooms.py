@@ -43,7 +43,7 @@ ROUTE: dict[Path, dict[str, Room]] = {
     },
     PLUGIN_UTILS: {
         "_rules": Room("datetime os pathlib", "builtin_types fields query"),
-        "_run": Room("datetime fcntl os pathlib socket time", "budgets"),
+        "_run": Room("datetime fcntl os pathlib shutil socket time", "budgets"),
         "_reports": Room("datetime os pathlib shutil tempfile time", "model totals"),
         "_progress": Room("threading", "lines state"),
     },

@@ -275,7 +275,7 @@ def test_the_host_s_own_ledger_says_how_far_it_came(play, folder, ledger, state)
     assert asked["before"] is (state == "forecast")
     # What is lost has spent the budget, so it is not even verified again.
     assert asked["may_begin"] is (state != "lost")
-    assert RunHost(folder, "h1").admission.counted().get("lost", {}) == ({"h1": 2} if state == "lost" else {})
+    assert RunHost(folder, "h1").admission.counted().get("lost", 0) == (2 if state == "lost" else 0)
 
 
 def test_a_host_in_the_middle_is_verified_although_the_run_was_stopped(play, folder):
@@ -285,6 +285,50 @@ def test_a_host_in_the_middle_is_verified_although_the_run_was_stopped(play, fol
     play.answer = restarted("reattached")
     assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "verified"
     assert play.asked[-1][1]["state"] == "verified"
+
+
+def test_one_task_checks_the_run_and_acts(play, folder):
+    play.answer = a_forecast()
+    play.call(shim_probe, run_folder=folder)
+    play.answer = restarted("reattached")
+    result = play.call(shim_reconnect, state="restarted", run_folder=folder, refusal="", refusal_counts="refused")
+    assert (result["host_state"], document(folder)["batch"]) == ("verified", 1)
+    # What is meant for the controller stays there.
+    assert not {"refusal", "refusal_counts"} & set(play.asked[-1][1])
+
+
+def test_a_host_that_is_refused_is_not_asked(play, folder):
+    play.answer = a_forecast()
+    play.call(shim_probe, run_folder=folder)
+    asked = len(play.asked)
+    result = play.call(shim_reconnect, state="restarted", run_folder=folder, refusal="stale", refusal_counts="failed")
+    assert (result["host_state"], result["msg"], result["changed"], len(play.asked)) == (
+        "refused",
+        "stale",
+        False,
+        asked,
+    )
+    result = play.call(shim_reconnect, "h2", state="restarted", run_folder=folder, refusal="")
+    assert result["host_state"] == "untouched" and "1 failed host" in result["msg"] and len(play.asked) == asked
+
+
+@pytest.mark.parametrize("on_risk, state", [("refuse", "refused"), ("proceed", "forecast")])
+def test_a_forecast_decides_about_its_host(play, folder, on_risk, state):
+    play.answer = {**a_forecast(), "refusal": "forecast: 1 task at risk."}
+    result = play.call(shim_probe, run_folder=folder, on_risk=on_risk, refusal_counts="refused")
+    assert (result["host_state"], document(folder)["state"]) == (state, state)
+    assert result["host_refusal"] == ("forecast: 1 task at risk." if state == "refused" else "")
+    assert not {"on_risk", "refusal_counts", "version"} & set(play.asked[-1][1])
+
+
+def test_a_host_that_needs_no_upgrade_is_current_unless_this_run_made_it(play, folder):
+    play.answer = a_forecast()
+    release = play.answer["release"]["running"]
+    play.answer["release"].update(installed=release)
+    wanted = {"run_folder": folder, "on_risk": "refuse", "version": release}
+    assert play.call(shim_probe, **wanted)["host_state"] == "current"
+    play.answer = {**play.answer, "ledger": {"run_id": "one", "phase": "verified", "lost": 0}}
+    assert play.call(shim_probe, "h2", **wanted)["host_state"] == "verified"
 
 
 def test_what_was_verified_stays_so_when_the_run_is_stopped(play, folder):

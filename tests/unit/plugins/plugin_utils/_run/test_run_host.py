@@ -33,7 +33,7 @@ OPTIONS = {
 
 def begun(folder, join=False, hosts=HOSTS, **options):
     run = begin.checked({**OPTIONS, **options}, hosts, {"all": hosts}, [])
-    return begin.begin(folder, run, join)
+    return begin.begin(folder, run, hosts, join)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def host(folder, name="h1"):
 def states(folder):
     return {
         row["host"]: row["state"]
-        for row in summary.rows(str(folder), json.loads((folder / "run.json").read_text())["hosts"])
+        for row in summary.rows(str(folder), json.loads((folder / "hosts.json").read_text())["hosts"])
     }
 
 
@@ -101,7 +101,7 @@ def test_a_lost_task_stays_lost_whatever_fails_afterwards(folder):
     one.enter_state("lost", "1 killed", lost=2, summary={"lost": 2})
     one.enter_state("failed", "the hook after it")
     assert one.document()["state"] == "lost" and one.document()["message"] == "1 killed; the hook after it"
-    assert one.admission.counted() == {"lost": {"h1": 2}}
+    assert one.admission.counted()["lost"] == 2
 
 
 def test_after_the_deadline_no_host_begins(tmp_path, monkeypatch):
@@ -132,12 +132,59 @@ def test_a_run_goes_on_without_its_stop_mark_and_with_its_losses(folder):
     host(folder, "h5").enter_state("lost", "1 killed", lost=1, summary={"lost": 1})
     begun(folder)
     assert host(folder, "h6").begin() == "the run was stopped: 1 lost task, the budget is 0; h5: 1 killed"
-    begun(folder, budgets={"lost": 1})
+    assert begun(folder, budgets={"lost": 1})["attempt"] == 4
     assert host(folder, "h6").begin() == ""
 
 
+def test_one_that_began_in_the_attempt_before_has_to_ask_again(folder):
+    begun(folder)
+    assert host(folder, "h2").begin() == ""
+    host(folder, "h1").enter_state("failed", "a hook")
+    begun(folder)
+    host(folder, "h1").enter_state("failed", "a hook again")
+    assert "1 failed host" in host(folder, "h2").begin()
+
+
+def test_a_part_of_a_job_that_joins_begins_no_attempt(folder):
+    begun(folder)
+    assert begun(folder, join=True)["attempt"] == 2
+
+
+def test_a_batch_is_known_by_the_first_of_its_hosts_that_asks(folder):
+    admission = host(folder).admission
+    assert admission.batches_begun() == 0
+    assert [admission.batch(name, HOSTS[:2]) for name in ("h2", "h1")] == [1, 1]
+    # One that was lost meanwhile is no longer in the batch of the play.
+    assert [admission.batch(name, ["h4", "h5"]) for name in ("h4", "h3", "h5")] == [2, 3, 2]
+    assert admission.batches_begun() == 3
+    begun(folder)
+    assert host(folder).admission.batch("h3", ["h3"]) == 1
+
+
+def test_a_host_costs_the_same_in_a_run_of_any_size(tmp_path, monkeypatch):
+    """It reads and writes the same files, and none of them grows with the number of hosts."""
+    used, real_load, real_save = [], files.load, files.save
+    monkeypatch.setattr(files, "load", lambda path: used.append(path) or real_load(path))
+    monkeypatch.setattr(files, "save", lambda path, value: real_save(path, value) or used.append(path))
+
+    def cost(number):
+        hosts, folder = [f"h{one}" for one in range(number)], tmp_path / str(number)
+        begun(folder, hosts=hosts, budgets={"refused": number})
+        for name in hosts[2:]:
+            host(folder, name).enter_state("refused", "stale")
+        del used[:]
+        one = host(folder, "h1")
+        one.admission.batch("h1", hosts[:2])
+        assert one.begin() == ""
+        one.enter_state("verified", "8 reattached")
+        return [(path.name, path.stat().st_size // 100 if path.exists() else 0) for path in used]
+
+    assert cost(10) == cost(1000) and "hosts.json" not in [path.name for path in used]
+
+
 def test_a_run_that_goes_on_with_fewer_hosts_still_knows_the_others(folder):
-    assert begun(folder, hosts=["h3"])["hosts"] == ["h3", *(name for name in HOSTS if name != "h3")]
+    begun(folder, hosts=["h3"])
+    assert host(folder).admission.hosts() == ["h3", *(name for name in HOSTS if name != "h3")]
 
 
 def test_a_run_is_of_one_operation(folder):
@@ -171,8 +218,9 @@ def test_nobody_can_tell_whether_another_machine_s_controller_lives(folder):
 
 def test_a_part_of_a_job_heeds_the_stop_mark_of_another(folder):
     host(folder, "h1").enter_state("lost", "1 killed", lost=1)
-    run = begun(folder, join=True, hosts=["h7", "h9"])
-    assert run["hosts"][:2] == ["h7", "h9"] and "h1" in run["hosts"]
+    begun(folder, join=True, hosts=["h7", "h9"])
+    hosts = host(folder).admission.hosts()
+    assert hosts[:2] == ["h7", "h9"] and "h1" in hosts
     assert "1 lost task" in host(folder, "h9").begin()
 
 
@@ -194,13 +242,15 @@ def test_a_damaged_file_is_said(folder):
 def lines(folder):
     admission = host(folder).admission
     run = admission.run()
-    return list(summary.lines(run, admission.stopped(), summary.rows(str(folder), run["hosts"]), folder))
+    return list(summary.lines(run, admission.stopped(), summary.rows(str(folder), admission.hosts()), folder))
 
 
 def verdict(folder, spent=""):
     admission = host(folder).admission
     run = admission.run()
-    return summary.verdict(run, admission.stopped(), summary.counts(summary.rows(str(folder), run["hosts"])), spent)
+    return summary.verdict(
+        run, admission.stopped(), summary.counts(summary.rows(str(folder), admission.hosts())), spent
+    )
 
 
 def test_a_run_is_a_success_when_all_are_verified_current_or_refused(tmp_path):

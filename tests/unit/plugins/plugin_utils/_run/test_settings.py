@@ -113,6 +113,6 @@ def test_budgets_that_are_none(wanted, sentence):
 
 def test_a_budget_is_spent_by_more_than_it():
     limits = {"lost": 2, "failed": 1, "refused": 5}
-    assert budgets.exceeded(limits, {}) == budgets.exceeded(limits, {"lost": {"a": 2}, "failed": {"b": 1}}) == ""
-    assert budgets.exceeded(limits, {"lost": {"a": 2, "b": 1}}) == "3 lost tasks, the budget is 2"
-    assert budgets.exceeded({**limits, "failed": 0}, {"failed": {"a": 1}}) == "1 failed host, the budget is 0"
+    assert budgets.exceeded(limits, {}) == budgets.exceeded(limits, {"lost": 2, "failed": 1}) == ""
+    assert budgets.exceeded(limits, {"lost": 3}) == "3 lost tasks, the budget is 2"
+    assert budgets.exceeded({**limits, "failed": 0}, {"failed": 1}) == "1 failed host, the budget is 0"
