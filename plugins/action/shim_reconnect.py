@@ -77,7 +77,7 @@ class ActionModule(RunAction):
             self.note_rollback(run_host, result)
             return
         message = str(result.get("msg") or "")
-        if result.get("verdicts") and not result.get("failed") and not self._task.check_mode:
+        if (result.get("verdicts") or self._task.check_mode) and not result.get("failed"):
             self._display.display(f"{run_host.host}: {_sentence(result)}")
         facts = {key: result[key] for key in _KEYS if key in result}
         if result.get("rollback"):

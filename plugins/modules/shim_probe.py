@@ -79,9 +79,9 @@ options:
     default: false
   on_risk:
     description:
-      - In a run (O(run_folder)), decide on the controller what becomes of the host, and record it. With V(refuse) a host
-        is refused if a task is at risk that O(rescue) does not keep, or by the rules of O(packs). V(proceed) refuses
-        none for that.
+      - In a run (O(run_folder)), decide on the controller what becomes of the host, and record it.
+      - With V(refuse) a host is refused if a task is at risk that O(rescue) does not keep, or by the rules of O(packs).
+        V(proceed) refuses none for that.
       - Without it nothing is decided.
     type: str
     choices: [refuse, proceed]
@@ -92,7 +92,7 @@ options:
     default: refused
   version:
     description:
-      - The pinned version of an upgrade, for O(on_risk). A host is refused as well if the upgrade path is not supported,
+      - The pinned version of an upgrade, for O(on_risk). A host is also refused if the upgrade path is not supported,
         and needs nothing if the release runs and is installed already.
     type: str
 """
