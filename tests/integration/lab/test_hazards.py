@@ -129,6 +129,16 @@ OUTCOMES = {
     "platforms_invalid": ("runtime_absent", {"unmanaged"}),
     "required_plugin": ("runtime_absent", {"unmanaged"}),
 }
+#: In each run one hazard for each outcome, and one of the configuration; the others are of the same kinds.
+ALWAYS = (
+    "runtime_directory",
+    "stops_with",
+    "docker",
+    "directory_moved",
+    "metadata_damaged",
+    "configuration_invalid",
+    "load_timeout",
+)
 PREPARE = {"docker": _moby_container}
 IDS = {"docker": "stops_with"}
 WARNINGS = {"warnings": {"stops_with", "tasks_max"}, "state_full": {"state_full"}}
@@ -160,7 +170,9 @@ def release(request):
 class TestHazard:
     """One hazard at a time."""
 
-    @pytest.fixture(params=OUTCOMES)
+    @pytest.fixture(
+        params=[name if name in ALWAYS else pytest.param(name, marks=pytest.mark.matrix) for name in OUTCOMES]
+    )
     def name(self, request):
         return request.param
 
