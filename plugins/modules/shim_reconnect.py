@@ -121,8 +121,8 @@ options:
     choices: [shim, containerd, kernel]
   refusal:
     description:
-      - In a run (O(run_folder)), check on the controller whether the host may begin before anything else. Why the host is
-        refused, or an empty string.
+      - In a run (O(run_folder)), check first on the controller whether the host may begin. The value says why the host
+        is refused; an empty string that it is not.
       - A host that is refused, or that may not begin any more, is recorded as that and left alone.
     type: str
   refusal_counts:
