@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from typing import Any, Callable, Dict, NoReturn, Optional
 
@@ -14,8 +15,6 @@ from ansible.module_utils.common.respawn import has_respawned, probe_interpreter
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _argspec, _changes, _result
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import HostRefused, ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._restart import preflight
-from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
 from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
 
 Options = Dict[str, Any]
@@ -34,7 +33,7 @@ class _Module(AnsibleModule):
 def execute(
     work: Callable[[Options, bool], Dict[str, Any]],
     spec: Optional[Dict[str, Any]] = None,
-    asks_shims: bool = True,
+    library_problem: Optional[Callable[[], Optional[str]]] = None,
     **rules: Any,
 ) -> None:
     """Run a module and end the process.
@@ -43,16 +42,17 @@ def execute(
         with ``failure`` fails with that sentence and returns all the rest. Any exception fails with one sentence, and
         with ``changed`` as it is true; the traceback of one that is a defect is in the result from -vvv on.
     :param spec: the options the module has in addition to the shared ones; ``rules`` are those of AnsibleModule.
-    :param asks_shims: whether protobuf is needed; a module respawns under an interpreter that has it.
+    :param library_problem: says why protobuf cannot be used, where it is needed, see protobuf_problem() in
+        _shim/messages.py; the module respawns under an interpreter that has it.
     """
     options = dict(_argspec.shared(), **(spec or {}))
     module = _Module(argument_spec=options, supports_check_mode=True, **rules)  # type: ignore[no-untyped-call]
     _changes.begin()
     try:
-        if asks_shims:
+        if library_problem and library_problem() is not None:
             _require_protobuf()
         _argspec.check(module.params)
-        preflight.require_root()
+        _require_root()
         result = work(module.params, module.check_mode)
         failure = result.pop("failure", None)
         if failure:
@@ -107,10 +107,14 @@ def _in_one_line(sentence: object) -> str:
     return " ".join(str(sentence).splitlines())
 
 
+def _require_root() -> None:
+    """Shims answer only their own effective user and group (recovery-spec 3)."""
+    if os.geteuid() != 0 or os.getegid() != 0:
+        raise ShimError("daemon", "this user", "is not root", "run the task with become: true")
+
+
 def _require_protobuf() -> None:
     """Before anything is read: respawn under an interpreter of the host that has protobuf, or say what is missing."""
-    if messages.protobuf_problem() is None:
-        return
     if not has_respawned():
         interpreter = probe_interpreters_for_module(_INTERPRETERS, "google.protobuf")
         if interpreter:

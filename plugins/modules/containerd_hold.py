@@ -142,7 +142,6 @@ def main():
             "units": {"type": "list", "elements": "str"},
             "wait_timeout": {"type": "float", "default": 120},
         },
-        asks_shims=False,
         required_if=[("state", "held", ["run_id"])],
     )
 

@@ -195,7 +195,6 @@ def main():
             "staging": {"type": "path", "default": "/var/lib/shimops/packages"},
             "stage_timeout": {"type": "float", "default": 600},
         },
-        asks_shims=False,
         mutually_exclusive=[("directory", "repository", "tarball")],
         required_together=[("tarball", "checksum")],
     )

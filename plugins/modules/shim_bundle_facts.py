@@ -135,7 +135,7 @@ def gather(options, check_mode):
 
 def main():
     """Run the module."""
-    execute(gather, asks_shims=False)
+    execute(gather)
 
 
 if __name__ == "__main__":

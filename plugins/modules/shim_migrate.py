@@ -107,6 +107,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._module import 
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue import plan, repair
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import observe
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import host_claim
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.messages import protobuf_problem
 
 
 def migrate(options, check_mode):
@@ -144,7 +145,7 @@ def main():
         "run_id": {"type": "str"},
         "run_folder": {"type": "path"},
     }
-    execute(migrate, spec)
+    execute(migrate, spec, protobuf_problem)
 
 
 if __name__ == "__main__":

@@ -195,11 +195,11 @@ likely_to_stall:
   elements: dict
 host_refusal:
   description: Why the host is refused; empty if it is not.
-  returned: in a run, with O(on_risk)
+  returned: with O(on_risk), in a run
   type: str
 at:
   description: When the forecast was made, in seconds since the epoch of the controller.
-  returned: in a run, with O(on_risk)
+  returned: with O(on_risk), in a run
   type: float
 refusal:
   description:
@@ -267,6 +267,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._logs.watch imp
 from ansible_collections.shimops.containerd.plugins.module_utils._module import execute
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.survey import at_rest, forecast_host, observe
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import ledger_file, ledger_summary, preflight
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.messages import protobuf_problem
 
 
 def probe(options, check_mode):
@@ -332,7 +333,7 @@ def observe_once(options):
             views,
             found["rollback"],
             pids,
-            lambda: gather(here, options, deadline, (), asked=False).all,
+            lambda: gather(here, options, deadline, ()).all,
         )
         found["document"] = host_document.document(observed, deadline)
     found["likely_to_stall"] = stalls.rows(deadline)
@@ -369,6 +370,7 @@ def main():
             "refusal_counts": {"type": "str", "choices": ["failed", "refused"], "default": "refused"},
             "version": {"type": "str"},
         },
+        protobuf_problem,
     )
 
 

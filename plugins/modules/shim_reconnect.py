@@ -280,6 +280,7 @@ from ansible_collections.shimops.containerd.plugins.module_utils._restart import
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.host import Host
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.states import STATES
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.messages import protobuf_problem
 
 
 def reconnect(options, check_mode):
@@ -335,6 +336,7 @@ def main():
             "refusal": {"type": "str"},
             "refusal_counts": {"type": "str", "choices": ["failed", "refused"], "default": "refused"},
         },
+        protobuf_problem,
         required_if=[("state", state, ["run_id"]) for state in ("recorded", "restarted", "rolled_back")],
     )
 

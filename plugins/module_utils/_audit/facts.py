@@ -31,7 +31,7 @@ _Place = Union[Endpoint, Nowhere, Unusable]
 
 def instance(daemon: Daemon, options: Dict[str, Any], deadline: Deadline) -> Dict[str, Any]:
     """Everything about one containerd and its bundles."""
-    observations = gather(daemon, options, deadline, (), asked=False).all
+    observations = gather(daemon, options, deadline, ()).all
     release = releases.classify(daemon.running) or releases.classify(daemon.installed)
     name = release.name if release else "V22"
     read = [observed for observed in observations if observed.bundle]

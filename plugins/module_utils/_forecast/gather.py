@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any, Container, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Any, Callable, Container, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle import bundle as bundles
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.bundle import Bundle
@@ -31,8 +31,9 @@ from ansible_collections.shimops.containerd.plugins.module_utils._host.ctr impor
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import TASK_DIRECTORY
 from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Answers, Question
-from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import ask
 
+#: Asks each question of a shim; the keys are the caller's.
+Asker = Callable[[Iterable[Tuple[Tuple[Entry, Endpoint], Question]]], Dict[Tuple[Entry, Endpoint], Answers]]
 # Seconds for all that ctr is asked at once.
 _PATIENCE = 15.0
 
@@ -42,15 +43,14 @@ def gather(
     options: Dict[str, Any],
     deadline: Deadline,
     classes: Iterable[str],
-    pids: bool = True,
-    asked: bool = True,
+    asker: Optional[Asker] = None,
     known: Container[Tuple[str, str]] = (),
 ) -> HostObservations:
     """Scan, read and ask: each entry of the state directory in containerd's order, then each task that has none there.
 
     :param options: ``namespaces``, ``ids`` and ``shim_timeout`` of the module.
     :param classes: the release classes a forecast will be made for: what they would dial is asked.
-    :param asked: false leaves every shim in peace.
+    :param asker: asks shims, see ask() in _shim/ask.py; None leaves every shim in peace.
     :param known: namespace and id of entries to pass over.
     Raises ShimError when the state directory cannot be read.
     """
@@ -61,8 +61,8 @@ def gather(
         scanned = scan(daemon.state_dir, options.get("namespaces"), options.get("ids"))
         entries = [entry for entry in scanned if (entry.namespace, entry.id) not in known]
         read: Dict[Entry, Bundle] = {}
-        questions = _questions(entries, read, classes if asked else None, cwd)
-        answers = ask(questions, deadline, options["shim_timeout"], pids)
+        questions = _questions(entries, read, classes if asker else None, cwd)
+        answers = (asker or _nobody)(questions)
         records = _records(daemon, read.values(), deadline)
         tasks = listing.result()
     without_bundle = _without_bundle(daemon, options, scanned, tasks or {}, deadline)
@@ -99,6 +99,15 @@ def gather(
     ]
     found += [observed for observed in without_bundle if (observed.entry.namespace, observed.entry.id) not in known]
     return HostObservations(found, tasks)
+
+
+def _nobody(
+    questions: Iterable[Tuple[Tuple[Entry, Endpoint], Question]],
+) -> Dict[Tuple[Entry, Endpoint], Answers]:
+    """Ask nobody. There is no question then, but bundles are read on the way to the first."""
+    for _question in questions:
+        pass
+    return {}
 
 
 def _questions(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Container, Dict, Iterable, List, Optional, Set, Tuple
 
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle.scan import Entry
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline, wall_clock
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast import host_conditions, host_forecast
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.gather import gather
@@ -21,7 +23,10 @@ from ansible_collections.shimops.containerd.plugins.module_utils._forecast.obser
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.repairable import repairable
 from ansible_collections.shimops.containerd.plugins.module_utils._rescue.shim_search import search
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers import Answers, Question
+from ansible_collections.shimops.containerd.plugins.module_utils._shim.ask import ask
 
+_AtShim = Tuple[Entry, Endpoint]
 # A bundle younger than this many seconds may still be on its way up.
 _YOUNG = 5.0
 # Seconds between two forecasts.
@@ -38,9 +43,14 @@ def observe(
 ) -> HostObservations:
     """Gather every entry of the state directory, and search for the shims that bundles do not lead to.
 
-    The arguments are those of gather(). Raises ShimError when the state directory cannot be read.
+    :param pids: whether shims are asked for Pids too. The other arguments are those of gather().
+    Raises ShimError when the state directory cannot be read.
     """
-    seen = gather(daemon, options, deadline, classes, pids, known=known)
+
+    def asker(questions: Iterable[Tuple[_AtShim, Question]]) -> Dict[_AtShim, Answers]:
+        return ask(questions, deadline, options["shim_timeout"], pids)
+
+    seen = gather(daemon, options, deadline, classes, asker, known)
     return seen._replace(all=search(daemon, seen.all, classes, deadline, options["shim_timeout"], pids))
 
 

@@ -6,19 +6,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Container, Dict
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import HostRefused, ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host import processes, unix_sockets
 from ansible_collections.shimops.containerd.plugins.module_utils._host.daemon import Daemon, require_same_paths
 from ansible_collections.shimops.containerd.plugins.module_utils._host.processes import Process
-
-
-def require_root() -> None:
-    """Shims answer only their own effective user and group (recovery-spec 3)."""
-    if os.geteuid() != 0 or os.getegid() != 0:
-        raise ShimError("daemon", "this user", "is not root", "run the task with become: true")
 
 
 def require_whole_host(options: Dict[str, Any], what: str = "a restart") -> None:

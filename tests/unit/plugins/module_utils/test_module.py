@@ -13,18 +13,17 @@ import pytest
 from ansible_collections.shimops.containerd.plugins.module_utils import _changes, _module, _result
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle import gojson
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
-from ansible_collections.shimops.containerd.plugins.module_utils._restart import preflight
-from ansible_collections.shimops.containerd.plugins.module_utils._shim import messages
 from ansible_collections.shimops.containerd.plugins.module_utils._unexpected import explained
 
 
 @pytest.fixture
 def run(run_module, monkeypatch):
     """Run that work as a module would, as root."""
-    monkeypatch.setattr(preflight, "require_root", lambda: None)
+    monkeypatch.setattr(_module, "_require_root", lambda: None)
 
-    def start(work, asks_shims=False, **more):
-        return run_module(types.SimpleNamespace(main=lambda: _module.execute(work, asks_shims=asks_shims)), **more)
+    def start(work, problem=None, **more):
+        main = types.SimpleNamespace(main=lambda: _module.execute(work, library_problem=lambda: problem))
+        return run_module(main, **more)
 
     return start
 
@@ -120,7 +119,7 @@ def test_a_diff_is_returned_only_where_it_is_asked_for(run, diff):
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root is root")
 def test_users_other_than_root_are_refused(run_module):
-    module = types.SimpleNamespace(main=lambda: _module.execute(lambda options, check_mode: {}, asks_shims=False))
+    module = types.SimpleNamespace(main=lambda: _module.execute(lambda options, check_mode: {}))
     result, status = run_module(module)
     assert status == 1 and result["msg"] == "daemon: this user is not root; run the task with become: true."
 
@@ -128,10 +127,10 @@ def test_users_other_than_root_are_refused(run_module):
 @pytest.mark.parametrize("user, group", [(1000, 0), (0, 1000), (1000, 1000)])
 def test_both_user_and_group_have_to_be_roots(monkeypatch, user, group):
     # Shims compare both: ttrpc.UnixSocketRequireSameUser.
-    monkeypatch.setattr(preflight.os, "geteuid", lambda: user)
-    monkeypatch.setattr(preflight.os, "getegid", lambda: group)
+    monkeypatch.setattr(_module.os, "geteuid", lambda: user)
+    monkeypatch.setattr(_module.os, "getegid", lambda: group)
     with pytest.raises(ShimError, match="run the task with become"):
-        preflight.require_root()
+        _module._require_root()
 
 
 def test_without_protobuf_another_interpreter_is_looked_for_then_it_is_said(run, monkeypatch):
@@ -139,14 +138,13 @@ def test_without_protobuf_another_interpreter_is_looked_for_then_it_is_said(run,
         "ask: this host has no Python library protobuf; install python3-protobuf on it, as the role prepare_hosts does."
     )
     tried = []
-    monkeypatch.setattr(messages, "protobuf_problem", lambda: "it is missing")
     monkeypatch.setattr(_module, "probe_interpreters_for_module", lambda paths, name: tried.append((paths[0], name)))
-    result, status = run(lambda options, check_mode: {}, asks_shims=True)
+    result, status = run(lambda options, check_mode: {}, "it is missing")
     assert (status, result["msg"]) == (1, sentence) and tried == [("/usr/bin/python3", "google.protobuf")]
     monkeypatch.setattr(_module, "has_respawned", lambda: True)
-    assert run(lambda options, check_mode: {}, asks_shims=True).result["msg"] == sentence and len(tried) == 1
-    # Who asks no shim needs none.
-    assert run(lambda options, check_mode: {}, asks_shims=False).status == 0
+    assert run(lambda options, check_mode: {}, "it is missing").result["msg"] == sentence and len(tried) == 1
+    # Who has no problem with it, goes on.
+    assert run(lambda options, check_mode: {}).status == 0
 
 
 def test_a_module_goes_on_under_the_interpreter_that_has_protobuf(run, monkeypatch):
@@ -156,9 +154,8 @@ def test_a_module_goes_on_under_the_interpreter_that_has_protobuf(run, monkeypat
         respawned.append(path)
         raise SystemExit(0)
 
-    monkeypatch.setattr(messages, "protobuf_problem", lambda: "it is missing")
     monkeypatch.setattr(_module, "probe_interpreters_for_module", lambda paths, name: "/usr/libexec/platform-python")
     monkeypatch.setattr(_module, "respawn_module", respawn)
     with pytest.raises(AssertionError, match="one document, not 0"):
-        run(lambda options, check_mode: pytest.fail("it went on here"), asks_shims=True)
+        run(lambda options, check_mode: pytest.fail("it went on here"), "it is missing")
     assert respawned == ["/usr/libexec/platform-python"]

@@ -11,7 +11,6 @@ import pytest
 from ansible.module_utils.common.parameters import PASS_VARS
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _module
-from ansible_collections.shimops.containerd.plugins.module_utils._restart import preflight
 from ansible_collections.shimops.containerd.plugins.modules import (
     containerd_hold,
     containerd_package,
@@ -96,7 +95,7 @@ def test_a_result_is_small_whatever_is_in_it(run_module, monkeypatch, module, te
     name, required = MODULES[module]
     if "package" in module.__name__ and given:
         given = dict(given, dependencies=["x" * 200] * 50)
-    monkeypatch.setattr(preflight, "require_root", lambda: None)
+    monkeypatch.setattr(_module, "_require_root", lambda: None)
     monkeypatch.setattr(_module, "_require_protobuf", lambda: None)
     for failure in ("", "verify: " + text):
         result = dict(worst(module, text, rows), failure=failure)
@@ -119,7 +118,7 @@ def test_an_error_is_small_too(run_module, monkeypatch, module):
         raise ValueError(STRINGS["emoji"])
 
     name, required = MODULES[module]
-    monkeypatch.setattr(preflight, "require_root", lambda: None)
+    monkeypatch.setattr(_module, "_require_root", lambda: None)
     monkeypatch.setattr(_module, "_require_protobuf", lambda: None)
     monkeypatch.setattr(module, name, fail)
     answer, status = run_module(module, **required, **LONG, **WHOLE)
@@ -127,7 +126,7 @@ def test_an_error_is_small_too(run_module, monkeypatch, module):
 
 
 def test_more_detail_is_never_cut(run_module, monkeypatch):
-    monkeypatch.setattr(preflight, "require_root", lambda: None)
+    monkeypatch.setattr(_module, "_require_root", lambda: None)
     monkeypatch.setattr(_module, "_require_protobuf", lambda: None)
     monkeypatch.setattr(shim_migrate, "migrate", lambda options, check: worst(shim_migrate, 500 * "x", 300))
     answer, _status = run_module(shim_migrate, detail="problems", **LONG, **WHOLE)

@@ -79,7 +79,7 @@ def found(tmp_path, monkeypatch):
     (tmp_path / "io.containerd.runtime.v2.task" / "default" / "plain1").mkdir(parents=True)
     monkeypatch.setattr(gather.processes, "look_up", lambda pid: Process(pid, 1) if pid and pid < 1000 else None)
 
-    def find(first, second, making=(), asked=False, **options):
+    def find(first, second, making=(), asker=None, **options):
         client = Client(first, second)
 
         class Host(Daemon):
@@ -97,7 +97,7 @@ def found(tmp_path, monkeypatch):
 
         monkeypatch.setattr(gather, "scan", scanned)
         deadline = gather.Deadline(30)
-        seen = gather.gather(daemon, {"shim_timeout": 1, **options}, deadline, (), asked=asked)
+        seen = gather.gather(daemon, {"shim_timeout": 1, **options}, deadline, (), asker)
         monkeypatch.setattr(gather, "scan", scan)
         return {one.entry.id: one.listed.status for one in seen.all if one.listed}
 
@@ -137,8 +137,5 @@ def test_the_sandbox_store_is_read_only_where_a_shim_listed_no_process(found, mo
     monkeypatch.setattr(gather, "_sandbox_stores", lambda _daemon, names, _deadline: asked.extend(names) or {})
     monkeypatch.setattr(gather.storage, "metadata_problem", lambda _daemon: None)
     monkeypatch.setattr(gather, "candidates", lambda *_arguments: {HERE})
-    monkeypatch.setattr(
-        gather, "ask", lambda questions, *_more: {key: said("v2", pids=pids) for key, _one in questions}
-    )
-    found({}, {}, asked=True)
+    found({}, {}, asker=lambda questions: {key: said("v2", pids=pids) for key, _one in questions})
     assert asked == stores
