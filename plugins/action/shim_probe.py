@@ -92,7 +92,8 @@ class ActionModule(RunAction):
         # What is well already, or in the middle, is no host to be left alone.
         state = run_host.document()["state"]
         if self._decision.state == "current" or (self._decision.state and state in ("forecast", "refused")):
-            run_host.enter_state(self._decision.state, self._decision.reason, counts=self._counts)
+            counts = self._counts if self._decision.state == "refused" else None
+            run_host.enter_state(self._decision.state, self._decision.reason, counts=counts)
 
 
 def _known(ledger: dict, document: dict) -> tuple[str, int | None]:

@@ -31,6 +31,9 @@ NAMESPACE_KEY = "containerd-namespace-ttrpc"
 _CHUNK = 1 << 16
 #: The most bytes that wait for a peer that does not read.
 _MAX_UNSENT = ttrpc_frame.HEADER_LENGTH + ttrpc_frame.MAX_DATA
+# Streams only have to be odd and to grow (``server.go``). Of a shim that answers to another number than it was asked on,
+# the answer is then to no other question of ours.
+_STEP = 64
 _MAX_TIMEOUT = 2**63 - 1
 
 
@@ -87,7 +90,7 @@ class Channel:
         return self._error is not None
 
     def queue(self, service: str, method: str, payload: bytes, timeout_seconds: float | None, namespace: str) -> int:
-        """Write a question down for flush(); gives the stream id the answer will have: 1, 3, 5 and so on.
+        """Write a question down for flush(); gives the stream id the answer will have: odd, and larger each time.
 
         :param payload: the bytes of the method's request message.
         :param timeout_seconds: how long the shim may take, sent with the request; None for no limit.
@@ -109,7 +112,7 @@ class Channel:
         )
         if len(self._unsent) + len(data) > _MAX_UNSENT:
             raise ShimError("ask", self._subject, "does not read what it is sent")
-        stream_id, self._next_id = self._next_id, self._next_id + 2
+        stream_id, self._next_id = self._next_id, self._next_id + _STEP
         self._open.add(stream_id)
         self._unsent += data
         return stream_id

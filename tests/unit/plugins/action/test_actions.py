@@ -325,8 +325,9 @@ def test_a_host_that_needs_no_upgrade_is_current_unless_this_run_made_it(play, f
     play.answer = a_forecast()
     release = play.answer["release"]["running"]
     play.answer["release"].update(installed=release)
-    wanted = {"run_folder": folder, "on_risk": "refuse", "version": release}
+    wanted = {"run_folder": folder, "on_risk": "refuse", "refusal_counts": "refused", "version": release}
     assert play.call(shim_probe, **wanted)["host_state"] == "current"
+    assert not RunHost(folder, "h1").admission.counted()
     play.answer = {**play.answer, "ledger": {"run_id": "one", "phase": "verified", "lost": 0}}
     assert play.call(shim_probe, "h2", **wanted)["host_state"] == "verified"
 

@@ -92,15 +92,15 @@ def test_a_question_is_sent_to_the_byte(wire):
 
 def test_stream_ids_are_odd_and_never_used_twice(wire):
     channel, other = wire
-    assert [send(channel, V2, "Connect") for _count in range(3)] == [1, 3, 5]
+    assert [send(channel, V2, "Connect") for _count in range(3)] == [1, 65, 129]
     other.sendall(scripted.frame(1, b""))
-    assert receive(channel).stream_id == 1 and send(channel, V2, "Connect") == 7
+    assert receive(channel).stream_id == 1 and send(channel, V2, "Connect") == 193
     data, sent = other.recv(10000), []
     while data:
         length, stream_id, kind, flags = struct.unpack(">IIBB", data[:10])
         sent.append((stream_id, kind, flags))
         data = data[10 + length :]
-    assert sent == [(1, 1, 0), (3, 1, 0), (5, 1, 0), (7, 1, 0)]
+    assert sent == [(number, 1, 0) for number in (1, 65, 129, 193)]
 
 
 def test_the_shim_gets_namespace_and_time(shim, channel):
@@ -215,9 +215,9 @@ def test_what_a_response_can_say(shim, channel, answer, expected):
 def test_answers_in_another_order(shim, channel):
     first = shim.hold(V2, "State", ok("StateResponse", pid=1))
     second = shim.hold(V2, "Pids", ok("PidsResponse"))
-    assert (send(channel, V2, "State"), send(channel, V2, "Pids")) == (1, 3)
+    assert (send(channel, V2, "State"), send(channel, V2, "Pids")) == (1, 65)
     second.release()
-    assert receive(channel).stream_id == 3
+    assert receive(channel).stream_id == 65
     first.release()
     assert receive(channel).stream_id == 1
 
@@ -226,8 +226,8 @@ def test_answers_are_given_out_as_they_came(wire):
     channel, other = wire
     for _count in range(3):
         send(channel, V2, "State")
-    other.sendall(b"".join(scripted.frame(stream_id, b"") for stream_id in (3, 5, 1)))
-    assert [answer.stream_id for answer in channel.receive_ready()] == [3, 5, 1]
+    other.sendall(b"".join(scripted.frame(stream_id, b"") for stream_id in (65, 129, 1)))
+    assert [answer.stream_id for answer in channel.receive_ready()] == [65, 129, 1]
 
 
 def test_a_held_wait_is_polled(shim, channel):
