@@ -4,6 +4,7 @@
 """The few messages of the CRI and of containerd's own API that the lab speaks, made at run time."""
 
 import functools
+import threading
 
 # Name: type and number of each field; a star repeats. Fields that the lab does not use are left out.
 CRI = {
@@ -43,6 +44,10 @@ CONTAINERD = {
 }
 
 
+# Hosts are filled at the same time, and classes that were made twice are not the same.
+_ONE_AT_A_TIME = threading.Lock()
+
+
 @functools.cache
 def _classes(package):
     # Imported here so that a lab of plain containers needs no protobuf.
@@ -70,4 +75,5 @@ def _classes(package):
 
 def message(package, name):
     """The class of a message; the package is ``cri`` or ``containerd``."""
-    return _classes(package)[name]
+    with _ONE_AT_A_TIME:
+        return _classes(package)[name]
