@@ -31,8 +31,8 @@ NAMESPACE_KEY = "containerd-namespace-ttrpc"
 _CHUNK = 1 << 16
 #: The most bytes that wait for a peer that does not read.
 _MAX_UNSENT = ttrpc_frame.HEADER_LENGTH + ttrpc_frame.MAX_DATA
-# Streams only have to be odd and to grow (``server.go``). Of a shim that answers to another number than it was asked on,
-# the answer is then to no other question of ours.
+# Streams only have to be odd and to grow (``server.go``). With gaps, what a shim answers to a wrong number is no answer
+# to another question of ours.
 _STEP = 64
 _MAX_TIMEOUT = 2**63 - 1
 

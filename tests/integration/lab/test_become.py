@@ -31,7 +31,9 @@ def host(login):
     host.script("systemctl start ssh")
 
 
-@pytest.mark.parametrize("pipelining", ["0", "1"], ids=["files", "pipelining"])
+@pytest.mark.parametrize(
+    "pipelining", [pytest.param("0", id="files", marks=pytest.mark.matrix), pytest.param("1", id="pipelining")]
+)
 @pytest.mark.parametrize("become", ["sudo", "su"])
 def test_a_cut_connection_ends_no_restart(login, host, tmp_path, become, pipelining, covers):
     more = {"sudo": "sudo with use_pty", "su": "su with a password"}[become], ["files", "pipelining"][int(pipelining)]

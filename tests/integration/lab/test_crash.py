@@ -55,7 +55,9 @@ def all_well(fleet, hosts, run_id):
     assert {book["phase"] for book in play.together(hosts.values(), world.ledger).values()} == {"verified"}
 
 
-@pytest.mark.parametrize("often, words", [(1, "came back once"), (2, "came back 2 times")])
+@pytest.mark.parametrize(
+    "often, words", [pytest.param(1, "came back once", marks=pytest.mark.matrix), (2, "came back 2 times")]
+)
 def test_a_crash_fails_the_host_and_everything_is_proven(fleet, clean, often, words):
     before = play.together(clean.values(), world.tasks)
     results = crashed(fleet, clean, f"crash-{often}", often, 60)

@@ -123,7 +123,13 @@ def test_refusal_can_fail_the_host(fleet, clean, canary):
     assert daemons(clean) == before, "the canary was refused, so nobody after it was touched"
 
 
-@pytest.mark.parametrize("batches", ([1, "100%"], [2, "100%"]), ids=("canary alone", "canary with another"))
+@pytest.mark.parametrize(
+    "batches",
+    [
+        pytest.param([1, "100%"], id="canary alone"),
+        pytest.param([2, "100%"], id="canary with another", marks=pytest.mark.matrix),
+    ],
+)
 def test_loss_on_the_canary_stops_the_roll(fleet, clean, canary, batches):
     faults.apply(canary, "shim_stopped", "plain1")
     before = daemons(clean)

@@ -6,6 +6,7 @@
 import json
 
 import play
+import pytest
 
 from lab import faults, shims, workloads
 
@@ -20,6 +21,7 @@ def small(name, result):
     assert size <= LARGEST, f"{name}: {size} bytes"
 
 
+@pytest.mark.matrix
 def test_many_problems_make_a_small_result(fleet, clean):
     def spoil(host):
         for number in range(8):

@@ -86,7 +86,13 @@ def test_loss_in_the_second_batch(row, eight, tmp_path, version):
     }
 
 
-@pytest.mark.parametrize("batches", [["100%"], [1, "100%"]], ids=["one batch", "alone in its batch"])
+@pytest.mark.parametrize(
+    "batches",
+    [
+        pytest.param(["100%"], id="one batch"),
+        pytest.param([1, "100%"], id="alone in its batch", marks=pytest.mark.matrix),
+    ],
+)
 def test_a_host_that_fails_in_its_hook(row, eight, tmp_path, version, batches):
     rolls.ways(eight, {})
     hook, later = tmp_path / "drain.yml", tmp_path / "report.yml"

@@ -21,8 +21,8 @@ DIFF = {"ANSIBLE_DIFF_ALWAYS": "1", "ANSIBLE_VERBOSITY": "3"}
 
 @pytest.fixture(scope="module")
 def hosts(four):
-    """Four fresh hosts of 1.6, with the packages of all three releases on them."""
-    hosts = list(four.hosts.values())
+    """Fresh hosts of 1.6, with the packages of all three releases on them: a canary and another."""
+    hosts = list(four.hosts.values())[:2]
     play.reset(four, hosts)
 
     def bring(host):
@@ -97,7 +97,7 @@ def test_path_there_and_back(four, hosts, tmp_path, covers):
     # 1.7 to 2.1, from a repository; the batch after the canary settles at the same time.
     line = f"deb [trusted=yes] file:{packages.DIRECTORY} ./"
     _one, documents = go(four, hosts, tmp_path, "to-2.1", "2.1", directory="", repository=line, settle_per="batch")
-    assert ["settles_from" in documents[host.name] for host in hosts] == [False, True, True, True]
+    assert ["settles_from" in documents[host.name] for host in hosts] == [False, True]
     at_21 = upgrades.see_all(hosts)
     for name, seen in at_21.items():
         upgrades.check_moved(at_17[name], seen, "2.1")
@@ -140,7 +140,7 @@ def test_path_there_and_back(four, hosts, tmp_path, covers):
         upgrades.check_moved(before[name], seen, "1.7")
         upgrades.check_proven(documents[name], before[name].tasks)
         assert {key: seen.tasks[key] for key in start[name].tasks} == start[name].tasks
-    assert [world.ledger(host)["phase"] for host in hosts] == ["verified"] * 4
+    assert [world.ledger(host)["phase"] for host in hosts] == ["verified"] * len(hosts)
     reported = [host.run(["ls", "/var/lib/shimops/held.json"], check=False).returncode for host in hosts]
     assert 0 not in reported, "what was held is put back"
 
