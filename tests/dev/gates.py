@@ -39,25 +39,24 @@ def _lane(core: str) -> list[Gate]:
 
 BROWSER = [Gate("browser", browser_gates.page), Gate("docs site", docs_gates.site)]
 LINT = [[STATIC], [of_cores("sanity", cores=[core]) for core in ansible_test_gates.CORES]]
-# The lab comes last, without the gates that only compute: real daemons are slow under load. Its tests wait more than
-# they compute, so that there are more lanes than processors.
+# The lab comes last, without the gates that only compute: real daemons are slow under load.
 LAB = [
     [
-        [Gate("lab integration", lab_gates.integration)],
-        [Gate("lab rescue", lab_gates.group("rescue"))],
         [
-            Gate("lab fleet", lab_gates.group("fleet")),
-            Gate("lab living", lab_gates.group("living")),
-        ],
-        [
-            Gate("lab upgrade", lab_gates.group("upgrade")),
-            Gate("lab configuration", lab_gates.group("configuration")),
+            Gate("lab integration", lab_gates.integration),
             Gate("lab roll", lab_gates.roll),
             Gate("lab artifact", artifact_gates.run),
+            Gate("lab configuration", lab_gates.group("configuration")),
         ],
         [
             Gate("lab differential", lab_gates.differential),
+            Gate("lab rescue", lab_gates.group("rescue")),
+            Gate("lab fleet", lab_gates.group("fleet")),
+        ],
+        [
             Gate("lab platforms", lab_gates.group("platforms")),
+            Gate("lab upgrade", lab_gates.group("upgrade")),
+            Gate("lab living", lab_gates.group("living")),
         ],
     ]
 ]
