@@ -127,11 +127,14 @@ class Conversation:
         if method == "Pids":
             self._take_pids(answer)
             return
+        if self.awaits != "greeting":
+            # Too late to count.
+            return
         self._said[(version, method)] = answer
         if method == "Connect":
             self._connect[version] = Reply(answer.code, _words(answer))
             self._greeted_after = self.clock.elapsed()
-        if self.awaits == "greeting" and len(self._connect) == len(self._versions()):
+        if len(self._connect) == len(self._versions()):
             service = self._service()
             if not service or (service, "State") in self._said:
                 self._greeted()

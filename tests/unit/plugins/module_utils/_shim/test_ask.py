@@ -178,6 +178,19 @@ def test_a_version_that_answers_is_not_hidden_by_one_that_does_not():
     assert "v3" not in found.connect and found.greeted < SHORT
 
 
+def test_an_answer_after_its_time_does_not_count():
+    with ScriptedShim() as shim, ThreadPoolExecutor(1) as background:
+        healthy(shim)
+        late, pids = shim.hold(V3, "Connect", status(12)), shim.hold(V2, "Pids", PIDS)
+        result, clock = background.submit(asked, shim, SHORT), Deadline(LONG)
+        while "Pids" not in [request.method for request in shim.requests]:
+            assert clock.sleep(0.01)
+        late.release()
+        pids.release()
+        found = result.result()
+    assert (found.service, found.pids) == ("v2", [430, 431]) and "v3" not in found.connect
+
+
 def test_too_little_time_proves_nothing_of_a_shim():
     with ScriptedShim() as shim:
         shim.on(V3, "Connect", scripted.silence())
