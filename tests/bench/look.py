@@ -18,7 +18,7 @@ from lab.fleet import Fleet  # noqa: E402  # after the path that leads to it
 LAB, CONTAINERS, ROUNDS = "shimbench", 400, 5
 PLACE = "/tmp/bench/ansible_collections/shimops/containerd"
 INSIDE = Path(__file__).with_name("_look_inside.py")
-KINDS = ("floor", "asking", "look", "pids", "loop", "runc", "hung", "memory")
+KINDS = ("floor", "asking", "look", "busy", "pids", "loop", "runc", "hung", "memory")
 SLOW = ("loop", "pids")
 
 
@@ -60,6 +60,7 @@ def main():
             "15 times faster, or more",
         ),
         ("  ctr shim state, one after another", found["loop"], 1.0, ""),
+        ("the same while the cores are busy", found["busy"], found["busy"] / found["look"], "right, however long"),
         ("the same with Pids", found["pids"], found["pids"] / ps, "1.2 times, or less"),
         ("  so many runc ps on all cores", ps, 1.0, ""),
         ("50 hung shims, in budgets of one", found["hung"], found["hung"], "1 budget"),
