@@ -64,8 +64,21 @@ def scan(state_dir: str, namespaces: Optional[List[str]] = None, ids: Optional[L
     return [entry for entry in entries if not ids or entry.id in ids]
 
 
+def namespaces(state_dir: str) -> List[str]:
+    """The valid names of namespaces that have a directory below ``state_dir``; none when it cannot be read."""
+    try:
+        names = os.listdir(os.path.join(state_dir, TASK_DIRECTORY))
+    except OSError:
+        return []
+    return sorted(name for name in names if _is_valid(name))
+
+
+def _is_valid(namespace: str) -> bool:
+    return len(namespace) <= 76 and _NAMESPACE.fullmatch(namespace) is not None
+
+
 def _namespace(root: str, name: str) -> List[Entry]:
-    valid = len(name) <= 76 and _NAMESPACE.fullmatch(name)
+    valid = _is_valid(name)
     found = []
     try:
         names = sorted(os.listdir(os.path.join(root, name)))

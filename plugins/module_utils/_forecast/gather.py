@@ -13,7 +13,7 @@ from typing import Any, Callable, Container, Dict, Iterable, Iterator, List, Opt
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle import bundle as bundles
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.bundle import Bundle
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint, candidates
-from ansible_collections.shimops.containerd.plugins.module_utils._bundle.scan import Entry, scan
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle.scan import Entry, namespaces, scan
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.observation import (
     HostObservations,
@@ -36,6 +36,8 @@ from ansible_collections.shimops.containerd.plugins.module_utils._shim.answers i
 Asker = Callable[[Iterable[Tuple[Tuple[Entry, Endpoint], Question]]], Dict[Tuple[Entry, Endpoint], Answers]]
 # Seconds for all that ctr is asked at once.
 _PATIENCE = 15.0
+# Namespaces with bundles whose tasks are listed before containerd has named its namespaces.
+_LIKELY = 3
 
 
 def gather(
@@ -129,7 +131,9 @@ def _questions(
 
 def _listed(daemon: Daemon, deadline: Deadline) -> Optional[Dict[str, Dict[str, Task]]]:
     """containerd's own task lists by namespace; None where it does not answer."""
-    return daemon.ctr().all_tasks(deadline.within(_PATIENCE)) if daemon.process else None
+    if daemon.process is None:
+        return None
+    return daemon.ctr().all_tasks(deadline.within(_PATIENCE), namespaces(daemon.state_dir)[:_LIKELY])
 
 
 def _without_bundle(

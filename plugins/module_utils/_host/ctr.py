@@ -10,7 +10,7 @@ Every answer is None when ctr did not end in time or failed: an absent answer is
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import Deadline
 from ansible_collections.shimops.containerd.plugins.module_utils._host import command
@@ -49,13 +49,19 @@ class Ctr:
         answer = command.run(self._argv("default", ["namespaces", "ls", "-q"]), deadline)
         return answer.stdout.split() if answer.code == 0 else None
 
-    def all_tasks(self, deadline: Deadline) -> Optional[Dict[str, Dict[str, Task]]]:
-        """containerd's task lists of all its namespaces, by namespace and id; None where one is not known."""
-        names = self.namespaces(deadline)
+    def all_tasks(self, deadline: Deadline, likely: Iterable[str] = ()) -> Optional[Dict[str, Dict[str, Task]]]:
+        """containerd's task lists of all its namespaces, by namespace and id; None where one is not known.
+
+        :param likely: namespaces that it will hardly not have: they are not waited for to be listed first.
+        """
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            lists = dict(zip(names or (), pool.map(lambda name: self.tasks(name, deadline), names or ())))
-        known = {name: rows for name, rows in lists.items() if rows is not None}
-        return known if names is not None and len(known) == len(lists) else None
+            listed = pool.submit(self.namespaces, deadline)
+            early = dict(zip(likely, pool.map(lambda name: self.tasks(name, deadline), likely)))
+            names = listed.result()
+            rest = [name for name in names or () if name not in early]
+            lists = {**early, **dict(zip(rest, pool.map(lambda name: self.tasks(name, deadline), rest)))}
+        known = {name: lists[name] for name in names or () if lists[name] is not None}
+        return known if names is not None and len(known) == len(names) else None
 
     def containers(self, namespace: str, deadline: Deadline) -> Optional[Dict[str, str]]:
         """The runtime name of every container record of a namespace, by id."""

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.module_utils._bundle.scan import scan
+from ansible_collections.shimops.containerd.plugins.module_utils._bundle.scan import namespaces, scan
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
 from ansible_collections.shimops.containerd.plugins.module_utils._host.layouts import TASK_DIRECTORY
 
@@ -117,3 +117,11 @@ def test_no_state_directory_is_an_error_that_names_the_options(tmp_path):
 
 def test_an_empty_state_directory_is_no_error(root):
     assert scan(str(root.parent)) == []
+
+
+def test_namespaces_that_have_a_directory(tmp_path):
+    root = tmp_path / "io.containerd.runtime.v2.task"
+    assert namespaces(str(tmp_path)) == []
+    for name in ("moby", "default", "-bad", "x" * 77):
+        (root / name).mkdir(parents=True)
+    assert namespaces(str(tmp_path)) == ["default", "moby"]
