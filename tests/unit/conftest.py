@@ -11,6 +11,8 @@ import typing
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.shimops.containerd.plugins.module_utils._host import configuration, daemon
+
 
 class ModuleRun(typing.NamedTuple):
     """How a module ended: the document it printed and its exit status."""
@@ -27,6 +29,13 @@ def pytest_configure(config):
     forked = config.pluginmanager.get_plugin("ansible_forked")
     if forked is not None:
         config.pluginmanager.unregister(forked)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known(monkeypatch):
+    """A module's process knows nothing when it starts; here many tests share one."""
+    monkeypatch.setattr(configuration, "_KNOWN", {})
+    monkeypatch.setattr(daemon, "_VERSIONS", {})
 
 
 @pytest.fixture

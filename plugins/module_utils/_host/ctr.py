@@ -60,7 +60,7 @@ class Ctr:
             names = listed.result()
             rest = [name for name in names or () if name not in early]
             lists = {**early, **dict(zip(rest, pool.map(lambda name: self.tasks(name, deadline), rest)))}
-        known = {name: lists[name] for name in names or () if lists[name] is not None}
+        known = {name: rows for name, rows in lists.items() if rows is not None and name in (names or ())}
         return known if names is not None and len(known) == len(names) else None
 
     def containers(self, namespace: str, deadline: Deadline) -> Optional[Dict[str, str]]:

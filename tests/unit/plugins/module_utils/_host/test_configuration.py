@@ -34,10 +34,43 @@ def effective(monkeypatch, tmp_path):
             return more.get(argv[-1], output)
 
         monkeypatch.setattr(command, "run", run)
+        configuration._KNOWN.clear()
         return configuration.effective("/usr/bin/containerd", list(arguments), Deadline(5))
 
     give.ran, give.file = ran, tmp_path / "config.toml"
     return give
+
+
+def test_the_same_program_and_file_are_asked_once_for_a_moment(monkeypatch, tmp_path):
+    program, file, asked = tmp_path / "containerd", tmp_path / "config.toml", []
+    dump = captured.output("1.7.24", "config-dump")
+    monkeypatch.setattr(command, "run", lambda argv, deadline, executable: asked.append(argv) or dump)
+
+    def ask():
+        return configuration.effective(str(program), ["--config", str(file)], Deadline(5))
+
+    program.write_text("")
+    assert ask() == ask() and len(asked) == 1
+    for changed in (file, program):
+        changed.unlink(missing_ok=True)
+        changed.write_text("other")
+        ask()
+    assert len(asked) == 3
+    monkeypatch.setattr(configuration, "_FRESH", 0)
+    configuration._KNOWN.clear()
+    ask()
+    ask()
+    assert len(asked) == 5
+
+
+def test_an_answer_that_did_not_come_is_asked_for_again(monkeypatch, tmp_path):
+    asked, program = [], tmp_path / "containerd"
+    program.write_text("")
+    silent = command.Output(None, "", "no answer in time")
+    monkeypatch.setattr(command, "run", lambda argv, deadline, executable: asked.append(argv) or silent)
+    for _number in range(2):
+        assert "did not end in time" in configuration.effective(str(program), [], Deadline(5)).problem
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("release", VERSIONS)
