@@ -108,6 +108,8 @@ class ActionModule(ActionBase):
             if options["reason"]:
                 run_host.admission.stop(None, options["reason"])
             denial = run_host.admission.denial("")
+        if denial:
+            self._display.display(f"No further batch begins: {denial}")
         between = run_host.admission.batches_begun() > 0
         return {"stop": bool(denial), "between": between and not denial, "msg": denial}
 
