@@ -132,9 +132,13 @@ def read(entry: Entry, mounted: Container[str] = ()) -> Bundle:
     except OSError as error:
         return _unreadable(entry, error.strerror or "")
     try:
-        names = os.listdir(directory)
-        annotations = _annotations(read_file(directory, "config.json", _SPEC))
-        sandbox = read_file(directory, "sandbox", SMALL)
+        names = set(os.listdir(directory))
+
+        def file(name: str, limit: int = SMALL) -> File:
+            return read_file(directory, name, limit) if name in names else ABSENT
+
+        annotations = _annotations(file("config.json", _SPEC))
+        sandbox = file("sandbox")
         pod = Pod(**{field: annotations.get(key) for field, key in _POD_ANNOTATIONS.items()})
         return Bundle(
             namespace=entry.namespace,
@@ -143,17 +147,17 @@ def read(entry: Entry, mounted: Container[str] = ()) -> Bundle:
             changed=entry.changed,
             empty=not names,
             problem=None,
-            bootstrap_json=read_file(directory, "bootstrap.json", SMALL),
-            address=read_file(directory, "address", SMALL),
-            shim_binary_path=read_file(directory, "shim-binary-path", SMALL),
+            bootstrap_json=file("bootstrap.json"),
+            address=file("address"),
+            shim_binary_path=file("shim-binary-path"),
             sandbox=sandbox.text().strip() or None,
             log_kind=kind_of(directory, "log"),
             pod=pod if pod.kind else None,
             group=next((annotations[key] for key in _GROUP_ANNOTATIONS if annotations.get(key)), entry.id),
-            init=_init(read_file(directory, "init.pid", SMALL)),
+            init=_init(file("init.pid")),
             inode=inode(directory),
-            options_json=read_file(directory, "options.json", SMALL),
-            runtime=read_file(directory, "runtime", SMALL),
+            options_json=file("options.json"),
+            runtime=file("runtime"),
             stuck=_stuck(directory, entry, mounted),
         )
     except OSError as error:
