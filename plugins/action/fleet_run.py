@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.shimops.containerd.plugins.module_utils._argspec import shared
 from ansible_collections.shimops.containerd.plugins.module_utils._run_spec import SPEC
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_set
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import (
     audit_coverage,
     begin,
@@ -47,6 +48,8 @@ class ActionModule(ActionBase):
             return _failed(f"state {state} needs run_folder, as state begun returned it")
         try:
             return {"changed": False, **getattr(self, "_" + state)(options, task_vars)}
+        except rule_set.RulesError as error:
+            return {"failed": True, "changed": False, "msg": str(error)}
         except ValueError as error:
             return _failed(str(error))
         except OSError as error:
@@ -55,6 +58,7 @@ class ActionModule(ActionBase):
     def _begun(self, options, task_vars):
         hosts, here = list(task_vars["ansible_play_hosts_all"]), Path(str(task_vars["playbook_dir"]))
         ready = Path(__file__).parents[2] / "roles" / "fleet_gate" / "tasks"
+        rule_set.load(options["packs"], options["waivers"])
         run = begin.checked(options, hosts, task_vars["groups"], [here, Path.cwd(), ready])
         # A check leaves nothing behind: ansible-playbook removes this folder when it ends.
         # ansible.constants sets its settings as attributes when it is imported, which no type checker sees.

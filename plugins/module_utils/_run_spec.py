@@ -22,6 +22,8 @@ SPEC = {
     "settle_per": {"type": "str", "default": "host", "choices": ["host", "batch"]},
     "quarantine": {"type": "list", "elements": "str"},
     "hooks": {"type": "dict", "default": {}},
+    "packs": {"type": "list", "elements": "raw", "default": []},
+    "waivers": {"type": "raw"},
     "reason": {"type": "str", "default": ""},
     "counts": {"type": "str", "choices": ["lost", "failed", "refused"]},
 }

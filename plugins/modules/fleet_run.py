@@ -85,6 +85,14 @@ options:
         searched in the directory of the playbook, in the current directory, and among the files of this collection.
     type: dict
     default: {}
+  packs:
+    description: The rule packs of the play, as M(shimops.containerd.shim_probe) takes them. They are only checked.
+    type: list
+    elements: raw
+    default: []
+  waivers:
+    description: The waivers of the play, as M(shimops.containerd.shim_probe) takes them. They are only checked.
+    type: raw
   reason:
     description: The reason, in one sentence. With O(state=host_checked) a reason refuses the host.
     type: str

@@ -287,6 +287,11 @@ def test_a_host_in_the_middle_is_verified_although_the_run_was_stopped(play, fol
     assert play.asked[-1][1]["state"] == "verified"
 
 
+def test_a_wrong_pack_begins_no_run(play):
+    result = play.call(fleet_run, state="begun", run_id="one", packs=["none-of-ours"])
+    assert result["failed"] and "none-of-ours" in result["msg"] and not (play.place / "shimops-runs").exists()
+
+
 def test_one_task_checks_the_run_and_acts(play, folder):
     play.answer = a_forecast()
     play.call(shim_probe, run_folder=folder)
