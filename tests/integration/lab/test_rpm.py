@@ -112,6 +112,8 @@ def test_a_script_that_fails_changes_nothing(rpm_hosts, hosts, tmp_path):
     upgrades.check_moved(before, upgrades.see(first), "2.1")
 
 
+# It waits as long as an installation may: two minutes.
+@pytest.mark.matrix
 def test_a_database_that_is_locked(rpm_hosts, hosts, tmp_path):
     first = hosts[0]
     before = upgrades.see(first)

@@ -53,6 +53,7 @@ def test_each_shim_answers_as_containerd_lists_its_task(one):
     tasks = world.tasks(one.host)
     for name in RUNTIMES:
         answered = rows[name]
+        assert tasks["default", name], f"{name} does not run: {one.host.run(['ctr', 'task', 'ls']).stdout}, {answered}"
         assert answered["task_pid"] == tasks["default", name].pid and answered["status"] == "running"
         # gVisor numbers the processes in its sandbox itself.
         listed = one.host.run(["ctr", "task", "ps", name]).stdout.split()[2::2]

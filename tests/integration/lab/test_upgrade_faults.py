@@ -205,7 +205,7 @@ def test_full_disk_before_and_in_the_middle(four, two, bring, tmp_path):
         )
 
 
-@pytest.mark.parametrize("way", ["ssh cut", "controller killed"])
+@pytest.mark.parametrize("way", ["ssh cut", pytest.param("controller killed", marks=pytest.mark.matrix)])
 def test_cut_in_the_middle(four, two, bring, tmp_path, way):
     bring(packages.deb("1.7"), packages.deb("1.6"))
     first = two[0]
