@@ -142,15 +142,16 @@ class Restart:
         served: Optional[Daemon] = None
         patience = None
         while not clock.expired():
+            code = running.code()
             if gone_at is None and not (self._daemon.process and self._daemon.process.alive()):
                 gone_at = clock.elapsed()
                 self._add_latecomers(book)
             if gone_at is not None:
                 self._host.logs.sample()
-                served = self._served_anew()
+                # Where it crashed before, systemd may start it once more right before this restart does.
+                served = self._served_anew() if self._daemon.process or code is not None else None
                 if served:
                     break
-            code = running.code()
             if code and self._start_limit_hit():
                 running, patience = self._start_again(), None
             elif code is not None and patience is None and not self._daemon.supervised:

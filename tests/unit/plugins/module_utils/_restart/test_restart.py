@@ -90,6 +90,22 @@ def test_the_new_containerd_is_in_the_ledger_before_its_phase_is(one, monkeypatc
     assert phases[1:] == [("restarted", 77, 1)] and anew.address in phases[0]
 
 
+def test_one_that_systemd_started_itself_before_this_restart_is_not_the_new_one(one, monkeypatch):
+    """containerd had crashed, and systemd starts it again; the restart that is under way ends that one, too."""
+    one._daemon, codes, asked = a_daemon(process=None), [0, None, None], []
+    host = one._host
+    host.options.update(restart_timeout=5, settle=0)
+    host.logs.sample = lambda: None
+    host.upgrade = types.SimpleNamespace(served=lambda book: None)
+    host.enter_phase = lambda book, phase: asked.append(phase)
+    monkeypatch.setattr(one._events, "follow", lambda argv: None)
+    monkeypatch.setattr(one, "_serving", lambda: a_daemon(process=Process(77 if codes else 78, 5678)))
+    book = ledger.new("run", a_daemon(process=None), [], 0.0)
+    running = types.SimpleNamespace(code=lambda: codes.pop() if codes else 0)
+    assert one._watch(running, book) == restart.Watched("")
+    assert (book["verified_by"]["pid"], asked) == (78, ["restarted"])
+
+
 def test_what_serves_is_found_where_the_configuration_moved_it(one, monkeypatch):
     moved = "/run/containerd/moved.sock"
     one._daemon = a_daemon(configured=configuration.USUAL._replace(address=moved))
