@@ -72,6 +72,17 @@ def test_trouble_on_the_first_of_eight(row, eight, tmp_path, version, way, state
     assert "6 untouched:" in one.output()
 
 
+def test_a_play_of_ones_own_fails_a_host_that_became_unreachable(row, eight, tmp_path, version):
+    """No later play reports on it, so that the exit status of this one has to say it."""
+    two, own = eight[:2], tmp_path / "own.yml"
+    play = {"hosts": "all", "gather_facts": False, "become": True, "serial": 1}
+    own.write_text(yaml.safe_dump([{**play, "roles": [{"role": "shimops.containerd.rolling_restart"}]}]))
+    rolls.ways(two, {"lab1": "drops its connection"})
+    with roll(row, two, tmp_path, version, "own", playbook=own) as one:
+        assert one.ended() == 2
+    assert one.documents()["lab1"]["state"] == "failed" and rolls.restarts(two)["lab2"] == 0
+
+
 def test_loss_in_the_second_batch(row, eight, tmp_path, version):
     chosen = {"lab1": "restarts", "lab2": "restarts", "lab3": "loses"}
     rolls.ways(eight, chosen, others="waits")
