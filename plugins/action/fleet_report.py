@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import datetime
 import os
+from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -17,10 +19,15 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import SEVERITIES, STATES
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.builtin_types import to_builtin
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store import copy, opened
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import FolderStore
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.redis_store import RedisStore
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import StoreError
 
 NEVER, LAST = "never", "last"
 SPEC = {
     "run_dir": {"type": "path", "default": "shimops-runs"},
+    "run_store": {"type": "str"},
     "run_id": {"type": "str"},
     "dest": {"type": "path"},
     "formats": {"type": "list", "elements": "str", "choices": list(build.FORMATS), "default": list(build.FORMATS)},
@@ -46,9 +53,38 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         _valid, options = self.validate_argument_spec(SPEC)
         try:
+            self._from_store(options, task_vars)
             return report(options, write=not self._task.check_mode)
         except ShimError as problem:
             return {"failed": True, "changed": False, "msg": str(problem)}
+        except StoreError as problem:
+            return {"failed": True, "changed": False, "msg": f"report: {problem}."}
+
+    def _from_store(self, options, task_vars):
+        """Copy the runs that are wanted from the store into run_dir, where reports are made from."""
+        url = options["run_store"]
+        if not url:
+            return
+        if self._task.check_mode:
+            # ansible-playbook removes it when it ends.
+            options["run_dir"] = os.path.join(constants.DEFAULT_LOCAL_TMP, "shimops-runs")  # type: ignore[attr-defined]
+        secret = opened.password(self._templar, task_vars)
+        runs = RedisStore.runs(url, secret)
+        names = [run["run_id"] for run in runs]
+        options["run_id"] = options["run_id"] or next(iter(names[-1:]), "")
+        wanted = [options["run_id"], options["previous"]]
+        if options["previous"] == LAST:
+            wanted[1] = options["previous"] = _before(runs, options["run_id"])
+        for name in filter(None, wanted):
+            copy.copy(RedisStore(url, secret, name), FolderStore(Path(options["run_dir"], name)))
+
+
+def _before(runs: list, run_id: str) -> str:
+    """The name of the run of the same operation that began last before a run; empty when there is none."""
+    this = next((run for run in runs if run["run_id"] == run_id), {})
+    earlier = [run["run_id"] for run in runs if run["began"] < this.get("began", 0)]
+    same = {run["run_id"] for run in runs if run["operation"] == this.get("operation")}
+    return next((name for name in reversed(earlier) if name in same), "")
 
 
 def report(options: dict, write: bool) -> dict:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 from ansible import constants, context
@@ -15,18 +16,29 @@ from ansible_collections.shimops.containerd.plugins.module_utils._argspec import
 from ansible_collections.shimops.containerd.plugins.module_utils._run_spec import SPEC
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_set
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import (
+    admission,
     audit_coverage,
     begin,
     budgets,
-    files,
     forecast_report,
     host_check,
     owner,
+    settings,
+    status,
     summary,
     timestamps,
 )
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run.admission import Admission
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store import opened
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries import (
+    DOCUMENT,
+    HOSTS,
+    REPORT,
+    RUN,
+    STOP,
+)
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import FolderStore
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.redis_store import RedisStore
 
 #: Names of hosts that a report returns, for the play to fail them.
 _MOST = 20
@@ -44,7 +56,7 @@ class ActionModule(ActionBase):
         self._task.args = {key: value for key, value in self._task.args.items() if key not in shared()}
         _none, options = self.validate_argument_spec(SPEC)
         state = options["state"]
-        if state != "begun" and not options["run_folder"]:
+        if state not in ("begun", "status") and not options["run_folder"]:
             return _failed(f"state {state} needs run_folder, as state begun returned it")
         try:
             return {"changed": False, **getattr(self, "_" + state)(options, task_vars)}
@@ -52,34 +64,59 @@ class ActionModule(ActionBase):
             return {"failed": True, "changed": False, "msg": str(error)}
         except ValueError as error:
             return _failed(str(error))
-        except OSError as error:
-            return _failed(f"{error.filename} cannot be used ({error.strerror}); check it, or name another run_dir")
 
     def _begun(self, options, task_vars):
         hosts, here = list(task_vars["ansible_play_hosts_all"]), Path(str(task_vars["playbook_dir"]))
         ready = Path(__file__).parents[2] / "roles" / "fleet_gate" / "tasks"
         rule_set.load(options["packs"], options["waivers"])
-        run = begin.checked(options, hosts, task_vars["groups"], [here, Path.cwd(), ready])
-        # A check leaves nothing behind: ansible-playbook removes this folder when it ends.
-        # ansible.constants sets its settings as attributes when it is imported, which no type checker sees.
-        temporary = constants.DEFAULT_LOCAL_TMP  # type: ignore[attr-defined]
-        base = Path(temporary) if self._task.check_mode else Path.cwd()
-        folder = (base / options["run_dir"] if not self._task.check_mode else base / "shimops-runs") / run["run_id"]
-        run = begin.begin(folder, run, hosts, options["join"])
+        store = self._shared(options, task_vars)
+        clock = timestamps.now() if store is None else store.now()
+        run = begin.checked(options, hosts, task_vars["groups"], [here, Path.cwd(), ready], clock)
+        if store is None or self._task.check_mode:
+            store = self._folder(options["run_dir"], run["run_id"])
+            store.make()
+        run = begin.begin(store, run, hosts, options["join"], secrets.token_hex(8))
+        if isinstance(store, RedisStore):
+            store = store.as_generation(run["generation"])
         resumed = run["attempt"] > 1
         return {
             "run_id": run["run_id"],
-            "folder": str(folder),
+            "folder": store.name,
             "operation": run["operation"],
             "attempt": run["attempt"],
             "resumed": resumed,
             "hooks": run["hooks"],
             "quarantine": run["quarantine"],
-            "msg": f"run {run['run_id']} {'goes on' if resumed else 'begins'} in {folder}",
+            "msg": f"run {run['run_id']} {'goes on' if resumed else 'begins'} in {store.where}",
         }
 
+    def _shared(self, options, task_vars):
+        """Return the store on a server, checked; None if the run has none."""
+        if not options["run_store"]:
+            return None
+        if not options["run_id"]:
+            raise ValueError("run_store needs run_id, the same on all controllers")
+        secret = opened.password(self._templar, task_vars)
+        store = RedisStore(options["run_store"], secret, settings.run_id(options["run_id"]))
+        store.check()
+        return store
+
+    def _folder(self, run_dir, run_id):
+        if not self._task.check_mode:
+            return FolderStore(Path.cwd() / run_dir / run_id)
+        # A check leaves nothing behind: ansible-playbook removes this folder when it ends.
+        # ansible.constants sets its settings as attributes when it is imported, which no type checker sees.
+        temporary = constants.DEFAULT_LOCAL_TMP  # type: ignore[attr-defined]
+        return FolderStore(Path(temporary) / "shimops-runs" / run_id)
+
+    def _opened(self, options, task_vars):
+        return opened.opened(options["run_folder"], opened.password(self._templar, task_vars))
+
+    def _run_host(self, options, task_vars):
+        return RunHost(self._opened(options, task_vars), str(task_vars["inventory_hostname"]))
+
     def _host_checked(self, options, task_vars):
-        run_host = _attempt(options, task_vars)
+        run_host = self._run_host(options, task_vars)
         return host_check.check(run_host, task_vars, options["reason"], options["counts"], self._task.check_mode)
 
     def _refused(self, options, task_vars):
@@ -92,60 +129,95 @@ class ActionModule(ActionBase):
         return self._enter_state("current", options, task_vars)
 
     def _enter_state(self, state, options, task_vars):
-        run_host = _attempt(options, task_vars)
-        document = run_host.document()
+        run_host = self._run_host(options, task_vars)
+        entered = run_host.document()["state"]
         # What is well already, or in the middle, is no host to be left alone.
-        if state != "refused" or document["state"] in ("forecast", "refused", "untouched", "failed"):
-            run_host.enter_state(state, options["reason"], counts=options["counts"])
-        return {"host_state": run_host.document()["state"], "msg": options["reason"]}
+        if state != "refused" or entered in ("forecast", "refused", "untouched", "failed"):
+            entered = run_host.enter_state(state, options["reason"], counts=options["counts"])
+        return {"host_state": entered, "msg": options["reason"]}
 
     def _host_completed(self, options, task_vars):
-        run_host = _attempt(options, task_vars)
-        run_host.record(completed=True)
+        self._run_host(options, task_vars).record(completed=True)
         return {"msg": ""}
 
     def _batch_checked(self, options, task_vars):
         """At the start of a batch: whether it may begin, and whether one was before it."""
-        run_host = _attempt(options, task_vars)
+        run_host = self._run_host(options, task_vars)
         host_check.watch(run_host, task_vars)
-        with run_host.admission.lock():
+
+        def check(entries):
             if options["reason"]:
-                run_host.admission.stop(None, options["reason"])
-            denial = run_host.admission.denial("")
+                admission.stop(entries, None, options["reason"])
+            return admission.denial(entries, ""), admission.batches_begun(entries)
+
+        denial, batches = run_host.store.transact(check)
         if denial:
             self._display.display(f"No further batch begins: {denial}")
-        between = run_host.admission.batches_begun() > 0
-        return {"stop": bool(denial), "between": between and not denial, "msg": denial}
+        return {"stop": bool(denial), "between": batches > 0 and not denial, "msg": denial}
 
     def _reported(self, options, task_vars):
-        admission = Admission(Path(options["run_folder"]))
-        run, mark = admission.run(), admission.stopped()
-        hosts = admission.hosts()
+        store = self._opened(options, task_vars)
+        run, mark, tally = store.transact(_state_of)
+        here = list(task_vars["ansible_play_hosts_all"])
+        # A part of a split job answers for its own hosts; the others may not have begun yet.
+        hosts = here if run["shared"] else (store.get(HOSTS) or {}).get("hosts") or []
         if run["operation"] == "audit":
-            return self._audited(run, hosts, admission.folder)
-        found = summary.rows(options["run_folder"], hosts)
+            return self._audited(run, hosts, store)
+        found = summary.rows(store, hosts)
         count = summary.counts(found)
         if self._task.check_mode:
-            documents = [RunHost(options["run_folder"], host).document() for host in hosts]
+            documents = [RunHost(store, host).document() for host in hosts]
             for line in forecast_report.lines(run, documents, int(context.CLIARGS.get("forks") or 5)):
                 self._display.display(line)
             return {"counts": count, "failure": "", "fail": [], "msg": "the forecast; nothing was changed"}
-        failure = summary.verdict(run, mark, count, budgets.exceeded(run["budgets"], admission.counted()))
-        for line in summary.lines(run, mark, found, admission.folder):
+        failure = summary.verdict(run, mark, count, budgets.exceeded(run["budgets"], tally))
+        for line in summary.lines(run, mark, found, store.where):
             self._display.display(line)
-        report = {"run_id": run["run_id"], "at": timestamps.now(), "failure": failure, "counts": count, "hosts": found}
-        files.save(admission.folder / "report.json", {**report, "stop": mark})
-        owner.give_back(admission.folder)
+        if run["shared"]:
+            for line in _status_of(store)[1]:
+                self._display.display(line)
+        report = {"run_id": run["run_id"], "at": store.now(), "failure": failure, "counts": count, "hosts": found}
+        store.transact(lambda entries: entries.put(REPORT, {**report, "stop": mark}))
+        owner.give_back(store)
         fail = _to_fail(found, list(task_vars["ansible_play_hosts"])) if failure else []
         return {"counts": count, "failure": failure, "fail": fail, "msg": failure or "every host is well"}
 
-    def _audited(self, run, hosts, folder):
-        absent = audit_coverage.missing(folder, hosts)
-        for line in audit_coverage.lines(run, len(hosts), folder, absent):
+    def _audited(self, run, hosts, store):
+        absent = audit_coverage.missing(store, hosts)
+        for line in audit_coverage.lines(run, len(hosts), store.where, absent):
             self._display.display(line)
-        owner.give_back(folder)
+        owner.give_back(store)
         audited = len(hosts) - len(absent)
         return {"counts": {"audited": audited, "not_audited": len(absent)}, "failure": "", "fail": [], "msg": ""}
+
+    def _status(self, options, task_vars):
+        """What the run does now; from any controller, also one that is no part of it."""
+        if options["run_folder"]:
+            store = self._opened(options, task_vars)
+        elif not options["run_id"]:
+            raise ValueError("state status needs run_id, or run_folder")
+        else:
+            folder = Path.cwd() / options["run_dir"] / settings.run_id(options["run_id"])
+            store = self._shared(options, task_vars) or FolderStore(folder)
+        if store.get(RUN) is None:
+            raise ValueError(f"there is no run in {store.where}; check run_id, and run_dir or run_store")
+        found, lines = _status_of(store)
+        for line in lines:
+            self._display.display(line)
+        return {"status": found, "lines": lines, "ended": found["ended"], "msg": lines[0]}
+
+
+def _state_of(entries):
+    """What the run was begun with, its stop mark, and what was counted, of one moment."""
+    return admission.begun_with(entries), entries.get(STOP), admission.counted(entries)
+
+
+def _status_of(store):
+    """What the run does now: as counts, and in lines for people."""
+    run, mark, tally = store.transact(_state_of)
+    documents = dict(sorted(store.every(DOCUMENT)))
+    found = status.progress((store.get(HOSTS) or {}).get("hosts") or [], documents, mark)
+    return found, list(status.lines(run, found, documents, mark, tally, store.now()))
 
 
 def _to_fail(found, alive):
@@ -154,10 +226,6 @@ def _to_fail(found, alive):
     bad = [row["host"] for row in found if row["state"] in ("lost", "failed", "begun") and row["host"] in there]
     undone = [row["host"] for row in found if row["state"] != "verified" and row["host"] in there]
     return bad[:_MOST] or undone[:1] or there[:1]
-
-
-def _attempt(options, task_vars):
-    return RunHost(options["run_folder"], str(task_vars["inventory_hostname"]))
 
 
 def _failed(sentence):

@@ -61,8 +61,8 @@ class ActionModule(RunAction):
 
     def note(self, run_host, options, result):
         if "document" in result:
-            run = run_host.admission.run()
-            audit_verdict.keep(run_host.admission.folder, {**result.pop("document"), "run_id": run["run_id"]})
+            run = run_host.run()
+            audit_verdict.keep(run_host.store, {**result.pop("document"), "run_id": run["run_id"]})
             if run["operation"] == "audit":
                 return
         if result.get("failed") and "summary" not in result:
@@ -74,7 +74,7 @@ class ActionModule(RunAction):
         run_host.enter_state(
             state,
             _sentence(result),
-            forecast={**result["summary"], "at": timestamps.now()},
+            forecast={**result["summary"], "at": run_host.store.now()},
             at_risk=[row for row in result["shims"] if row["at_risk"]],
             lost=lost,
             **facts,

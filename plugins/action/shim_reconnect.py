@@ -11,8 +11,9 @@ import time
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import GOOD
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import host_check, timestamps
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import host_check
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_action import RunAction
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import StoreError
 
 _KEYS = (
     "verdicts",
@@ -62,9 +63,17 @@ class ActionModule(RunAction):
 
     def before(self, run_host, options):
         """Wait until the host has settled, where its restart was not waited for."""
-        since = run_host.document().get("settles_from")
-        if options.get("state") == "verified" and since is not None:
-            time.sleep(max(0.0, since + float(options.get("settle", 0)) - timestamps.now()))
+        if options.get("state") != "verified":
+            return
+        settle = float(options.get("settle", 0))
+        try:
+            since = run_host.document().get("settles_from")
+            left = 0.0 if since is None else since + settle - run_host.store.now()
+        except StoreError:
+            # Since when it settles is not known: the whole wait is never too short.
+            time.sleep(settle)
+            raise
+        time.sleep(min(max(0.0, left), settle))
 
     def late(self, run_host, options, reason):
         # A host that is in the middle since an earlier attempt is looked at all the same: that changes nothing.
@@ -99,7 +108,7 @@ class ActionModule(RunAction):
         elif lost:
             run_host.enter_state("lost", message, lost=lost, **facts)
         elif not result.get("failed") and options.get("state") == "restarted" and not _final(options):
-            run_host.record(settles_from=timestamps.now(), message=message, **facts)
+            run_host.record(settles_from=run_host.store.now(), message=message, **facts)
         elif result.get("failed"):
             run_host.enter_state("failed", message or str(result.get("module_stderr", ""))[-300:], **facts)
         else:

@@ -6,14 +6,26 @@
 
 from __future__ import annotations
 
-STATES = ("begun", "host_checked", "refused", "failed", "current", "host_completed", "batch_checked", "reported")
+STATES = (
+    "begun",
+    "host_checked",
+    "refused",
+    "failed",
+    "current",
+    "host_completed",
+    "batch_checked",
+    "reported",
+    "status",
+)
 SPEC = {
     "state": {"type": "str", "required": True, "choices": list(STATES)},
     "run_folder": {"type": "path"},
     "run_dir": {"type": "path", "default": "shimops-runs"},
+    "run_store": {"type": "str"},
     "run_id": {"type": "str"},
     "operation": {"type": "str", "default": "restart"},
     "join": {"type": "bool", "default": False},
+    "launch": {"type": "str", "default": ""},
     "deadline": {"type": "str"},
     "budgets": {"type": "dict", "default": {}},
     "batches": {"type": "raw", "default": 1},

@@ -18,6 +18,11 @@ options:
     description: The directory with the run folders on the controller. A relative path starts at the current directory.
     type: path
     default: shimops-runs
+  run_store:
+    description:
+      - The address of the Redis that keeps the run, as in M(shimops.containerd.fleet_run). The documents of all
+        controllers are copied into a folder below O(run_dir), and the reports are made from it.
+    type: str
   run_id:
     description: The name of the run, or the path of its folder. The default is the newest run.
     type: str

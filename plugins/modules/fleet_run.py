@@ -10,9 +10,10 @@ module: fleet_run
 short_description: Manage a run over a fleet, and decide which host may begin
 version_added: 0.1.0
 description:
-  - A run has a folder on the controller with the stop mark, the budgets, the deadline, and one document per host.
+  - A run has a stop mark, budgets, a deadline, and one document per host. They are in a folder on the controller, or in
+    a Redis that several controllers share.
   - The roles of this collection call it. M(shimops.containerd.shim_probe), M(shimops.containerd.shim_migrate) and
-    M(shimops.containerd.shim_reconnect) read the same folder immediately before they change a host.
+    M(shimops.containerd.shim_reconnect) read the same run immediately before they change a host.
   - Runs on the controller and does not contact a host.
 options:
   state:
@@ -23,16 +24,29 @@ options:
       - V(host_completed) records that the tasks after the host are done.
       - V(batch_checked) returns whether the next batch may begin. With O(reason) it sets the stop mark first.
       - V(reported) lists the states of all hosts, and why the run was not successful.
+      - V(status) shows what the run does now. It can be asked at any time and from any controller, with O(run_id) and
+        O(run_store) or O(run_dir).
     type: str
     required: true
-    choices: [begun, host_checked, refused, failed, current, host_completed, batch_checked, reported]
+    choices: [begun, host_checked, refused, failed, current, host_completed, batch_checked, reported, status]
   run_folder:
-    description: The folder of the run, as O(state=begun) returned it. Required by all other states.
+    description:
+      - The folder of the run, or its address in O(run_store), as O(state=begun) returned it. Required by all other
+        states but V(status).
     type: path
   run_dir:
     description: The directory with the run folders on the controller. A relative path starts at the current directory.
     type: path
     default: shimops-runs
+  run_store:
+    description:
+      - The address of a Redis that keeps the run instead of a folder, such as
+        V(redis://run-store.example.com:6379/0). Needs O(run_id).
+      - For TLS, V(rediss://run-store.example.com:6379/0?ssl_ca_certs=/etc/ssl/private-ca.pem).
+      - The password is no option. Set the environment variable E(SHIMOPS_RUN_STORE_PASSWORD) on the controller or the
+        variable C(shimops_run_store_password), which can be vaulted.
+      - Needs the Python library redis on the controller. No host contacts the server.
+    type: str
   run_id:
     description: The name of the run. The default is the start time, such as V(20261125T080613Z).
     type: str
@@ -42,10 +56,16 @@ options:
     default: restart
   join:
     description:
-      - Whether several controllers share the folder, such as the slices of one job.
-      - Then the folder is not locked, and an existing stop mark stays.
+      - Whether several controllers share the run, such as the slices of one job.
+      - Then a run that has begun is joined, with its budgets, deadline and stop mark. They must be the same for all.
     type: bool
     default: false
+  launch:
+    description:
+      - A name for one launch of a job whose slices share the run. A new name resumes the run and removes the stop mark,
+        the same name joins. Without a name the run is always joined.
+    type: str
+    default: ""
   deadline:
     description:
       - No host begins after this time. A duration such as V(90m) or V(2h), or a date and time such as
@@ -136,6 +156,12 @@ EXAMPLES = r"""
     run_id: "{{ run.run_id }}"
     run_folder: "{{ run.folder }}"
   when: admission.may_begin
+
+- name: Show what a run of many controllers does now
+  shimops.containerd.fleet_run:
+    state: status
+    run_store: rediss://run-store.example.com:6379/0
+    run_id: kernel-7
 """
 
 RETURN = r"""
@@ -144,7 +170,7 @@ msg:
   returned: always
   type: str
 folder:
-  description: The folder of the run.
+  description: The folder of the run, or its address in O(run_store).
   returned: O(state=begun)
   type: str
 run_id:
@@ -212,6 +238,19 @@ failure:
   description: Why the run was not successful; empty if it was.
   returned: O(state=reported)
   type: str
+status:
+  description: The number of hosts, of those that are done, C(counts) by state, and the hosts that are C(begun).
+  returned: O(state=status)
+  type: dict
+lines:
+  description: The same for people, with the verdicts and what is left of the budgets.
+  returned: O(state=status)
+  type: list
+  elements: str
+ended:
+  description: Whether no host is begun, and none waits for its turn.
+  returned: O(state=status)
+  type: bool
 fail:
   description: The hosts of the play that must fail for this reason, at most 20.
   returned: O(state=reported)

@@ -37,10 +37,14 @@ CORE219 = Venv(
         "pytest>=8",
         "PyYAML",
         "jsonschema>=4",
+        "redis>=5",
         "rich>=13",
     ),
 )
-CORE221 = Venv("core221", ("ansible-core>=2.21,<2.22", "jmespath>=1.0", "jsonschema>=4", "protobuf>=4.21", "pytest>=8"))
+CORE221 = Venv(
+    "core221",
+    ("ansible-core>=2.21,<2.22", "jmespath>=1.0", "jsonschema>=4", "protobuf>=4.21", "pytest>=8", "redis>=5"),
+)
 TOOLS = Venv(
     "tools",
     (
@@ -62,6 +66,7 @@ TYPES = Venv(
         "grpcio>=1.50",
         "grpc-stubs",
         "jmespath>=1.0",
+        "redis>=5",
         "rich>=13",
         "jsonschema>=4",
         "types-jmespath",

@@ -6,26 +6,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import files
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
-
-
-def host_path(folder: Path, host: str) -> Path:
-    """Return where a run keeps the host document of that host."""
-    return folder / "documents" / f"{files.quoted(host)}.host.json"
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries import DOCUMENT, HOST_DOCUMENT, Entry
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import Store
 
 
-def missing(folder: Path, hosts: Sequence[str]) -> dict[str, str]:
+def missing(store: Store, hosts: Sequence[str]) -> dict[str, str]:
     """Return the hosts without a host document, each with the recorded reason."""
-    absent = [host for host in hosts if not host_path(folder, host).exists()]
-    return {host: RunHost(str(folder), host).document()["message"] or "it was not asked" for host in absent}
+    there = store.hosts(HOST_DOCUMENT)
+    absent = [host for host in hosts if host not in there]
+    said: dict[str, Mapping] = {host: store.get(Entry(DOCUMENT, host)) or {} for host in absent}
+    return {host: said[host].get("message") or "it was not asked" for host in absent}
 
 
-def lines(run: dict, hosts: int, folder: Path, absent: dict[str, str]) -> Iterator[str]:
+def lines(run: dict, hosts: int, where: str, absent: dict[str, str]) -> Iterator[str]:
     """Yield the report for people, one line each."""
     audited = hosts - len(absent)
-    yield f"Run {run['run_id']} (audit): {audited} audited, {len(absent)} not. Documents: {folder}"
+    yield f"Run {run['run_id']} (audit): {audited} audited, {len(absent)} not. Documents: {where}"
     yield from (f"  {host}: {reason}" for host, reason in absent.items())

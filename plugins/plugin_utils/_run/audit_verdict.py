@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from pathlib import Path
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.evaluation import refusing
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.rule_set import RuleSet
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import files
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run.audit_coverage import host_path
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries import HOST_DOCUMENT, Entry
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import Store
 
 _LONGEST = 400
 
@@ -31,9 +30,9 @@ def judged(document: dict, rules: RuleSet, rescue: bool) -> dict:
     return {**counts, "refusal": _refusal(refusing(results), _repairable(document) if rescue else set())}
 
 
-def keep(folder: Path, document: dict) -> None:
-    """Write the host document into the folder of a run, whole or not at all."""
-    files.save(host_path(folder, document["host"]), document)
+def keep(store: Store, document: dict) -> None:
+    """Write the host document into the store of a run, whole or not at all."""
+    store.transact(lambda entries: entries.put(Entry(HOST_DOCUMENT, document["host"]), document))
 
 
 def _repairable(document: dict) -> set:

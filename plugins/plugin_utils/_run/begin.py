@@ -8,23 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import budgets, owner, settings, timestamps
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run.admission import Admission
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import (
+    admission,
+    budgets,
+    owner,
+    settings,
+    timestamps,
+)
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries import DOCUMENT, HOSTS, RUN, Entries
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import Store
 
 SCHEMA = 1
 
 
-def checked(options: Mapping, hosts: Sequence[str], groups: Mapping, folders: Sequence[Path]) -> dict:
+def checked(options: Mapping, hosts: Sequence[str], groups: Mapping, folders: Sequence[Path], now: float) -> dict:
     """Return what the run is begun with; raises ValueError with one sentence for whatever cannot be.
 
     :param options: of the module ``fleet_run``.
     :param hosts: of the play, in its order.
     :param groups: of the inventory.
     :param folders: where task files are looked for.
+    :param now: the time of the run's store.
     """
-    now = timestamps.now()
     sizes = settings.batches(options["batches"])
     waits = settings.seconds(options["seconds"], options["seconds_above_zero"] or ())
     try:
@@ -42,8 +50,15 @@ def checked(options: Mapping, hosts: Sequence[str], groups: Mapping, folders: Se
         "began": now,
         "deadline": deadline,
         "budgets": budgets.parse(options["budgets"], len(hosts)),
-        "quarantine": settings.quarantine(options["quarantine"] or (), groups),
+        "quarantine": settings.quarantine(options["quarantine"] or (), groups, strict=not options["join"]),
         "attempt": 1,
+        "launch": options["launch"],
+        "shared": options["join"],
+        # In the words of who began it, to compare them with those of who joins.
+        "wanted": {
+            "budgets": {name: str(options["budgets"].get(name, value)) for name, value in budgets.DEFAULTS.items()},
+            "deadline": options["deadline"] or "",
+        },
         "plan": {
             "batches": sizes,
             "settle": next((value for name, value in waits.items() if name.endswith("settle")), 0.0),
@@ -54,41 +69,65 @@ def checked(options: Mapping, hosts: Sequence[str], groups: Mapping, folders: Se
     }
 
 
-def begin(folder: Path, run: dict, hosts: Sequence[str], join: bool) -> dict:
-    """Begin the run in its folder, or go on with it there; gives the run as it was written down.
+def begin(store: Store, run: dict, hosts: Sequence[str], join: bool, generation: str = "") -> dict:
+    """Begin the run, or go on with it; gives the run as it was written down.
 
     :param hosts: of the play, in its order.
-    :param join: others have the folder too, so nothing of theirs is put back: the parts of one job that was split.
-    Raises ValueError when another ansible-playbook has the folder, or it is of another operation.
+    :param join: others have the run too, so nothing of theirs is put back: the parts of one job that was split. They
+        join as long as they name the same launch; another launch resumes the run.
+    :param generation: what a new run is known by in its store.
+    Raises ValueError when another ansible-playbook has the run, it is of another operation, or was begun otherwise.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    admission = Admission(folder)
-    with admission.lock():
-        held = "" if join else owner.take(folder)
+
+    def work(entries: Entries) -> dict:
+        held = "" if join else owner.take(entries)
         if held:
             raise ValueError(f"run {run['run_id']} is held by {held}")
-        earlier = admission.known()
+        earlier = entries.get(RUN)
         if earlier is None:
-            admission.begin(run, hosts)
-            return run
+            found = {**run, "generation": generation}
+            admission.write_anew(entries, found, hosts)
+            return found
         if earlier["operation"] != run["operation"]:
             sentence = f"run {run['run_id']} is a run of operation {earlier['operation']}, not {run['operation']}"
             raise ValueError(sentence + "; choose another run_id")
         here = set(hosts)
-        everyone = [*hosts, *(host for host in admission.hosts() if host not in here)]
-        run.update(began=earlier["began"], attempt=earlier["attempt"])
-        if join:
-            admission.write(run, everyone)
-            return run
-        run["attempt"] += 1
-        admission.begin(run, everyone)
-        for host in everyone:
-            _count_again(RunHost(str(folder), host))
-    return run
+        before = (entries.get(HOSTS) or {}).get("hosts") or ()
+        everyone = [*hosts, *(host for host in before if host not in here)]
+        if join and run["launch"] in ("", earlier.get("launch")):
+            found = _joined(earlier, run, len(everyone))
+            admission.write(entries, found, everyone)
+            return found
+        found = {**run, "began": earlier["began"], "attempt": earlier["attempt"] + 1}
+        found.update(_of_all(run, len(everyone)), generation=earlier.get("generation", ""))
+        admission.write_anew(entries, found, everyone)
+        for host, document in entries.every(DOCUMENT):
+            _count_again(entries, RunHost(store, host), document)
+        return found
+
+    return store.transact(work)
 
 
-def _count_again(run_host: RunHost) -> None:
+def _joined(earlier: dict, run: dict, hosts: int) -> dict:
+    """Return the run with one more part: its own settings, in which the parts must agree, now for all hosts."""
+    for name, words in (run["wanted"]["budgets"] | {"deadline": run["wanted"]["deadline"]}).items():
+        known = earlier["wanted"]["deadline"] if name == "deadline" else earlier["wanted"]["budgets"][name]
+        if known != words:
+            what = "deadline" if name == "deadline" else f"budget of {budgets.NAMES[name]}"
+            raise ValueError(
+                f"run {run['run_id']} was begun with the {what} {known or 'none'}, not {words or 'none'}; "
+                "join it with the same, or choose another run_id"
+            )
+    quarantine = list(dict.fromkeys([*earlier["quarantine"], *run["quarantine"]]))
+    return {**earlier, **_of_all(earlier, hosts), "quarantine": quarantine}
+
+
+def _of_all(run: dict, hosts: int) -> dict[str, Any]:
+    """Return the budgets as numbers of all hosts of the run, also those of other parts."""
+    return {"budgets": budgets.parse(run["wanted"]["budgets"], hosts)}
+
+
+def _count_again(entries: Entries, run_host: RunHost, document: dict) -> None:
     """A task that was lost stays lost: it counts again. What failed or was refused may be well now."""
-    document = run_host.document()
     if document["state"] == "lost":
-        run_host.count(document, "lost", document["summary"].get("lost") or 1)
+        run_host.count(entries, document, "lost", document["summary"].get("lost") or 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import estimate
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import estimate, timestamps
 
 _NOTHING = "no forecast was made"
 
@@ -74,6 +74,5 @@ def _time(run: Mapping, acting: Sequence[Mapping], forks: int) -> str:
     host, settle = estimate.RESTART + slowest, plan.get("settle", 0.0)
     sizes = estimate.batches(len(acting), plan.get("batches") or [])
     took = estimate.seconds(sizes, forks, host, settle, plan.get("pause", 0.0), plan.get("settle_per", "host"))
-    hours, rest = divmod(round(took), 3600)
     batches = f"{len(sizes)} {'batch' if len(sizes) == 1 else 'batches'}"
-    return f"Estimated time: {hours}:{rest // 60:02}:{rest % 60:02} ({_hosts(len(acting))}, {batches}, {forks} at once)"
+    return f"Estimated time: {timestamps.duration(took)} ({_hosts(len(acting))}, {batches}, {forks} at once)"

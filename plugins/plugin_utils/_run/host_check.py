@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import timestamps
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
 
 #: Seconds after which a forecast is taken again before a host begins.
@@ -20,28 +19,24 @@ def check(run_host: RunHost, task_vars: dict, reason: str, counts: str | None, c
     :param counts: the budget that such a host counts against, where that is not the one of refused hosts.
     """
     watch(run_host, task_vars)
-    batch = run_host.admission.batch(run_host.host, list(task_vars["ansible_play_batch"]))
-    with run_host.admission.lock():
-        document = run_host.enter_batch(batch)
-        denial = run_host.admission.denial(run_host.host)
+    document, denial = run_host.enter_batch(list(task_vars["ansible_play_batch"]))
     state = document["state"]
     done, middle = state in ("verified", "lost", "current"), state == "begun"
     found = {
         "may_begin": True,
-        "batch": batch,
+        "batch": document["batch"],
         "before": not (done or middle),
         "after": not done or not document.get("completed"),
-        "stale": not check_mode and timestamps.now() - (document["forecast"].get("at") or 0) > STALE,
+        "stale": not check_mode and run_host.store.now() - (document["forecast"].get("at") or 0) > STALE,
         "host_state": state,
         "msg": "",
     }
     if reason and not (done or middle):
-        run_host.enter_state("refused", reason, counts=counts)
-        found.update(may_begin=False, host_state=run_host.document()["state"], msg=reason)
+        state = run_host.enter_state("refused", reason, counts=counts)
+        found.update(may_begin=False, host_state=state, msg=reason)
     elif denial and not middle:
-        run_host.leave_untouched(denial)
         message = f"{state} already" if done else f"left untouched: {denial}"
-        found.update(may_begin=False, host_state=run_host.document()["state"], msg=message)
+        found.update(may_begin=False, host_state=run_host.leave_untouched(denial), msg=message)
     elif done or middle:
         found["msg"] = f"{state} already in run {document['run_id']}: verified again"
     return found
@@ -53,9 +48,8 @@ def watch(run_host: RunHost, task_vars: dict) -> list[str]:
     Only those that the run had looked at. Gives the names of all that were lost.
     """
     gone = set(task_vars.get("ansible_play_hosts_all") or ()) - set(task_vars.get("ansible_play_hosts") or ())
-    folder = str(run_host.admission.folder)
     for host in sorted(gone - {run_host.host}):
-        other = RunHost(folder, host)
-        if other.known() and other.document()["state"] in ("forecast", "begun"):
+        other = RunHost(run_host.store, host)
+        if (other.known() or {}).get("state") in ("forecast", "begun"):
             other.enter_state("failed", "it failed or became unreachable in another task of the play")
     return sorted(gone)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Holder: which ansible-playbook has a run's folder. Internal.
+"""Holder: which ansible-playbook has a run. Internal.
 
 A task's process ends with the task, so the lock is the life of its parent: ansible-playbook itself.
 """
@@ -13,32 +13,30 @@ import os
 import socket
 from pathlib import Path
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import files, timestamps
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import timestamps
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries import HOLDER, Entries
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import Store
 
-_NAME = "holder.json"
 
-
-def take(folder: Path) -> str:
-    """Take the folder for this ansible-playbook; who else has it, in a few words, or nothing.
-
-    Call it under the lock of the folder.
-    """
+def take(entries: Entries) -> str:
+    """Take the run for this ansible-playbook; who else has it, in a few words, or nothing."""
     pid = os.getppid()
     mine = {"pid": pid, "started": _started(pid), "node": socket.gethostname()}
-    held = files.load(folder / _NAME)
+    held = entries.get(HOLDER)
     if held and {key: held.get(key) for key in mine} != mine:
         since = timestamps.text(held.get("at") or 0)
         if held.get("node") != mine["node"]:
-            return f"a controller called {held.get('node')} since {since}; if it is gone, remove {folder / _NAME}"
+            gone = "if it is gone, share the run (run_shared: true) and give run_launch a new value"
+            return f"a controller called {held.get('node')} since {since}; {gone}"
         if _started(held.get("pid")) == held.get("started"):
             return f"ansible-playbook with pid {held['pid']} since {since}; wait for it, or end it"
-    files.save(folder / _NAME, {**mine, "at": timestamps.now()})
+    entries.put(HOLDER, {**mine, "at": entries.now})
     return ""
 
 
-def give_back(folder: Path) -> None:
-    """Let others take the folder."""
-    (folder / _NAME).unlink(missing_ok=True)
+def give_back(store: Store) -> None:
+    """Let others take the run."""
+    store.transact(lambda entries: entries.drop(HOLDER))
 
 
 def _started(pid: object) -> str | None:

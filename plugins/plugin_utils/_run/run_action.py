@@ -6,12 +6,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.shimops.containerd.plugins.module_utils import _result
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import host_check
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store import opened
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import StoreError
+
+T = TypeVar("T")
+#: What shim_reconnect does with a host that has begun: that is done whether or not the run can be asked.
+SETTLING = ("verified", "rolled_back")
 
 
 class RunAction(ActionBase):
@@ -53,9 +62,9 @@ class RunAction(ActionBase):
         folder = options.pop("run_folder", None)
         if not folder:
             return _fitted(self._ask(options, task_vars), options.get("detail") or "summary")
-        run_host = RunHost(str(folder), task_vars["inventory_hostname"])
         try:
-            return self._in_run(run_host, options, task_vars)
+            store = opened.opened(str(folder), opened.password(self._templar, task_vars))
+            return self._in_run(RunHost(store, str(task_vars["inventory_hostname"])), options, task_vars)
         except ValueError as error:
             return {"failed": True, "changed": False, "msg": f"run: {error}."}
 
@@ -70,19 +79,35 @@ class RunAction(ActionBase):
             if reason:
                 late = self.late(run_host, options, reason)
                 if late is None:
-                    run_host.leave_untouched(reason)
-                    state = run_host.document()["state"]
+                    state = run_host.leave_untouched(reason)
                     return {"changed": False, "refused": False, "host_state": state, "msg": f"left alone: {reason}"}
                 options = late
-        self.before(run_host, options)
+        # From here on the host counts, not the run: what became of it is in its ledger, even if the store fails.
+        settling = acting or options.get("state") in SETTLING
+        self._known_or_not(settling, self.before, run_host, options)
         try:
             result = self._ask({**options, "detail": "full"}, task_vars)
         except AnsibleConnectionFailure as error:
-            state = "failed" if acting or run_host.document()["state"] == "begun" else "refused"
-            run_host.enter_state(state, "it became unreachable: " + " ".join(str(error).split())[:300])
+            sentence = "it became unreachable: " + " ".join(str(error).split())[:300]
+            self._known_or_not(settling, self._unreachable, run_host, acting, sentence)
             raise
-        self.note(run_host, options, result)
-        return self._brief({**result, "host_state": run_host.document()["state"]}, options.get("detail") or "summary")
+        self._known_or_not(settling, self.note, run_host, options, result)
+        state = self._known_or_not(settling, lambda: run_host.document()["state"]) or "begun"
+        return self._brief({**result, "host_state": state}, options.get("detail") or "summary")
+
+    def _known_or_not(self, settling: bool, work: Callable[..., T], *words: Any) -> T | None:
+        """Read or write the run; a store that fails is only a warning for a host that is being settled."""
+        try:
+            return work(*words)
+        except StoreError as error:
+            if not settling:
+                raise
+            self._display.warning(f"run: {error}. The host goes on; its ledger says what became of it.")
+            return None
+
+    def _unreachable(self, run_host: RunHost, acting: bool, sentence: str) -> None:
+        state = "failed" if acting or run_host.document()["state"] == "begun" else "refused"
+        run_host.enter_state(state, sentence)
 
     def _ask(self, options: dict, task_vars: dict) -> dict:
         return self._execute_module(module_args=options, task_vars=task_vars)

@@ -52,18 +52,25 @@ def seconds(wanted: Mapping[str, object], above: Iterable[str] = ()) -> dict[str
     return found
 
 
-def quarantine(wanted: Iterable[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the hosts that these names of hosts and groups stand for, in the inventory's order."""
+def quarantine(wanted: Iterable[str], groups: Mapping[str, Sequence[str]], strict: bool = True) -> list[str]:
+    """Return the hosts that these names of hosts and groups stand for, in the inventory's order.
+
+    :param strict: refuse a name that is neither. A part of a split job sees only its part of the inventory, so there
+        such a name may be a host of another part.
+    """
     everyone = list(groups.get("all", ()))
     held: set[str] = set()
+    elsewhere: list[str] = []
     for name in wanted:
         if name in groups:
             held.update(groups[name])
         elif name in everyone:
             held.add(name)
+        elif not strict:
+            elsewhere.append(name)
         else:
             raise ValueError(f"quarantine: {name!r} is neither a host nor a group of the inventory; correct the name")
-    return [host for host in everyone if host in held]
+    return [*(host for host in everyone if host in held), *elsewhere]
 
 
 def task_file(wanted: str, folders: Iterable[Path]) -> str:

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import STATES, RunHost
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import STATES
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries import DOCUMENT
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import Store
 
 #: A run with hosts in one of these has not done what it was asked for.
 UNDONE = ("lost", "failed", "begun", "untouched")
@@ -22,17 +23,18 @@ _TITLES = {
 }
 
 
-def rows(folder: str, hosts: list[str]) -> list[dict]:
+def rows(store: Store, hosts: Sequence[str]) -> list[dict]:
     """Return per host its name, state and message, in the order of the play."""
-    return [_row(RunHost(folder, host)) for host in hosts]
+    wanted = set(hosts)
+    known = {host: _row(host, document) for host, document in store.every(DOCUMENT) if host in wanted}
+    return [known.get(host) or _row(host, {}) for host in hosts]
 
 
-def _row(run_host: RunHost) -> dict:
-    document = run_host.document()
-    state, message = document["state"], document["message"]
+def _row(host: str, document: Mapping) -> dict:
+    state, message = document.get("state", "forecast"), document.get("message", "")
     if state == "forecast":
         state, message = "untouched", message or "its turn never came"
-    return {"host": run_host.host, "state": state, "message": message, "batch": document["batch"]}
+    return {"host": host, "state": state, "message": message, "batch": document.get("batch")}
 
 
 def counts(found: list[dict]) -> dict[str, int]:
@@ -58,11 +60,11 @@ def verdict(run: dict, mark: dict | None, count: dict[str, int], spent: str) -> 
     return ""
 
 
-def lines(run: dict, mark: dict | None, found: list[dict], folder: Path) -> Iterator[str]:
+def lines(run: dict, mark: dict | None, found: list[dict], where: str) -> Iterator[str]:
     """Yield the whole report for people, one line each."""
     count = counts(found)
     sentence = ", ".join(f"{number} {state}" for state, number in count.items() if number) or "no hosts"
-    yield f"Run {run['run_id']} ({run['operation']}): {sentence}. Documents: {folder}"
+    yield f"Run {run['run_id']} ({run['operation']}): {sentence}. Documents: {where}"
     if mark:
         yield f"Stopped: {mark['reason']}"
     for state, title in _TITLES.items():

@@ -45,3 +45,9 @@ def deadline(wanted: str, begun: float) -> float:
     if moment <= begun:
         raise ValueError(f"is past already ({text(begun)} now)")
     return moment
+
+
+def duration(seconds: float) -> str:
+    """Write a span of time for people: hours, minutes and seconds."""
+    whole = max(round(seconds), 0)
+    return f"{whole // 3600}:{whole % 3600 // 60:02}:{whole % 60:02}"

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import types
+from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.shimops.containerd.plugins.action import fleet_run, shim_migrate, shim_probe, shim_reconnect
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import verdict_rows
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import timestamps
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import admission
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import FolderStore
 
 HOSTS = ["h1", "h2", "h3"]
 
@@ -37,6 +39,7 @@ class Play:
         one._execute_module = self.execute
         one._supports_check_mode = one._supports_async = True
         one._connection = None
+        one._templar = types.SimpleNamespace(template=lambda value: value)
         variables = {
             "inventory_hostname": host,
             "ansible_play_hosts_all": HOSTS,
@@ -80,8 +83,12 @@ def restarted(*verdicts, **more):
     return {"changed": True, "msg": "done", "verdicts": found, "summary": summary, "gap": 0.3, **more}
 
 
+def store(folder):
+    return FolderStore(Path(folder))
+
+
 def document(folder, host="h1"):
-    return RunHost(folder, host).document()
+    return RunHost(store(folder), host).document()
 
 
 def test_without_a_run_the_task_is_only_handed_on(play):
@@ -103,12 +110,12 @@ def test_the_host_s_whole_result_is_written_down_and_the_play_gets_a_summary(pla
 def test_a_host_whose_verdicts_are_not_final_is_in_the_middle_until_it_has_settled(play, folder, monkeypatch):
     waits = []
     monkeypatch.setattr(shim_reconnect.time, "sleep", waits.append)
-    monkeypatch.setattr(shim_reconnect.timestamps, "now", lambda: 1000.0)
+    monkeypatch.setattr(FolderStore, "now", lambda self: 1000.0)
     play.answer = restarted("reattached")
     result = play.call(shim_reconnect, state="restarted", run_folder=folder, settle=0, final=False)
     assert result["host_state"] == "begun" and document(folder)["settles_from"] == 1000.0
     assert document(folder)["verdicts"] and document(folder)["ended"] is None
-    monkeypatch.setattr(shim_reconnect.timestamps, "now", lambda: 1012.0)
+    monkeypatch.setattr(FolderStore, "now", lambda self: 1012.0)
     result = play.call(shim_reconnect, state="verified", run_folder=folder, settle=30)
     assert result["host_state"] == "verified" and waits == [18.0]
     assert [asked["state"] for _host, asked in play.asked] == ["restarted", "verified"]
@@ -122,7 +129,7 @@ def test_a_loss_is_one_before_and_after_the_batch_settled(play, folder, monkeypa
     if when == "later":
         play.answer = restarted("killed", failed=True)
         result = play.call(shim_reconnect, state="verified", run_folder=folder, settle=30)
-    assert result["host_state"] == state and RunHost(folder, "h2").admission.denial("h2")
+    assert result["host_state"] == state and store(folder).transact(lambda entries: admission.denial(entries, "h2"))
 
 
 def test_a_host_that_becomes_unreachable_while_its_batch_settles_has_failed(play, folder, monkeypatch):
@@ -275,13 +282,13 @@ def test_the_host_s_own_ledger_says_how_far_it_came(play, folder, ledger, state)
     assert asked["before"] is (state == "forecast")
     # What is lost has spent the budget, so it is not even verified again.
     assert asked["may_begin"] is (state != "lost")
-    assert RunHost(folder, "h1").admission.counted().get("lost", 0) == (2 if state == "lost" else 0)
+    assert store(folder).transact(admission.counted).get("lost", 0) == (2 if state == "lost" else 0)
 
 
 def test_a_host_in_the_middle_is_verified_although_the_run_was_stopped(play, folder):
     play.answer = a_forecast(run_id="one", phase="restarting", lost=0)
     play.call(shim_probe, run_folder=folder)
-    RunHost(folder, "h1").admission.stop(None, "enough")
+    store(folder).transact(lambda entries: admission.stop(entries, None, "enough"))
     play.answer = restarted("reattached")
     assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "verified"
     assert play.asked[-1][1]["state"] == "verified"
@@ -332,7 +339,7 @@ def test_a_host_that_needs_no_upgrade_is_current_unless_this_run_made_it(play, f
     play.answer["release"].update(installed=release)
     wanted = {"run_folder": folder, "on_risk": "refuse", "refusal_counts": "refused", "version": release}
     assert play.call(shim_probe, **wanted)["host_state"] == "current"
-    assert not RunHost(folder, "h1").admission.counted()
+    assert not store(folder).transact(admission.counted)
     play.answer = {**play.answer, "ledger": {"run_id": "one", "phase": "verified", "lost": 0}}
     assert play.call(shim_probe, "h2", **wanted)["host_state"] == "verified"
 
@@ -340,7 +347,7 @@ def test_a_host_that_needs_no_upgrade_is_current_unless_this_run_made_it(play, f
 def test_what_was_verified_stays_so_when_the_run_is_stopped(play, folder):
     play.answer = a_forecast(run_id="one", phase="verified", lost=0)
     play.call(shim_probe, run_folder=folder)
-    RunHost(folder, "h1").admission.stop(None, "enough")
+    store(folder).transact(lambda entries: admission.stop(entries, None, "enough"))
     assert play.call(fleet_run, state="host_checked", run_folder=folder)["msg"] == "verified already"
     assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "verified"
 
@@ -349,7 +356,7 @@ def test_mending_begins_a_host_and_the_restart_goes_on_whatever_happens_meanwhil
     play.answer = {"changed": True, "migrated": [], "rescued": [{"id": "a"}], "refused": [], "summary": {}}
     assert play.call(shim_migrate, run_folder=folder, run_id="one")["host_state"] == "begun"
     assert document(folder)["rescued"] == [{"id": "a"}]
-    RunHost(folder, "h1").admission.stop("h2", "enough")
+    store(folder).transact(lambda entries: admission.stop(entries, "h2", "enough"))
     play.answer = restarted("reattached")
     assert play.call(shim_reconnect, state="restarted", run_folder=folder)["host_state"] == "verified"
     assert play.call(shim_migrate, "h3", run_folder=folder)["host_state"] == "untouched"
@@ -394,8 +401,8 @@ def test_an_old_forecast_is_stale(play, folder, monkeypatch):
     play.answer = a_forecast()
     play.call(shim_probe, run_folder=folder)
     assert play.call(fleet_run, state="host_checked", run_folder=folder)["stale"] is False
-    later = timestamps.now() + 601
-    monkeypatch.setattr(timestamps, "now", lambda: later)
+    later = store(folder).now() + 601
+    monkeypatch.setattr(FolderStore, "now", lambda self: later)
     assert play.call(fleet_run, state="host_checked", run_folder=folder)["stale"] is True
 
 
@@ -436,7 +443,7 @@ def test_a_folder_that_is_no_run_s_is_said(play, action):
     reported = play.call(action, run_folder=str(play.place / "none"), **options)
     assert (
         reported["failed"]
-        and "run.json is not there: begin the run first" in reported["msg"]
+        and "none: begin it first" in reported["msg"]
         and "\n" not in reported["msg"]
     )
 

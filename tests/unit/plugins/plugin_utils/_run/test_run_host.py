@@ -13,8 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import begin, files, owner, summary, timestamps
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import admission, begin, owner, summary
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store import files
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries import HOSTS as ALL_HOSTS
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries import STOP
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import FolderStore
 
 HOSTS = [f"h{number}" for number in range(1, 9)]
 OPTIONS = {
@@ -28,12 +32,15 @@ OPTIONS = {
     "settle_per": "host",
     "quarantine": None,
     "hooks": {},
+    "launch": "",
 }
 
 
 def begun(folder, join=False, hosts=HOSTS, **options):
-    run = begin.checked({**OPTIONS, **options}, hosts, {"all": hosts}, [])
-    return begin.begin(folder, run, hosts, join)
+    store = FolderStore(folder)
+    store.make()
+    run = begin.checked({**OPTIONS, "join": join, **options}, hosts, {"all": hosts}, [], store.now())
+    return begin.begin(store, run, hosts, join)
 
 
 @pytest.fixture
@@ -43,14 +50,27 @@ def folder(tmp_path):
 
 
 def host(folder, name="h1"):
-    return RunHost(str(folder), name)
+    return RunHost(FolderStore(folder), name)
+
+
+def counted(folder):
+    return FolderStore(folder).transact(admission.counted)
+
+
+def batch(folder, name, hosts):
+    return host(folder, name).enter_batch(hosts)[0]["batch"]
+
+
+def batches_begun(folder):
+    return FolderStore(folder).transact(admission.batches_begun)
+
+
+def everyone(folder):
+    return FolderStore(folder).get(ALL_HOSTS)["hosts"]
 
 
 def states(folder):
-    return {
-        row["host"]: row["state"]
-        for row in summary.rows(str(folder), json.loads((folder / "hosts.json").read_text())["hosts"])
-    }
+    return {row["host"]: row["state"] for row in summary.rows(FolderStore(folder), everyone(folder))}
 
 
 def test_the_folder_is_its_owner_s_alone(folder):
@@ -101,14 +121,14 @@ def test_a_lost_task_stays_lost_whatever_fails_afterwards(folder):
     one.enter_state("lost", "1 killed", lost=2, summary={"lost": 2})
     one.enter_state("failed", "the hook after it")
     assert one.document()["state"] == "lost" and one.document()["message"] == "1 killed; the hook after it"
-    assert one.admission.counted()["lost"] == 2
+    assert counted(folder)["lost"] == 2
 
 
 def test_after_the_deadline_no_host_begins(tmp_path, monkeypatch):
     begun(tmp_path / "one", deadline="1h")
     assert host(tmp_path / "one").begin() == ""
-    late = timestamps.now() + 3601
-    monkeypatch.setattr(timestamps, "now", lambda: late)
+    late = FolderStore(tmp_path).now() + 3601
+    monkeypatch.setattr(FolderStore, "now", lambda self: late)
     assert "the run was stopped: the deadline " in host(tmp_path / "one", "h2").begin()
 
 
@@ -151,14 +171,13 @@ def test_a_part_of_a_job_that_joins_begins_no_attempt(folder):
 
 
 def test_a_batch_is_known_by_the_first_of_its_hosts_that_asks(folder):
-    admission = host(folder).admission
-    assert admission.batches_begun() == 0
-    assert [admission.batch(name, HOSTS[:2]) for name in ("h2", "h1")] == [1, 1]
+    assert batches_begun(folder) == 0
+    assert [batch(folder, name, HOSTS[:2]) for name in ("h2", "h1")] == [1, 1]
     # One that was lost meanwhile is no longer in the batch of the play.
-    assert [admission.batch(name, ["h4", "h5"]) for name in ("h4", "h3", "h5")] == [2, 3, 2]
-    assert admission.batches_begun() == 3
+    assert [batch(folder, name, ["h4", "h5"]) for name in ("h4", "h3", "h5")] == [2, 3, 2]
+    assert batches_begun(folder) == 3
     begun(folder)
-    assert host(folder).admission.batch("h3", ["h3"]) == 1
+    assert batch(folder, "h3", ["h3"]) == 1
 
 
 def test_a_host_costs_the_same_in_a_run_of_any_size(tmp_path, monkeypatch):
@@ -174,7 +193,7 @@ def test_a_host_costs_the_same_in_a_run_of_any_size(tmp_path, monkeypatch):
             host(folder, name).enter_state("refused", "stale")
         del used[:]
         one = host(folder, "h1")
-        one.admission.batch("h1", hosts[:2])
+        one.enter_batch(hosts[:2])
         assert one.begin() == ""
         one.enter_state("verified", "8 reattached")
         return [(path.name, path.stat().st_size // 100 if path.exists() else 0) for path in used]
@@ -184,7 +203,7 @@ def test_a_host_costs_the_same_in_a_run_of_any_size(tmp_path, monkeypatch):
 
 def test_a_run_that_goes_on_with_fewer_hosts_still_knows_the_others(folder):
     begun(folder, hosts=["h3"])
-    assert host(folder).admission.hosts() == ["h3", *(name for name in HOSTS if name != "h3")]
+    assert everyone(folder) == ["h3", *(name for name in HOSTS if name != "h3")]
 
 
 def test_a_run_is_of_one_operation(folder):
@@ -211,7 +230,8 @@ def test_a_folder_is_held_by_one_ansible_playbook(folder):
 def test_nobody_can_tell_whether_another_machine_s_controller_lives(folder):
     files.save(folder / "holder.json", {"pid": 1, "started": "1", "node": "elsewhere", "at": 0})
     with pytest.raises(
-        ValueError, match="held by a controller called elsewhere .*; if it is gone, remove .*holder.json"
+        ValueError,
+        match="held by a controller called elsewhere .*; if it is gone, share the run .*run_launch a new value",
     ):
         begun(folder)
 
@@ -219,7 +239,7 @@ def test_nobody_can_tell_whether_another_machine_s_controller_lives(folder):
 def test_a_part_of_a_job_heeds_the_stop_mark_of_another(folder):
     host(folder, "h1").enter_state("lost", "1 killed", lost=1)
     begun(folder, join=True, hosts=["h7", "h9"])
-    hosts = host(folder).admission.hosts()
+    hosts = everyone(folder)
     assert hosts[:2] == ["h7", "h9"] and "h1" in hosts
     assert "1 lost task" in host(folder, "h9").begin()
 
@@ -240,17 +260,14 @@ def test_a_damaged_file_is_said(folder):
 
 
 def lines(folder):
-    admission = host(folder).admission
-    run = admission.run()
-    return list(summary.lines(run, admission.stopped(), summary.rows(str(folder), admission.hosts()), folder))
+    store = FolderStore(folder)
+    return list(summary.lines(host(folder).run(), store.get(STOP), summary.rows(store, everyone(folder)), store.where))
 
 
 def verdict(folder, spent=""):
-    admission = host(folder).admission
-    run = admission.run()
-    return summary.verdict(
-        run, admission.stopped(), summary.counts(summary.rows(str(folder), admission.hosts())), spent
-    )
+    store = FolderStore(folder)
+    count = summary.counts(summary.rows(store, everyone(folder)))
+    return summary.verdict(host(folder).run(), store.get(STOP), count, spent)
 
 
 def test_a_run_is_a_success_when_all_are_verified_current_or_refused(tmp_path):

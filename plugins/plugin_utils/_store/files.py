@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import StoreError
+
 
 def save(path: Path, value: object) -> None:
     """Write a value as JSON: a new file, synced, renamed into place; its folder is made, for its owner alone."""
@@ -27,13 +29,17 @@ def save(path: Path, value: object) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            # A write does not say to which file.
+            error.filename = str(path)
         raise
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a few characters to a file that a lost machine may lose."""
+    """Write a few characters to a file that a lost machine may lose; its folder is made."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         os.write(handle, text.encode("ascii"))
@@ -41,15 +47,26 @@ def write_text(path: Path, text: str) -> None:
         os.close(handle)
 
 
+def load_number(path: Path) -> int | None:
+    """Read the number in such a file; None where there is none yet."""
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
 def load(path: Path) -> dict | None:
-    """Read such a file; None when there is none. Raises ValueError for one that is damaged."""
+    """Read such a file; None when there is none. Raises StoreError for one that is damaged."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    value = json.loads(text)
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged ({error}); remove it, and go on with the same run_id") from None
     if not isinstance(value, dict):
-        raise ValueError(f"{path} is not what a run writes")
+        raise StoreError(f"{path} is not what a run writes; remove it, and go on with the same run_id")
     return value
 
 
