@@ -47,7 +47,7 @@ EXPIRY = 30 * 86400
 #: Bytes of a value, uncompressed: the same limit as for the files of a run.
 LARGEST = 64 * 1024 * 1024
 #: Seconds to wait for a connection, and for an answer.
-CONNECT, ANSWER = 5.0, 15.0
+CONNECT, ANSWER = 5.0, 10.0
 _TRIES = 500
 _PER_HOST = (BATCH, DOCUMENT, HOST_DOCUMENT)
 #: What nearly every transaction reads, in one question.
@@ -105,8 +105,7 @@ class RedisStore(Store):
             socket_connect_timeout=CONNECT,
             socket_timeout=ANSWER,
             # A question that was not answered may have been done: all that is sent can be done twice.
-            retry=redis.retry.Retry(redis.backoff.ConstantBackoff(0.2), 2),
-            client_name="shimops",
+            retry=redis.retry.Retry(redis.backoff.ConstantBackoff(0.2), 1),
             **tls,
         )
         self._commit = self._redis.register_script(_COMMIT)
@@ -304,5 +303,7 @@ def _problem(error: Exception) -> str:
         return f"refused TLS, or its certificate was refused ({text}); check rediss:// and ssl_ca_certs"
     if isinstance(error, redis.ResponseError):
         return f"refuses to work ({text}); repair that, and go on with the same run_id"
+    if "closed by server" in text:
+        return "closed the connection without an answer; check that it is a Redis, and whether it wants TLS (rediss://)"
     why = text or type(error).__name__
     return f"cannot be reached ({why}); no further host begins: repair that, and go on with the same run_id"
