@@ -26,7 +26,9 @@ class RedisServer:
     :param tls: serve TLS instead, with a certificate that is made here.
     """
 
-    def __init__(self, folder: Path, options: dict[str, str] | None = None, *, tls: bool = False, password: bool = True):
+    def __init__(
+        self, folder: Path, options: dict[str, str] | None = None, *, tls: bool = False, password: bool = True
+    ):
         if not shutil.which("redis-server"):
             machine.apt_install(["redis-server"])
         self.folder, self.tls = folder, tls

@@ -176,6 +176,7 @@ class Host:
         :param known: containerd as it was found a moment ago.
         """
         earlier, came, losses = list(book["verdicts"]), False, 0
+        foretold = ledger.foretold(book)
         while True:
             daemon = known if known and daemons.still_serves(known) else self.daemon()
             known = daemon
@@ -184,7 +185,9 @@ class Host:
                 earlier = []
             if daemon.process:
                 ledger.enter_daemon(book, daemon, wall_clock())
-            found = [verdict_rows.with_earlier_proof(one, earlier) for one in self.verdicts(book, daemon, ends)]
+            found = [
+                verdict_rows.with_earlier_proof(one, earlier, foretold) for one in self.verdicts(book, daemon, ends)
+            ]
             stayed = daemon.process is None or daemon.process.alive()
             if not stayed:
                 found = [verdict_rows.not_proven(one, "containerd ended while it was verified") for one in found]

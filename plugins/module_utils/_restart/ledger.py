@@ -9,7 +9,7 @@ Its types are what stands in the file, see ledger_file.py.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence, Set, Tuple, TypedDict
+from typing import Any, Dict, List, Optional, Sequence, Set, Set, Tuple, TypedDict
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.forecast import Forecast
@@ -167,6 +167,13 @@ def refresh(book: Ledger, forecasts: Sequence[Tuple[Observation, Forecast]]) -> 
         _observed, forecast = now.get((task["namespace"], task["id"]), (None, None))
         if forecast is not None:
             task["kept"] = forecast.task == "kept" and forecast.client == "keeps"
+
+
+def foretold(book: Ledger) -> Set[Tuple[str, str]]:
+    """The tasks, by namespace and id, that the restart was forecast to end; none once the restart is verified."""
+    if book["phase"] == "verified":
+        return set()
+    return {(task["namespace"], task["id"]) for task in book["tasks"] if not task.get("kept", True)}
 
 
 def incarnation(task: TaskRow) -> Incarnation:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence, TypedDict
+from typing import Any, Container, Dict, List, Optional, Sequence, Tuple, TypedDict
 
 from ansible_collections.shimops.containerd.plugins.module_utils._restart.verdict import LOST, VERDICTS, Witnesses
 
@@ -79,17 +79,22 @@ def not_proven(one: VerdictRow, problem: str) -> VerdictRow:
     return _with(one, "unproven", problem) if one["verdict"] == "reattached" else one
 
 
-def with_earlier_proof(one: VerdictRow, earlier_rows: Sequence[VerdictRow]) -> VerdictRow:
+def with_earlier_proof(
+    one: VerdictRow, earlier_rows: Sequence[VerdictRow], foretold: Container[Tuple[str, str]] = ()
+) -> VerdictRow:
     """What was proven stays proven: a task that ended after it was verified was not lost by the restart.
 
     :param earlier_rows: earlier verdicts, after which containerd was not restarted again.
+    :param foretold: the tasks, by namespace and id, of which the forecast said that this restart would end them: a
+        client that deletes one because of the restart may do so a moment after it was seen to run on.
     """
+    key = (one["namespace"], one["id"])
     for earlier in earlier_rows:
-        if (earlier["namespace"], earlier["id"]) != (one["namespace"], one["id"]):
+        if (earlier["namespace"], earlier["id"]) != key:
             continue
         if one["verdict"] == "killed" and earlier["verdict"] in ("exited", "ended"):
             return _with(one, earlier["verdict"], earlier["reason"])
-        if one["verdict"] == "killed" and earlier["verdict"] == "reattached":
+        if one["verdict"] == "killed" and earlier["verdict"] == "reattached" and key not in foretold:
             return _with(one, "ended", "it was proven reattached, and ended since")
         if one["verdict"] == "ended" and earlier["verdict"] in ("orphaned", "duplicated"):
             # It ran on without containerd, and has ended since.

@@ -133,7 +133,9 @@ def test_a_wrong_password(server, password):
 
 
 def test_a_user_who_may_not_do_what_a_run_needs(server):
-    server.client().acl_setuser("few", enabled=True, passwords=["+few"], keys=["shimops:*"], commands=["+info", "+ping"])
+    server.client().acl_setuser(
+        "few", enabled=True, passwords=["+few"], keys=["shimops:*"], commands=["+info", "+ping"]
+    )
     url = server.url.replace("redis://", "redis://few@")
     store = RedisStore(url, "few", "one")
     store.check()

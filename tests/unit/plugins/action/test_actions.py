@@ -441,11 +441,7 @@ def test_a_folder_that_is_no_run_s_is_said(play, action):
     play.answer = a_forecast()
     (play.place / "none").mkdir()
     reported = play.call(action, run_folder=str(play.place / "none"), **options)
-    assert (
-        reported["failed"]
-        and "none: begin it first" in reported["msg"]
-        and "\n" not in reported["msg"]
-    )
+    assert reported["failed"] and "none: begin it first" in reported["msg"] and "\n" not in reported["msg"]
 
 
 def test_the_defaults_of_the_action_group_do_no_harm(play):

@@ -42,6 +42,12 @@ def test_what_was_proven_stays_proven():
     assert after("killed", "unproven", "reattached")[0] == "ended"
 
 
+def test_what_the_forecast_said_would_end_is_lost_also_when_it_ends_late():
+    earlier, key = [row("reattached")], ("default", "plain1")
+    assert verdict_rows.with_earlier_proof(row("killed"), earlier, {key}) == row("killed")
+    assert verdict_rows.with_earlier_proof(row("killed"), earlier, {("default", "plain2")})["verdict"] == "ended"
+
+
 @pytest.mark.parametrize("lost", ["orphaned", "duplicated"])
 def test_what_was_lost_and_ended_since_stays_lost(lost):
     assert after("ended", lost) == (lost, lost + " then")
