@@ -29,6 +29,7 @@ CORE219 = Venv(
     "core219",
     (
         "ansible-core>=2.19,<2.20",
+        "ansible-runner>=2.4,<3",
         "jmespath>=1.0",
         "protobuf>=4.21",
         "grpcio>=1.50",

@@ -9,7 +9,7 @@ Its types are what stands in the file, see ledger_file.py.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence, Set, Set, Tuple, TypedDict
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple, TypedDict
 
 from ansible_collections.shimops.containerd.plugins.module_utils._bundle.endpoint import Endpoint
 from ansible_collections.shimops.containerd.plugins.module_utils._forecast.forecast import Forecast

@@ -110,8 +110,8 @@ def _lab(suffix, **shape):
     return lab
 
 
-#: Ten small hosts of one release: for what takes a fleet.
-row = _lab("row", hosts=10, kinds=["1.7"], plain=1, pods=0)
+#: Twelve small hosts of one release: for what takes a fleet.
+row = _lab("row", hosts=12, kinds=["1.7"], plain=1, pods=0)
 #: Four hosts of the oldest release with a plain container and a pod each: to upgrade.
 four = _lab("up", hosts=4, kinds=["1.6"], plain=1, pods=1)
 #: A host of each release of Docker, which is not started.

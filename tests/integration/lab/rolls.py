@@ -111,6 +111,12 @@ def core(version):
         pytest.skip(str(reason))
 
 
+def phase(host, run_id):
+    """How far the ledger of this run has come on a host."""
+    book = world.ledger(host) or {}
+    return book["phase"] if book.get("run_id") == run_id else None
+
+
 class Roll:
     """One ansible-playbook over some hosts of a lab, with its run's folder in ``place``; usable as a context.
 
@@ -173,7 +179,7 @@ class Roll:
 
     def kill(self):
         """SIGKILL for ansible-playbook and whatever it started here."""
-        for pid in [self._process.pid, *_descendants(self._process.pid)]:
+        for pid in [self._process.pid, *descendants(self._process.pid)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
@@ -198,9 +204,9 @@ class Roll:
         return {row["host"]: row["state"] for row in json.loads((self.folder / "report.json").read_text())["hosts"]}
 
 
-def _descendants(pid):
+def descendants(pid):
     """All processes below this one; workers have sessions of their own."""
     found = []
     for child in subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split():
-        found += [int(child), *_descendants(int(child))]
+        found += [int(child), *descendants(int(child))]
     return found

@@ -11,7 +11,7 @@ from lab import workloads
 
 RUNS = 10
 # So many of them in each run; the others are run by ./dev matrix.
-FEW = 4
+FEW = 2
 SCRIPT = "/usr/local/sbin/lab-restart-between"
 # Kills the shim of one task, its name in a file, after the old containerd is gone and before the new one starts.
 BETWEEN = """#!/bin/sh
@@ -76,7 +76,7 @@ def lost(result):
     return {row["id"]: row["verdict"] for row in result["verdicts"] if row["verdict"] in LOST}
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", [*range(FEW), pytest.param(FEW, marks=pytest.mark.matrix)])
 def test_the_one_that_is_killed_on_a_busy_node_is_seen(fleet, busy, number):
     """Its shim is killed between the old containerd and the new one, which then kills the container."""
 

@@ -33,12 +33,6 @@ def first_four(row, tmp_path):
     rolls.go(hosts)
 
 
-def phase(host, one):
-    """How far the ledger of this roll has come on a host."""
-    book = world.ledger(host) or {}
-    return book["phase"] if book.get("run_id") == one.run_id else None
-
-
 def check_complete(one, hosts):
     """Each host was restarted once, by its own count, and has a document that says so."""
     assert rolls.restarts(hosts) == {host.name: 1 for host in hosts}
@@ -59,7 +53,7 @@ def test_killed_while_a_host_is_being_restarted(row, first_four, tmp_path, kept)
     options = {"command": [rolls.RESTART], "batches": BATCHES}
     victim = row.hosts[VICTIM]
     with rolls.Roll(row, first_four, tmp_path, "killed", **options) as one:
-        one.until(lambda: phase(victim, one) == "restarting", f"{VICTIM} is being restarted")
+        one.until(lambda: rolls.phase(victim, one.run_id) == "restarting", f"{VICTIM} is being restarted")
         one.kill()
     assert one.documents()[VICTIM]["state"] == "begun" and rolls.restarts(first_four)["lab1"] == 1
     if not kept:
@@ -79,7 +73,7 @@ def test_killed_while_a_host_settles(row, first_four, tmp_path):
     rolls.ways(first_four, {})
     options = {"command": [rolls.RESTART], "batches": BATCHES}
     with rolls.Roll(row, first_four, tmp_path, "settling", **{**options, "settle": 15}) as one:
-        one.until(lambda: phase(row.hosts["lab1"], one) == "restarted", "the canary settles")
+        one.until(lambda: rolls.phase(row.hosts["lab1"], one.run_id) == "restarted", "the canary settles")
         one.kill()
     # The module of the first attempt may still be at work there: the second waits for it.
     with rolls.Roll(row, first_four, tmp_path, one.run_id, **options) as again:

@@ -22,6 +22,10 @@ chmod 755 "$4.new"
 """
 # The unit of MicroK8s starts containerd itself.
 SUPERVISORS = [name for name in supervised.PRODUCTS if name != "microk8s"]
+# What differs between them least is tried with one of them each time, and with all in ./dev matrix.
+FIRST = [
+    name if name == SUPERVISORS[0] else pytest.param(name, marks=pytest.mark.matrix) for name in supervised.PRODUCTS
+]
 DROP_IN = "/run/systemd/system/{0}.d/lab.conf"
 
 
@@ -92,7 +96,7 @@ def test_a_restart_of_its_unit_keeps_every_task(one, covers):
     assert (after[0] != after[1]) is (one.product.name in SUPERVISORS)
 
 
-@pytest.mark.parametrize("one", SUPERVISORS, indirect=True)
+@pytest.mark.parametrize("one", FIRST[: len(SUPERVISORS)], indirect=True)
 def test_a_supervisor_that_takes_its_time_is_waited_for(one):
     one.write("/opt/lab/delay", "9")
     tasks = one.see()[1]
@@ -101,6 +105,7 @@ def test_a_supervisor_that_takes_its_time_is_waited_for(one):
     assert one.see()[1] == tasks
 
 
+@pytest.mark.parametrize("one", FIRST, indirect=True)
 def test_a_containerd_that_is_killed_comes_back_and_is_verified(one):
     (pid, main), tasks = one.see()
     recorded = one.run("shim_reconnect", state="recorded", run_id="killed")

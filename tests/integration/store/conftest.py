@@ -12,14 +12,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.append(os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)[0])
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import (  # noqa: E402
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import (
     FolderStore,
 )
-from ansible_collections.shimops.containerd.plugins.plugin_utils._store.redis_store import (  # noqa: E402
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.redis_store import (
     RedisStore,
 )
-
-from lab import redis_server  # noqa: E402
+from lab import redis_server
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import multiprocessing
 import secrets
 
 import pytest
+
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import admission, begin
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store import copy

@@ -12,14 +12,14 @@ import threading
 import time
 
 import pytest
+from test_contract import begun
+
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store import opened, redis_store
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries import DOCUMENT, STOP, Entry
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import FolderStore
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.redis_store import RedisStore
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import StoreError
-from test_contract import begun
-
 from lab import redis_server
 
 HOSTS = ["h1", "h2", "h3"]
