@@ -45,17 +45,21 @@ LAB = [
         [
             Gate("lab integration", lab_gates.integration),
             Gate("lab roll", lab_gates.roll),
-            Gate("lab artifact", artifact_gates.run),
-            Gate("lab configuration", lab_gates.group("configuration")),
         ],
         [
-            Gate("lab differential", lab_gates.differential),
+            Gate("store", lab_gates.store),
             Gate("lab rescue", lab_gates.group("rescue")),
-            Gate("lab fleet", lab_gates.group("fleet")),
+            Gate("lab configuration", lab_gates.group("configuration")),
+            Gate("lab artifact", artifact_gates.run),
         ],
         [
             Gate("lab platforms", lab_gates.group("platforms")),
             Gate("lab upgrade", lab_gates.group("upgrade")),
+        ],
+        [
+            Gate("lab differential", lab_gates.differential),
+            Gate("lab fleet", lab_gates.group("fleet")),
+            Gate("lab controllers", lab_gates.group("controllers")),
             Gate("lab living", lab_gates.group("living")),
         ],
     ]

@@ -28,6 +28,7 @@ GROUPS = {
     "configuration": ("test_configuration.py", "test_defects.py"),
     "fleet": ("test_stop.py", "test_resume.py", "test_fleet.py", "test_settle.py"),
     "upgrade": ("test_upgrade*.py",),
+    "controllers": ("test_slices.py",),
     "living": ("test_living.py", "test_crash.py", "test_field_cases.py"),
     "platforms": (
         "test_become.py",
@@ -41,6 +42,7 @@ GROUPS = {
 }
 DURATIONS = ("--durations=20", "--durations-min=5")
 DIFFERENTIAL, DIFFERENTIAL_LAB = TESTS.parent / "differential", "shimdiff"
+STORE = TESTS.parent / "store"
 
 
 def pytest_argv(arguments: Sequence[str]) -> list[str]:
@@ -91,6 +93,13 @@ def differential(desk: Desk) -> str:
         pytest_argv(["-q", "-ra", *DURATIONS, "--tb=short", str(DIFFERENTIAL)]), cwd=place.ROOT, env=env, timeout=3000
     )
     return "\n".join(re.findall(r"^.*\d+ of \d+ (?:cells|examples) agree.*$", desk.text(), re.MULTILINE))
+
+
+def store(desk: Desk) -> str:
+    """What a run needs of its store, with a real Redis; no host is started."""
+    machine.require_root("A full file system")
+    desk.run(pytest_argv(["-q", "-ra", "--tb=short", str(STORE)]), cwd=place.ROOT, env=pytest_env(), timeout=600)
+    return "\n".join(re.findall(r"^\d+ passed.*$", desk.text(), re.MULTILINE))
 
 
 def roll(desk: Desk) -> str:
