@@ -40,7 +40,7 @@ GROUPS = {
         "test_supervised.py",
     ),
 }
-DURATIONS = ("--durations=20", "--durations-min=5")
+DURATIONS = ("--durations=0", "--durations-min=1")
 DIFFERENTIAL, DIFFERENTIAL_LAB = TESTS.parent / "differential", "shimdiff"
 STORE = TESTS.parent / "store"
 

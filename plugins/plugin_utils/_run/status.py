@@ -29,7 +29,7 @@ def progress(hosts: Sequence[str], documents: Mapping[str, Mapping], mark: Mappi
     batches = max((document.get("batch") or 0 for document in documents.values()), default=0)
     # What is begun goes on also after a stop; what waits does not.
     goes_on = bool(begun or (counts["forecast"] and not mark))
-    done = len(hosts) - counts["begun"] - counts["forecast"]
+    done = len(hosts) - sum(counts[state] for state in ("begun", "forecast", "untouched"))
     return {
         "hosts": len(hosts),
         "done": done,

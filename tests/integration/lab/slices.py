@@ -39,7 +39,7 @@ class Slice:
         for name in ("project", "inventory", "env"):
             (sent / name).mkdir(parents=True)
         (sent / "project/site.yml").write_text(yaml.safe_dump(SITE))
-        (sent / "inventory/hosts.yml").write_text(yaml.safe_dump(_only(lab, hosts)))
+        (sent / "inventory/hosts.yml").write_text(yaml.safe_dump(_only(lab, hosts), sort_keys=False))
         values = {"run_id": run_id, "run_store": server.url, "run_shared": True, "run_launch": launch, "settle": 1}
         values.update({"batches": ["100%"], "command": [rolls.RESTART], **options})
         (sent / "env/extravars").write_text(json.dumps({f"rolling_restart_{key}": one for key, one in values.items()}))
@@ -86,16 +86,11 @@ class Slice:
         with (self._place / "back").open("rb") as back:
             subprocess.run(self._process, env=self._env, stdin=back, capture_output=True, check=False)
         print(self.output())
-        return int((self._place / "processed/artifacts/slice/rc").read_text())
+        return int((self._place / "processed/artifacts/rc").read_text())
 
     def output(self):
         """What the job printed, as it was sent back."""
-        return (self._place / "processed/artifacts/slice/stdout").read_text(errors="replace")
-
-    def printed(self):
-        """What it has printed so far, where the worker keeps it."""
-        found = list((self._place / "worker").rglob("artifacts/slice/stdout"))
-        return found[0].read_text(errors="replace") if found else ""
+        return (self._place / "processed/artifacts/stdout").read_text(errors="replace")
 
 
 def _only(lab, hosts):

@@ -133,9 +133,7 @@ OUTCOMES = {
 ALWAYS = (
     "runtime_directory",
     "stops_with",
-    "docker",
     "directory_moved",
-    "metadata_damaged",
     "configuration_invalid",
     "load_timeout",
 )
