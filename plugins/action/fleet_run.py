@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from pathlib import Path
 
 from ansible import constants, context
@@ -40,6 +41,8 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import FolderStore
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.redis_store import RedisStore
 
+#: States that name the run as people do: by run_id, and where it is.
+NAMED = ("status", "stopped")
 #: Names of hosts that a report returns, for the play to fail them.
 _MOST = 20
 
@@ -56,7 +59,7 @@ class ActionModule(ActionBase):
         self._task.args = {key: value for key, value in self._task.args.items() if key not in shared()}
         _none, options = self.validate_argument_spec(SPEC)
         state = options["state"]
-        if state not in ("begun", "status") and not options["run_folder"]:
+        if state not in ("begun", *NAMED) and not options["run_folder"]:
             return _failed(f"state {state} needs run_folder, as state begun returned it")
         try:
             return {"changed": False, **getattr(self, "_" + state)(options, task_vars)}
@@ -192,19 +195,39 @@ class ActionModule(ActionBase):
 
     def _status(self, options, task_vars):
         """What the run does now; from any controller, also one that is no part of it."""
+        store, shown = self._named(options, task_vars), None
+        while True:
+            found, lines = _status_of(store)
+            if found != shown:
+                shown = found
+                for line in lines:
+                    self._display.display(line)
+            if found["ended"] or options["watch"] <= 0:
+                return {"status": found, "lines": lines, "ended": found["ended"], "msg": lines[0]}
+            time.sleep(options["watch"])
+
+    def _stopped(self, options, task_vars):
+        """Set the stop mark by hand."""
+        if not options["reason"]:
+            raise ValueError("state stopped needs reason")
+        store = self._named(options, task_vars)
+        if not self._task.check_mode:
+            store.transact(lambda entries: admission.stop(entries, None, options["reason"]))
+        reason = (store.get(STOP) or {"reason": options["reason"]})["reason"]
+        return {"changed": True, "msg": f"the run is stopped: {reason}"}
+
+    def _named(self, options, task_vars):
+        """Return the store of a run that somebody names; raises ValueError where there is none."""
         if options["run_folder"]:
             store = self._opened(options, task_vars)
         elif not options["run_id"]:
-            raise ValueError("state status needs run_id, or run_folder")
+            raise ValueError(f"state {options['state']} needs run_id, or run_folder")
         else:
             folder = Path.cwd() / options["run_dir"] / settings.run_id(options["run_id"])
             store = self._shared(options, task_vars) or FolderStore(folder)
         if store.get(RUN) is None:
             raise ValueError(f"there is no run in {store.where}; check run_id, and run_dir or run_store")
-        found, lines = _status_of(store)
-        for line in lines:
-            self._display.display(line)
-        return {"status": found, "lines": lines, "ended": found["ended"], "msg": lines[0]}
+        return store
 
 
 def _state_of(entries):

@@ -16,6 +16,7 @@ STATES = (
     "batch_checked",
     "reported",
     "status",
+    "stopped",
 )
 SPEC = {
     "state": {"type": "str", "required": True, "choices": list(STATES)},
@@ -36,6 +37,7 @@ SPEC = {
     "hooks": {"type": "dict", "default": {}},
     "packs": {"type": "list", "elements": "raw", "default": []},
     "waivers": {"type": "raw"},
+    "watch": {"type": "float", "default": 0.0},
     "reason": {"type": "str", "default": ""},
     "counts": {"type": "str", "choices": ["lost", "failed", "refused"]},
 }

@@ -26,13 +26,14 @@ options:
       - V(reported) lists the states of all hosts, and why the run was not successful.
       - V(status) shows what the run does now. It can be asked at any time and from any controller, with O(run_id) and
         O(run_store) or O(run_dir).
+      - V(stopped) sets the stop mark, with O(reason). Hosts that have begun finish. It is asked like V(status).
     type: str
     required: true
-    choices: [begun, host_checked, refused, failed, current, host_completed, batch_checked, reported, status]
+    choices: [begun, host_checked, refused, failed, current, host_completed, batch_checked, reported, status, stopped]
   run_folder:
     description:
       - The folder of the run, or its address in O(run_store), as O(state=begun) returned it. Required by all other
-        states but V(status).
+        states but V(status) and V(stopped).
     type: path
   run_dir:
     description: The directory with the run folders on the controller. A relative path starts at the current directory.
@@ -113,6 +114,12 @@ options:
   waivers:
     description: The waivers of the play, as M(shimops.containerd.shim_probe) takes them. They are only checked.
     type: raw
+  watch:
+    description:
+      - Seconds after which O(state=status) reads the run again and shows what has changed, until the run has ended.
+      - V(0) shows it once.
+    type: float
+    default: 0
   reason:
     description: The reason, in one sentence. With O(state=host_checked) a reason refuses the host.
     type: str
@@ -156,6 +163,12 @@ EXAMPLES = r"""
     run_id: "{{ run.run_id }}"
     run_folder: "{{ run.folder }}"
   when: admission.may_begin
+
+- name: Stop a run
+  shimops.containerd.fleet_run:
+    state: stopped
+    run_id: kernel-7
+    reason: lunch
 
 - name: Show what a run of many controllers does now
   shimops.containerd.fleet_run:

@@ -3,26 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a host costs the controller: many names over four lab hosts, and many more over hosts that answer at once."""
 
-import concurrent.futures
 import json
 import os
 import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from dev import checkout, place, playbook  # noqa: E402  # after the path that leads to it
+from dev import place, playbook  # noqa: E402  # after the path that leads to it
 from lab.fleet import Fleet  # noqa: E402
-
-sys.path.insert(0, str(checkout.collections_path()))
-
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import begin, files  # noqa: E402
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost  # noqa: E402
 
 LAB, HOSTS, FORKS = "scalebch", 4, 10
 REAL = (40, 120, 360)
@@ -110,54 +103,6 @@ def record(fleet, folder):
     Path(folder, "ping.json").write_text('{"changed": false, "ping": "pong"}', encoding="utf-8")
 
 
-def enter(folder, hosts):
-    """Let some hosts begin and end; the seconds under the lock."""
-    held, lock = [], files.locked
-
-    def timed(path):
-        start = time.perf_counter()
-        return _Timed(lock(path), held, start)
-
-    files.locked = timed
-    for name in hosts:
-        one = RunHost(folder, name)
-        one.admission.batch(name, [name])
-        one.begin()
-        one.enter_state("verified", "8 reattached")
-    return sum(held)
-
-
-class _Timed:
-    """A lock that says how long it was held."""
-
-    def __init__(self, lock, held, start):
-        self._lock, self._held, self._start = lock, held, start
-
-    def __enter__(self):
-        self._lock.__enter__()
-        self._start = time.perf_counter()
-
-    def __exit__(self, *words):
-        self._held.append(time.perf_counter() - self._start)
-        return self._lock.__exit__(*words)
-
-
-def store(folder):
-    """Print what the run's folder costs per host: 8 processes at once."""
-    options = {"run_id": "one", "operation": "restart", "deadline": None, "budgets": {}, "batches": 1, "seconds": {}}
-    options.update(seconds_above_zero=None, settle_per="host", quarantine=None, hooks={})
-    for number in SCRIPTED:
-        hosts = [f"node{one:05}" for one in range(number)]
-        run = Path(folder, f"store{number}")
-        begin.begin(run, begin.checked(options, hosts, {"all": hosts}, []), hosts, False)
-        start = time.perf_counter()
-        with concurrent.futures.ProcessPoolExecutor(8) as pool:
-            held = sum(pool.map(enter, [str(run)] * 8, [hosts[part::8] for part in range(8)]))
-        took = time.perf_counter() - start
-        each, under = took / number * 1000, held / number * 1000
-        print(f"the run's folder       {number:6}  {each:9.2f} ms per host, {under:.2f} ms of it under the lock")
-
-
 def main():
     """Measure over the lab, then without one."""
     fleet = Fleet(LAB)
@@ -176,7 +121,6 @@ def main():
             fleet.down()
         for number in SCRIPTED:
             measure("answering at once", scripted(number, folder), number, folder)
-        store(folder)
 
 
 if __name__ == "__main__":

@@ -115,7 +115,11 @@ def test_a_loss_in_one_slice_stops_all_and_the_next_launch_goes_on(row, twelve, 
     status, said = playbook(row, server, tmp_path / "report", "compliance_report", run_id=run_id, run_store=server.url)
     assert status == 0 and f"run {run_id}: 12 hosts" in said and "a task was lost: 1" in said
     status, said = playbook(row, server, tmp_path / "status", "fleet_status", run_id=run_id, run_store=server.url)
-    assert status == 0 and f"Run {run_id} (restart): {len(restarted)} of 12 hosts done" in said and "stopped: 1 lost task" in said
+    assert (
+        status == 0
+        and f"Run {run_id} (restart): {len(restarted)} of 12 hosts done" in said
+        and "stopped: 1 lost task" in said
+    )
     with Job(row, twelve, tmp_path, server, run_id, "two", lost_budget=1, forks=3) as job:
         # What was lost is reported again; every other host of the run is done.
         assert sorted(job.ended()) == [0, 0, 0, 2]

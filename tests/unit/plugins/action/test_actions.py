@@ -16,7 +16,9 @@ from ansible_collections.shimops.containerd.plugins.action import fleet_run, shi
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import verdict_rows
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import admission
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries import HOSTS as ALL_HOSTS
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import FolderStore
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import StoreError
 
 HOSTS = ["h1", "h2", "h3"]
 
@@ -27,7 +29,7 @@ class Play:
     def __init__(self, place):
         self.place = place
         self.alive, self.batch = list(HOSTS), list(HOSTS)
-        self.asked = []
+        self.asked, self.warned = [], []
         self.answer, self.unreachable = {}, False
         self.check = False
 
@@ -35,7 +37,7 @@ class Play:
         """The result of one action; ``answer`` is what its module says, ``unreachable`` that it has none."""
         one = action.ActionModule.__new__(action.ActionModule)
         one._task = types.SimpleNamespace(args=dict(options), check_mode=self.check, async_val=0)
-        one._display = types.SimpleNamespace(display=lambda line: None)
+        one._display = types.SimpleNamespace(display=lambda line: None, warning=self.warned.append)
         one._execute_module = self.execute
         one._supports_check_mode = one._supports_async = True
         one._connection = None
@@ -446,3 +448,75 @@ def test_a_folder_that_is_no_run_s_is_said(play, action):
 
 def test_the_defaults_of_the_action_group_do_no_harm(play):
     assert play.call(fleet_run, state="begun", run_id="one", layout="k3s", timeout=5)["run_id"] == "one"
+
+
+def broken(self, *words):
+    raise StoreError("the run store cannot be reached; repair that")
+
+
+def test_a_store_that_fails_before_the_host_acts_keeps_it_from_beginning(play, folder, monkeypatch):
+    monkeypatch.setattr(FolderStore, "transact", broken)
+    play.answer = restarted("reattached")
+    result = play.call(shim_reconnect, state="restarted", run_folder=folder)
+    assert result == {"failed": True, "changed": False, "msg": "run: the run store cannot be reached; repair that."}
+    assert play.asked == []
+
+
+def test_a_store_that_fails_while_the_host_acts_takes_nothing_from_its_result(play, folder, monkeypatch):
+    play.answer = restarted("reattached")
+    real = play.execute
+
+    def execute(*words, **more):
+        monkeypatch.setattr(FolderStore, "transact", broken)
+        monkeypatch.setattr(FolderStore, "get", broken)
+        return real(*words, **more)
+
+    play.execute = execute
+    result = play.call(shim_reconnect, state="restarted", run_folder=folder)
+    assert result["changed"] and not result.get("failed") and result["summary"]["reattached"] == 1
+    assert result["host_state"] == "begun" and "its ledger says what became of it" in play.warned[0]
+
+
+def test_a_host_settles_without_the_store(play, folder, monkeypatch):
+    waits = []
+    monkeypatch.setattr(shim_reconnect.time, "sleep", waits.append)
+    monkeypatch.setattr(FolderStore, "get", broken)
+    monkeypatch.setattr(FolderStore, "transact", broken)
+    play.answer = restarted("reattached")
+    result = play.call(shim_reconnect, state="verified", run_folder=folder, settle=30)
+    assert result["summary"]["reattached"] == 1 and not result.get("failed")
+    assert waits == [30.0], "nobody knows since when it settles, so the whole wait"
+
+
+def test_a_run_is_shown_and_stopped_by_its_name(play, folder):
+    shown = play.call(fleet_run, state="status", run_id="one")
+    assert shown["lines"][0].startswith("Run one (restart): 0 of 3 hosts done") and not shown["ended"]
+    assert play.call(fleet_run, state="stopped", run_id="one")["msg"] == "run: state stopped needs reason."
+    assert play.call(fleet_run, state="stopped", run_id="one", reason="lunch")["msg"] == "the run is stopped: lunch"
+    assert play.call(fleet_run, state="stopped", run_id="one", reason="tea")["msg"] == "the run is stopped: lunch"
+    assert play.call(fleet_run, state="host_checked", run_folder=folder)["may_begin"] is False
+    assert play.call(fleet_run, state="status", run_id="one", watch=1)["ended"]
+    for state in ("status", "stopped"):
+        result = play.call(fleet_run, state=state, run_id="none", reason="x")
+        assert result["failed"] and "there is no run in" in result["msg"]
+        assert not (play.place / "shimops-runs" / "none").exists()
+        assert "needs run_id" in play.call(fleet_run, state=state, reason="x")["msg"]
+
+
+def test_a_store_needs_a_name_and_takes_no_password_in_its_address(play):
+    result = play.call(fleet_run, state="begun", run_store="redis://h")
+    assert result["msg"] == "run: run_store needs run_id, the same on all controllers."
+    result = play.call(fleet_run, state="begun", run_id="one", run_store="redis://:secret@h")
+    assert "has a password in it" in result["msg"] and "secret" not in result["msg"]
+    assert not (play.place / "shimops-runs").exists()
+
+
+def test_a_part_of_a_split_job_answers_for_its_own_hosts(play):
+    """Those of the other parts may not have begun yet."""
+    folder = play.call(fleet_run, state="begun", run_id="one", join=True)["folder"]
+    begun = store(folder)
+    begun.transact(lambda entries: entries.put(ALL_HOSTS, {"hosts": [*HOSTS, "elsewhere"]}))
+    for host in HOSTS:
+        RunHost(begun, host).enter_state("verified", "8 reattached")
+    reported = play.call(fleet_run, state="reported", run_folder=folder)
+    assert reported["failure"] == "" and reported["counts"]["verified"] == len(HOSTS)
