@@ -6,6 +6,7 @@
 import json
 import re
 import shutil
+import subprocess
 
 import play
 import pytest
@@ -97,6 +98,32 @@ def test_killed_before_a_host_begins(row, first_four, tmp_path):
     with rolls.Roll(row, first_four, tmp_path, one.run_id, **options) as again:
         assert again.ended() == 0
     check_complete(again, first_four)
+
+
+def test_a_run_folder_that_becomes_full(row, first_four, tmp_path):
+    """Who has begun ends by its ledger, nobody else begins, and the sentence names the file."""
+    small = tmp_path / "runs"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "shimops-test", str(small)], check=True)
+    try:
+        rolls.ways(first_four, {}, others="waits")
+        options = {"command": [rolls.RESTART], "forks": 1}
+        with rolls.Roll(row, first_four, tmp_path, "full", **options) as one:
+            one.until(lambda: rolls.phase(row.hosts["lab1"], one.run_id) == "restarting", "lab1 is being restarted")
+            with pytest.raises(OSError), (small / "fill").open("wb", buffering=0) as fill:
+                while True:
+                    fill.write(b"x" * 512)
+            rolls.go(first_four)
+            assert one.ended() == 2
+        assert f"{one.folder}/documents/lab1.json cannot be used (No space left on device)" in one.output()
+        assert "lab1: 1 reattached" in one.output() and "Errno" not in one.output()
+        assert rolls.restarts(first_four) == {"lab1": 1, "lab2": 0, "lab3": 0, "lab4": 0}
+        (small / "fill").unlink()
+        with rolls.Roll(row, first_four, tmp_path, one.run_id, **options) as again:
+            assert again.ended() == 0
+        check_complete(again, first_four)
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
 
 
 def test_a_loss_stays_a_loss_and_a_new_run_begins_anew(row, first_four, tmp_path):
