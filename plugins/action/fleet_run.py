@@ -163,7 +163,7 @@ class ActionModule(ActionBase):
         run, mark, tally = store.transact(_state_of)
         here = list(task_vars["ansible_play_hosts_all"])
         # A part of a split job answers for its own hosts; the others may not have begun yet.
-        hosts = here if run["shared"] else (store.get(HOSTS) or {}).get("hosts") or []
+        hosts = here if run.get("shared") else (store.get(HOSTS) or {}).get("hosts") or []
         if run["operation"] == "audit":
             return self._audited(run, hosts, store)
         found = summary.rows(store, hosts)
@@ -176,7 +176,7 @@ class ActionModule(ActionBase):
         failure = summary.verdict(run, mark, count, budgets.exceeded(run["budgets"], tally))
         for line in summary.lines(run, mark, found, store.where):
             self._display.display(line)
-        if run["shared"]:
+        if run.get("shared"):
             for line in _status_of(store)[1]:
                 self._display.display(line)
         report = {"run_id": run["run_id"], "at": store.now(), "failure": failure, "counts": count, "hosts": found}

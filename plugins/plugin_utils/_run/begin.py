@@ -56,7 +56,7 @@ def checked(options: Mapping, hosts: Sequence[str], groups: Mapping, folders: Se
         "shared": options["join"],
         # In the words of who began it, to compare them with those of who joins.
         "wanted": {
-            "budgets": {name: str(options["budgets"].get(name, value)) for name, value in budgets.DEFAULTS.items()},
+            **{name: str(options["budgets"].get(name, value)) for name, value in budgets.DEFAULTS.items()},
             "deadline": options["deadline"] or "",
         },
         "plan": {
@@ -110,12 +110,12 @@ def begin(store: Store, run: dict, hosts: Sequence[str], join: bool, generation:
 
 def _joined(earlier: dict, run: dict, hosts: int) -> dict:
     """Return the run with one more part: its own settings, in which the parts must agree, now for all hosts."""
-    for name, words in (run["wanted"]["budgets"] | {"deadline": run["wanted"]["deadline"]}).items():
-        known = earlier["wanted"]["deadline"] if name == "deadline" else earlier["wanted"]["budgets"][name]
-        if known != words:
+    known = earlier.get("wanted") or {}
+    for name, words in run["wanted"].items():
+        if known.get(name) != words:
             what = "deadline" if name == "deadline" else f"budget of {budgets.NAMES[name]}"
             raise ValueError(
-                f"run {run['run_id']} was begun with the {what} {known or 'none'}, not {words or 'none'}; "
+                f"run {run['run_id']} was begun with the {what} {known.get(name) or 'none'}, not {words or 'none'}; "
                 "join it with the same, or choose another run_id"
             )
     quarantine = list(dict.fromkeys([*earlier["quarantine"], *run["quarantine"]]))
@@ -124,7 +124,8 @@ def _joined(earlier: dict, run: dict, hosts: int) -> dict:
 
 def _of_all(run: dict, hosts: int) -> dict[str, Any]:
     """Return the budgets as numbers of all hosts of the run, also those of other parts."""
-    return {"budgets": budgets.parse(run["wanted"]["budgets"], hosts)}
+    wanted = {name: run["wanted"][name] for name in budgets.NAMES}
+    return {"budgets": budgets.parse(wanted, hosts)}
 
 
 def _count_again(entries: Entries, run_host: RunHost, document: dict) -> None:
