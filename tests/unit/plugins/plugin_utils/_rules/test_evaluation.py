@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import rule_packs, rule_set, waiver_list
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.evaluation import judge, refusing
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import audit_verdict
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import FolderStore
 
 EXAMPLE = Path(__file__).resolve().parents[5] / "docs/host-document.example.json"
 TODAY = datetime.date(2026, 11, 25)
@@ -150,6 +151,6 @@ def test_a_host_in_few_words(document):
 
 
 def test_the_document_is_kept_whole(document, tmp_path):
-    audit_verdict.keep(tmp_path, dict(document, host="a/b c"))
+    audit_verdict.keep(FolderStore(tmp_path), dict(document, host="a/b c"))
     (path,) = (tmp_path / "documents").iterdir()
     assert path.name == "a%2Fb%20c.host.json" and json.loads(path.read_text())["host"] == "a/b c"
