@@ -19,7 +19,7 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._reports import
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.model import SEVERITIES, STATES
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import count
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.builtin_types import to_builtin
-from ansible_collections.shimops.containerd.plugins.plugin_utils._store import copy, opened
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store import address, copy, opened
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import FolderStore
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.redis_store import RedisStore
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import StoreError
@@ -62,6 +62,9 @@ class ActionModule(ActionBase):
 
     def _from_store(self, options, task_vars):
         """Copy the runs that are wanted from the store into run_dir, where reports are made from."""
+        if "://" in (options["run_id"] or ""):
+            # As an audit of the same playbook returned it.
+            options["run_store"], options["run_id"], _generation = address.split(options["run_id"])
         url = options["run_store"]
         if not url:
             return

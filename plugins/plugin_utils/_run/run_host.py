@@ -131,7 +131,8 @@ class RunHost:
             document.update(facts, state=now, message=said)
             if now not in ("begun", "forecast"):
                 document["ended"] = entries.now
-            kind = counts or COUNTED.get(now)
+            # An audit has no budgets: nothing of it begins.
+            kind = None if document["operation"] == "audit" else counts or COUNTED.get(now)
             if kind == "refused" and self.host in admission.begun_with(entries)["quarantine"]:
                 kind = None
             self.count(entries, document, kind, (number or 1) if kind == "lost" else 1)

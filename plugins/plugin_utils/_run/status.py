@@ -61,12 +61,9 @@ def lines(
     words = [f"{number} {_WORDS.get(state, state)}" for state, number in found["counts"].items() if number]
     yield f"  hosts: {', '.join(words) or 'none'}"
     yield f"  batches begun: {found['batches']}"
-    left = [
-        f"{tally.get(name, 0)} of {run['budgets'][name]} {words}"
-        for name, words in budgets.NAMES.items()
-        if name in run["budgets"]
-    ]
-    yield f"  budgets used: {', '.join(left)}"
+    if run["operation"] != "audit":
+        left = [f"{tally.get(name, 0)} of {run['budgets'][name]} {words}" for name, words in budgets.NAMES.items()]
+        yield f"  budgets used: {', '.join(left)}"
     if run["deadline"]:
         yield f"  deadline: {timestamps.text(run['deadline'])}"
     verdicts = Counter[str]()

@@ -49,6 +49,8 @@ LARGEST = 64 * 1024 * 1024
 #: Seconds to wait for a connection, and for an answer.
 CONNECT, ANSWER = 5.0, 10.0
 _TRIES = 500
+#: What a server says that does not permit a command inside a script, or a transaction.
+_FORBIDDEN = ("can't run this command", "EXEC without MULTI", "Transaction discarded")
 _PER_HOST = (BATCH, DOCUMENT, HOST_DOCUMENT)
 #: What nearly every transaction reads, in one question.
 _USUAL = (RUN, STOP, TALLY)
@@ -287,7 +289,7 @@ def _problem(error: Exception) -> str:
     text = " ".join(str(error).split())[:200]
     if isinstance(error, redis.AuthenticationError):
         return f"does not accept the password; give it in {address.PASSWORD}"
-    if isinstance(error, redis.exceptions.NoPermissionError):
+    if isinstance(error, redis.exceptions.NoPermissionError) or any(words in text for words in _FORBIDDEN):
         return f"does not permit a command that a run needs ({text}); see docs/controllers.md for the permissions"
     if isinstance(error, redis.exceptions.ReadOnlyError):
         return "is read-only; name the primary, and go on with the same run_id"

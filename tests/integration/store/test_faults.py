@@ -36,6 +36,10 @@ def store_of(server, name="one", **more):
     return RedisStore(server.url, server.password, name, **more)
 
 
+def store_as(url, password):
+    return RedisStore(url, password, "one")
+
+
 def run_on(server, name="one"):
     """Begin a run, as fleet_run does; what the tasks after it are given."""
     store = store_of(server, name)
@@ -140,6 +144,10 @@ def test_a_user_who_may_not_do_what_a_run_needs(server):
     store = RedisStore(url, "few", "one")
     store.check()
     assert "does not permit a command that a run needs" in said(lambda: begun(store, HOSTS))
+    for lacks in ("-hset", "-multi", "-evalsha", "-hget"):
+        rights = {"passwords": ["+few"], "keys": ["*"], "commands": ["+@all", lacks]}
+        server.client().acl_setuser("few", enabled=True, reset=True, **rights)
+        assert "does not permit a command that a run needs" in said(lambda: begun(store_as(url, "few"), HOSTS)), lacks
 
 
 def test_tls(tmp_path):
