@@ -96,7 +96,8 @@ class RedisStore(Store):
         self._said_as = f"the run store {where.url}"
         head = f"{PREFIX}:{{{run_id}}}"
         self._keys = [head, *(f"{head}:{kind}" for kind in _PER_HOST)]
-        tls: dict[str, Any] = {"ssl": True, **where.files} if where.tls else {}
+        # Said, because redis 5 does not compare the name by itself.
+        tls: dict[str, Any] = {"ssl": True, "ssl_check_hostname": True, **where.files} if where.tls else {}
         self._redis = redis.Redis(
             host=where.host,
             port=where.port,

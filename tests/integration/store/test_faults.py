@@ -156,6 +156,8 @@ def test_tls(tmp_path):
         assert RunHost(task(server, run), "h1").begin() == ""
         unknown = server.url.partition("?")[0]
         assert "refused TLS, or its certificate was refused" in said(RedisStore(unknown, "x", "one").check)
+        other_name = server.url.replace("localhost", "127.0.0.1")
+        assert "refused TLS, or its certificate was refused" in said(RedisStore(other_name, "x", "one").check)
         plain = unknown.replace("rediss", "redis")
         assert "cannot be reached" in said(RedisStore(plain, "x", "one").check)
 
