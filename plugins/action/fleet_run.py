@@ -120,6 +120,7 @@ class ActionModule(ActionBase):
 
     def _host_checked(self, options, task_vars):
         run_host = self._run_host(options, task_vars)
+        host_check.watch(run_host, task_vars)
         return host_check.check(run_host, task_vars, options["reason"], options["counts"], self._task.check_mode)
 
     def _refused(self, options, task_vars):

@@ -18,7 +18,6 @@ def check(run_host: RunHost, task_vars: dict, reason: str, counts: str | None, c
     :param reason: why the host is refused, by its forecast; empty if it is not.
     :param counts: the budget that such a host counts against, where that is not the one of refused hosts.
     """
-    watch(run_host, task_vars)
     document, denial = run_host.enter_batch(list(task_vars["ansible_play_batch"]))
     state = document["state"]
     done, middle = state in ("verified", "lost", "current"), state == "begun"

@@ -69,12 +69,13 @@ class RunAction(ActionBase):
             return {"failed": True, "changed": False, "msg": f"run: {error}."}
 
     def _in_run(self, run_host: RunHost, options: dict, task_vars: dict) -> dict:
+        if self.acts(options):
+            host_check.watch(run_host, task_vars)
         left = self.admit(run_host, options, task_vars)
         if left:
             return {"changed": False, "refused": False, **left}
         acting = self.acts(options) and not self._task.check_mode
         if acting:
-            host_check.watch(run_host, task_vars)
             reason = run_host.begin()
             if reason:
                 late = self.late(run_host, options, reason)
