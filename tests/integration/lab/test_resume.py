@@ -48,7 +48,9 @@ def check_complete(one, hosts):
     assert one.states() == {host.name: "verified" for host in hosts}
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["folder kept", "folder gone"])
+@pytest.mark.parametrize(
+    "kept", [pytest.param(True, id="folder kept", marks=pytest.mark.matrix), pytest.param(False, id="folder gone")]
+)
 def test_killed_while_a_host_is_being_restarted(row, first_four, tmp_path, kept):
     rolls.ways(first_four, {VICTIM: "waits"})
     options = {"command": [rolls.RESTART], "batches": BATCHES}

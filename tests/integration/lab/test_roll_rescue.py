@@ -100,6 +100,7 @@ def test_with_rescue_the_host_is_repaired_and_restarted(one):
     assert one.after not in (None, one.daemon) and one.fates == {"kept"}
 
 
+@pytest.mark.matrix
 def test_a_forecast_older_than_ten_minutes_is_taken_again(fleet, clean, tmp_path):
     """Two hosts after the first one: damaged after the forecast, that of one of them made to look old."""
     first, old, fresh = (host.name for host in sorted(clean.values(), key=lambda host: host.name))

@@ -49,6 +49,7 @@ def test_a_loss_after_the_wait_ends_the_roll_with_its_batch(row, six, tmp_path):
     assert lost["summary"]["killed"] == 1 and lost["ended"] > lost["settles_from"] + 6
 
 
+@pytest.mark.matrix
 def test_a_loss_in_the_first_verdicts_stops_those_that_have_not_begun(row, six, tmp_path):
     rolls.ways(six, {"lab2": "loses"}, others="restarts")
     rolls.ways(six[2:], {}, others="waits")

@@ -124,6 +124,7 @@ def test_a_containerd_that_is_killed_comes_back_and_is_verified(one):
     assert (after[1] == main) is (one.product.name == "k0s")
 
 
+@pytest.mark.parametrize("one", FIRST, indirect=True)
 def test_what_its_unit_would_kill_is_refused(one):
     one.write(DROP_IN.format(one.product.unit), "[Service]\nKillMode=mixed\n")
     before = one.see()
@@ -134,7 +135,7 @@ def test_what_its_unit_would_kill_is_refused(one):
     assert outcomes(one.run("shim_probe")) == {"stop_command": "unknown"}
 
 
-@pytest.mark.parametrize("one", SUPERVISORS, indirect=True)
+@pytest.mark.parametrize("one", FIRST[: len(SUPERVISORS)], indirect=True)
 def test_a_new_program_of_the_product_may_bring_another_containerd(one):
     program = one.product.start.split()[0]
     one.host.script("sleep 1.2; cp $1 $1.new; mv $1.new $1", program)
@@ -173,6 +174,7 @@ def test_it_is_upgraded_with_tasks_of_the_operators_own(one, tmp_path, covers):
         )
 
 
+@pytest.mark.parametrize("one", FIRST, indirect=True)
 def test_its_containerd_is_not_replaced_below_it(one):
     result = one.run("containerd_package", version="1.7.34")
     assert result["failed"] and f"is a part of {one.product.name}, which brings its own" in result["msg"], result["msg"]
