@@ -5,6 +5,7 @@
 
 import contextlib
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import time
@@ -70,6 +71,8 @@ def run_one(gate: Gate, log: Path) -> Result:
     return Result(gate.name, result, note, time.monotonic() - start)
 
 
+#: Lanes that run at the same time. Lab hosts mostly wait for one another, so that two cores are busy with four.
+AT_ONCE = 4
 #: Gates that run one after another; lanes that run at the same time; stages that wait for one another.
 Lane = Sequence[Gate]
 Stage = Sequence[Lane]
@@ -100,27 +103,36 @@ def _one_lane(lane: list[tuple[Gate, Path]], done: Callable[[Result], None] = la
 
 
 def _together(lanes: list[list[tuple[Gate, Path]]]) -> list[Result]:
-    """Run each lane in a process of its own; a lane that dies fails the gates it did not get to."""
+    """Run each lane in a process of its own, at most AT_ONCE of them; one that dies fails the gates it did not get to."""
     fork = multiprocessing.get_context("fork")
-    running = []
-    for lane in lanes:
-        ours, theirs = fork.Pipe(duplex=False)
-        # What a result cannot carry over is the gate itself, which holds functions.
-        child = fork.Process(target=_one_lane, args=(lane, lambda one, end=theirs: end.send(_plain(one))))
-        child.start()
-        theirs.close()
-        running.append((lane, child, ours))
+    waiting, running, results = list(enumerate(lanes)), {}, {number: [] for number in range(len(lanes))}
     try:
-        return [result for lane, child, ours in running for result in _collected(lane, child, ours)]
+        while waiting or running:
+            while waiting and len(running) < AT_ONCE:
+                number, lane = waiting.pop(0)
+                ours, theirs = fork.Pipe(duplex=False)
+                # What a result cannot carry over is the gate itself, which holds functions.
+                child = fork.Process(target=_one_lane, args=(lane, lambda one, end=theirs: end.send(_plain(one))))
+                child.start()
+                theirs.close()
+                running[ours] = number, child
+            for ours in multiprocessing.connection.wait(list(running)):
+                number, child = running[ours]
+                try:
+                    results[number].append(Result(*ours.recv()))
+                except EOFError:
+                    child.join()
+                    del running[ours]
     except BaseException:
         with process.undisturbed():
-            for _lane, child, _ours in running:
+            for _number, child in running.values():
                 if child.is_alive():
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(child.pid, signal.SIGTERM)
-            for _lane, child, _ours in running:
+            for _number, child in running.values():
                 child.join()
         raise
+    return [result for number, lane in enumerate(lanes) for result in _whole(lane, results[number])]
 
 
 def _plain(result: Result) -> tuple:
@@ -128,11 +140,6 @@ def _plain(result: Result) -> tuple:
     return astuple(result)
 
 
-def _collected(lane: list[tuple[Gate, Path]], child: multiprocessing.Process, ours: object) -> list[Result]:
-    results = []
-    with contextlib.suppress(EOFError):
-        for _gate in lane:
-            results.append(Result(*ours.recv()))
-    child.join()
+def _whole(lane: list[tuple[Gate, Path]], results: list[Result]) -> list[Result]:
     missing = lane[len(results) :]
     return results + [Result(gate.name, "failed", "its lane ended before its result", 0.0) for gate, _log in missing]

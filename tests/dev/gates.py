@@ -39,29 +39,21 @@ def _lane(core: str) -> list[Gate]:
 
 BROWSER = [Gate("browser", browser_gates.page), Gate("docs site", docs_gates.site)]
 LINT = [[STATIC], [of_cores("sanity", cores=[core]) for core in ansible_test_gates.CORES]]
-# The lab comes last, without the gates that only compute: real daemons are slow under load.
+# The lab comes last, without the gates that only compute: real daemons are slow under load. The longest comes first.
 LAB = [
     [
-        [
-            Gate("lab integration", lab_gates.integration),
-            Gate("lab roll", lab_gates.roll),
-        ],
-        [
-            Gate("store", lab_gates.store),
-            Gate("lab rescue", lab_gates.group("rescue")),
-            Gate("lab configuration", lab_gates.group("configuration")),
-            Gate("lab artifact", artifact_gates.run),
-        ],
-        [
-            Gate("lab platforms", lab_gates.group("platforms")),
-            Gate("lab upgrade", lab_gates.group("upgrade")),
-        ],
-        [
-            Gate("lab differential", lab_gates.differential),
-            Gate("lab fleet", lab_gates.group("fleet")),
-            Gate("lab controllers", lab_gates.group("controllers")),
-            Gate("lab living", lab_gates.group("living")),
-        ],
+        [Gate("lab integration", lab_gates.integration)],
+        [Gate("lab platforms", lab_gates.group("platforms"))],
+        [Gate("lab rescue", lab_gates.group("rescue"))],
+        [Gate("lab fleet", lab_gates.group("fleet"))],
+        [Gate("lab upgrade", lab_gates.group("upgrade"))],
+        [Gate("lab living", lab_gates.group("living"))],
+        [Gate("lab differential", lab_gates.differential)],
+        [Gate("lab configuration", lab_gates.group("configuration"))],
+        [Gate("lab controllers", lab_gates.group("controllers"))],
+        [Gate("store", lab_gates.store)],
+        [Gate("lab roll", lab_gates.roll)],
+        [Gate("lab artifact", artifact_gates.run)],
     ]
 ]
 ALL = [[STATIC, BROWSER], [_lane(core) for core in ansible_test_gates.CORES], *LAB]
