@@ -103,7 +103,7 @@ def _one_lane(lane: list[tuple[Gate, Path]], done: Callable[[Result], None] = la
 
 
 def _together(lanes: list[list[tuple[Gate, Path]]]) -> list[Result]:
-    """Run each lane in a process of its own, at most AT_ONCE of them; one that dies fails the gates it did not get to."""
+    """Run each lane in a process of its own, AT_ONCE of them; one that dies fails the gates it did not get to."""
     fork = multiprocessing.get_context("fork")
     waiting, running, results = list(enumerate(lanes)), {}, {number: [] for number in range(len(lanes))}
     try:
