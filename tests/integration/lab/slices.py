@@ -17,7 +17,6 @@ import yaml
 
 from dev import machine
 
-SITE = [{"ansible.builtin.import_playbook": rolls.PLAYBOOK}]
 #: What a worker needs of the environment of a controller.
 NEEDED = ("ANSIBLE_COLLECTIONS_PATH", "LC_ALL", "LANG")
 
@@ -33,16 +32,21 @@ class Slice:
     :param options: variables of the playbook without their prefix.
     """
 
+    #: The playbook, which is also the prefix of its variables; and those that each slice has.
+    playbook = "rolling_restart"
+    always = {"settle": 1, "batches": ["100%"], "command": [rolls.RESTART]}
+
     def __init__(self, lab, hosts, place, server, run_id, launch, forks=1, ahead=0, **options):
         self.hosts, self._place = hosts, place
         sent = place / "sent"
         for name in ("project", "inventory", "env"):
             (sent / name).mkdir(parents=True)
-        (sent / "project/site.yml").write_text(yaml.safe_dump(SITE))
+        site = [{"ansible.builtin.import_playbook": f"{play.FQCN}.{self.playbook}"}]
+        (sent / "project/site.yml").write_text(yaml.safe_dump(site))
         (sent / "inventory/hosts.yml").write_text(yaml.safe_dump(_only(lab, hosts), sort_keys=False))
-        values = {"run_id": run_id, "run_store": server.url, "run_shared": True, "run_launch": launch, "settle": 1}
-        values.update({"batches": ["100%"], "command": [rolls.RESTART], **options})
-        (sent / "env/extravars").write_text(json.dumps({f"rolling_restart_{key}": one for key, one in values.items()}))
+        values = {"run_id": run_id, "run_store": server.url, "run_shared": True, "run_launch": launch}
+        values.update(self.always, **options)
+        (sent / "env/extravars").write_text(json.dumps({f"{self.playbook}_{key}": one for key, one in values.items()}))
         env = {name: value for name, value in play.environment().items() if name in NEEDED}
         env["SHIMOPS_RUN_STORE_PASSWORD"] = server.password
         (sent / "env/envvars").write_text(json.dumps(env))
@@ -91,6 +95,13 @@ class Slice:
     def output(self):
         """What the job printed, as it was sent back."""
         return (self._place / "processed/artifacts/stdout").read_text(errors="replace")
+
+
+class AuditSlice(Slice):
+    """A slice of an audit."""
+
+    playbook = "health_audit"
+    always = {}
 
 
 def _only(lab, hosts):

@@ -212,6 +212,26 @@ def test_a_store_that_fails_in_the_middle(row, twelve, tmp_path, server, fail, r
     assert rolls.restarts(hosts) == {host.name: 1 for host in hosts}
 
 
+def test_one_report_on_the_audit_of_all_slices_with_what_changed_since_the_night_before(row, twelve, tmp_path, server):
+    """Made on a controller that audited nothing, from the documents in the store."""
+    hosts, runs = twelve[:4], [name(), name()]
+    for number, run_id in enumerate(runs):
+        if number:
+            hosts[3].script("chmod 777 /run/containerd/io.containerd.runtime.v2.task/default/plain1")
+        parts = [
+            slices.AuditSlice(row, hosts[part::2], tmp_path / f"{number}{part}", server, run_id, "night", forks=2)
+            for part in range(2)
+        ]
+        with parts[0] as one, parts[1] as two:
+            assert [one.ended(), two.ended()] == [0, 0]
+    hosts[3].script("chmod 711 /run/containerd/io.containerd.runtime.v2.task/default/plain1")
+    values = {"run_id": runs[1], "run_store": server.url, "previous": "last"}
+    status, said = playbook(row, server, tmp_path / "report", "compliance_report", **values)
+    assert status == 0 and f"run {runs[1]}: 4 hosts" in said and f"since {runs[0]}" in said, said
+    found = json.loads((tmp_path / "report" / "shimops-runs" / runs[1] / "reports" / "report.json").read_text())
+    assert len(found["hosts"]) == 4 and "1 new and 0 gone" in said, said
+
+
 def test_what_is_wrong_with_a_store_is_said_before_any_host_is_looked_at(row, twelve, tmp_path, server):
     server.password = "wrong"
     with slices.Slice(row, twelve[:1], tmp_path / "one", server, name(), "one") as one:
