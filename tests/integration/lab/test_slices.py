@@ -217,14 +217,14 @@ def test_one_report_on_the_audit_of_all_slices_with_what_changed_since_the_night
     hosts, runs = twelve[:4], [name(), name()]
     for number, run_id in enumerate(runs):
         if number:
-            hosts[3].script("chmod 777 /run/containerd/io.containerd.runtime.v2.task/default/plain1")
+            hosts[3].script("chmod 777 /run/containerd/io.containerd.runtime.v2.task/default")
         parts = [
             slices.AuditSlice(row, hosts[part::2], tmp_path / f"{number}{part}", server, run_id, "night", forks=2)
             for part in range(2)
         ]
         with parts[0] as one, parts[1] as two:
             assert [one.ended(), two.ended()] == [0, 0]
-    hosts[3].script("chmod 711 /run/containerd/io.containerd.runtime.v2.task/default/plain1")
+    hosts[3].script("chmod 711 /run/containerd/io.containerd.runtime.v2.task/default")
     values = {"run_id": runs[1], "run_store": server.url, "previous": "last"}
     status, said = playbook(row, server, tmp_path / "report", "compliance_report", **values)
     assert status == 0 and f"run {runs[1]}: 4 hosts" in said and f"since {runs[0]}" in said, said
