@@ -179,7 +179,7 @@ def demote(server):
     "fail, repair, words",
     [
         (stop, redis_server.RedisServer.start, "cannot be reached"),
-        (flush, lambda server: None, "has lost run"),
+        pytest.param(flush, lambda server: None, "has lost run", marks=pytest.mark.matrix),
         pytest.param(
             fill, lambda server: server.client().config_set("maxmemory", "0"), "is full", marks=pytest.mark.matrix
         ),
