@@ -42,9 +42,10 @@ LINT = [[STATIC], [of_cores("sanity", cores=[core]) for core in ansible_test_gat
 # The lab comes last, without the gates that only compute: real daemons are slow under load. The longest comes first.
 LAB = [
     [
-        [Gate("lab integration", lab_gates.integration)],
         [Gate("lab platforms", lab_gates.group("platforms"))],
+        [Gate("lab plays", lab_gates.group("plays"))],
         [Gate("lab rescue", lab_gates.group("rescue"))],
+        [Gate("lab integration", lab_gates.integration)],
         [Gate("lab fleet", lab_gates.group("fleet"))],
         [Gate("lab upgrade", lab_gates.group("upgrade"))],
         [Gate("lab living", lab_gates.group("living"))],

@@ -28,6 +28,7 @@ GROUPS = {
     "configuration": ("test_configuration.py", "test_defects.py"),
     "fleet": ("test_stop.py", "test_resume.py", "test_fleet.py", "test_settle.py"),
     "upgrade": ("test_upgrade*.py",),
+    "plays": ("test_audit.py", "test_examples.py", "test_kubernetes_node.py", "test_reports.py", "test_roll.py"),
     "controllers": ("test_slices.py",),
     "living": ("test_living.py", "test_crash.py", "test_field_cases.py"),
     "platforms": (

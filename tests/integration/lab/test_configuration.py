@@ -48,6 +48,8 @@ HAZARDS = {
     "nothing": ("configuration_unknown", "unknown", "printed no whole configuration"),
     "hangs": ("configuration_unknown", "unknown", "did not end in time"),
 }
+#: One of the releases in each run, all in ./dev matrix.
+OF_ONE = ["1.7", *(pytest.param(release, marks=pytest.mark.matrix) for release in ("1.6", "2.1"))]
 ADDRESS = "/run/containerd/containerd.sock"
 MOVED = "/run/containerd/moved.sock"
 MOUNTS = "/run/containerd/io.containerd.mount-manager.v1.bolt"
@@ -137,6 +139,7 @@ class TestWrapper:
         story.check_verdicts(seen, {})
 
 
+@pytest.mark.parametrize("release", OF_ONE)
 def test_a_containerd_on_disk_that_does_not_run(fleet, clean, release):
     """Nothing but the restart depends on it, and that is refused."""
     host = clean[release]
@@ -158,6 +161,7 @@ def test_a_containerd_on_disk_that_does_not_run(fleet, clean, release):
     assert refused["failed"] and not refused["changed"] and "cannot be run" in refused["msg"]
 
 
+@pytest.mark.parametrize("release", OF_ONE)
 def test_an_address_that_moves_is_refused_and_found(fleet, clean, release):
     """The next start would listen elsewhere: clients would not find it, and we do."""
     host = clean[release]
@@ -186,6 +190,7 @@ def test_a_damaged_database_of_mounts(fleet, clean):
     assert [(one["id"], one["outcome"]) for one in probed["hazards"]] == [("mounts_damaged", "runtime_absent")]
 
 
+@pytest.mark.parametrize("release", OF_ONE)
 def test_the_daemon_is_found_without_its_configuration(fleet, clean, release):
     """Removed since the start, and containerd started with directories of its own."""
     host = clean[release]

@@ -138,8 +138,12 @@ def observe(hosts):
 
 @pytest.mark.parametrize(
     ("phase", "pipelining"),
-    [("recorded", "0"), ("restarting", "0"), ("restarted", "0"), ("restarting", "1")],
-    ids=["recorded", "restarting", "restarted", "restarting-no-terminal"],
+    [
+        pytest.param("recorded", "0", id="recorded", marks=pytest.mark.matrix),
+        pytest.param("restarting", "0", id="restarting"),
+        pytest.param("restarted", "0", id="restarted", marks=pytest.mark.matrix),
+        pytest.param("restarting", "1", id="restarting-no-terminal"),
+    ],
 )
 def test_a_cut_connection_does_not_stop_a_restart(fleet, slow, phase, pipelining):
     run_id = f"cut-{phase}-{pipelining}"
@@ -165,7 +169,14 @@ def test_a_cut_connection_does_not_stop_a_restart(fleet, slow, phase, pipelining
     assert observe(slow) == after
 
 
-@pytest.mark.parametrize("phase", ["recorded", "restarting", "restarted"])
+@pytest.mark.parametrize(
+    "phase",
+    [
+        pytest.param("recorded", marks=pytest.mark.matrix),
+        "restarting",
+        pytest.param("restarted", marks=pytest.mark.matrix),
+    ],
+)
 def test_signals_of_a_dying_session_do_not_stop_a_restart(fleet, slow, phase):
     run_id = f"signals-{phase}"
     before = observe(slow)

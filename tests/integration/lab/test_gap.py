@@ -170,6 +170,7 @@ def test_an_exec_goes_through_containerd(stalled):
         assert result["exec_proof"] == [{"namespace": "default", "id": "plain1", "result": "works", "reason": ""}]
 
 
+@pytest.mark.matrix
 def test_an_exec_that_is_impossible_says_why(stalled, fleet, hosts):
     named = ["default/plain1", "default/nosuch"]
     for name, result in reconnect(fleet, "verified", exec_proof=named, exec_command=["/bin/nosuch"]).items():

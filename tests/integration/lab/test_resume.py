@@ -84,6 +84,7 @@ def test_killed_while_a_host_settles(row, first_four, tmp_path):
     check_complete(again, first_four)
 
 
+@pytest.mark.matrix
 def test_killed_before_a_host_begins(row, first_four, tmp_path):
     rolls.ways(first_four, {})
     (tmp_path / "hold-on.yml").write_text(yaml.safe_dump(hold_on(tmp_path / "go")))

@@ -40,6 +40,7 @@ def test_all_hosts_of_a_batch_restart_before_the_first_is_verified_again(row, si
     assert set(rolls.restarts(six).values()) == {1}
 
 
+@pytest.mark.matrix
 def test_a_loss_after_the_wait_ends_the_roll_with_its_batch(row, six, tmp_path):
     rolls.ways(six, {"lab3": "loses later"})
     with roll(row, six, tmp_path) as one:

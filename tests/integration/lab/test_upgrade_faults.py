@@ -82,6 +82,7 @@ def test_package_that_fails_to_install_is_taken_back_and_the_same_run_finishes(f
     assert documents[first.name]["attempts"] == 2
 
 
+@pytest.mark.matrix
 def test_package_that_fails_and_cannot_be_taken_back_is_reported_and_finished(four, two, bring, tmp_path):
     """Without the old package the disk is left as dpkg left it; that is said, and the same run repairs it."""
     bring(packages.failing(tmp_path, "1.7"))
@@ -144,6 +145,7 @@ def test_crash_loop_holds_the_host_and_it_can_be_taken_back(four, two, bring, tm
     assert upgrades.hold(first) is None and world.ledger(first)["run_id"] == one.run_id + "-back"
 
 
+@pytest.mark.matrix
 def test_crash_loop_is_taken_back_by_itself_when_asked(four, two, bring, tmp_path):
     bring(packages.crashing(tmp_path, "1.7"), packages.deb("1.6"))
     first = two[0]
@@ -291,6 +293,7 @@ def test_tarball_without_a_package(four, two, tmp_path):
         )
 
 
+@pytest.mark.matrix
 def test_tasks_of_ones_own_install_it(four, two, bring, tmp_path):
     """Also where the package restarts containerd by itself: what was recorded before is verified, and no second one."""
     bring(packages.deb("1.7"))
