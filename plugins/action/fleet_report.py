@@ -84,7 +84,7 @@ class ActionModule(ActionBase):
 
 def _before(runs: list, run_id: str) -> str:
     """The name of the run of the same operation that began last before a run; empty when there is none."""
-    this = next((run for run in runs if run["run_id"] == run_id), {})
+    this: dict = next((run for run in runs if run["run_id"] == run_id), {})
     earlier = [run["run_id"] for run in runs if run["began"] < this.get("began", 0)]
     same = {run["run_id"] for run in runs if run["operation"] == this.get("operation")}
     return next((name for name in reversed(earlier) if name in same), "")

@@ -27,7 +27,8 @@ def copy(store: Store, folder: FolderStore) -> None:
     if store.get(RUN) is None:
         raise StoreError(f"there is no such run in {store.where}; check run_id")
     folder.make()
-    folder.transact(lambda entries: [entries.drop_all(kind) for kind in (DOCUMENT, HOST_DOCUMENT)])
+    folder.transact(lambda entries: entries.drop_all(DOCUMENT))
+    folder.transact(lambda entries: entries.drop_all(HOST_DOCUMENT))
     for entry in (HOSTS, STOP, REPORT, RUN):
         _put(folder, entry, store.get(entry))
     for kind in (DOCUMENT, HOST_DOCUMENT):

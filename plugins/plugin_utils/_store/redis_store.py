@@ -147,7 +147,8 @@ class RedisStore(Store):
         """Return what the runs on a server were begun with, the latest last."""
         any_run = cls(url, password, "*")
         with any_run._said():
-            found = [any_run._redis.hget(key, RUN.kind) for key in any_run._redis.scan_iter(any_run._keys[0])]
+            keys = list(any_run._redis.scan_iter(any_run._keys[0]))
+            found: list[Any] = [any_run._redis.hget(key, RUN.kind) for key in keys]
         runs = [unpacked(value) for value in found if value is not None]
         return sorted(runs, key=lambda run: run.get("began") or 0)
 
@@ -176,7 +177,8 @@ class RedisStore(Store):
     def hosts(self, kind: str) -> set[str]:
         """Return the hosts that have a value of a kind."""
         with self._said():
-            return {field.decode() for field in self._redis.hkeys(self._keys[self.place(Entry(kind))[0] - 1])}
+            fields: list[Any] = self._redis.hkeys(self._keys[self.place(Entry(kind))[0] - 1])
+            return {field.decode() for field in fields}
 
     def now(self) -> float:
         """Return the server's time."""
