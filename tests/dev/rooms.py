@@ -43,7 +43,7 @@ ROUTE: dict[Path, dict[str, Room]] = {
     },
     PLUGIN_UTILS: {
         "_rules": Room("datetime os pathlib", "builtin_types fields query"),
-        "_store": Room("fcntl os pathlib shutil time", "address entries store"),
+        "_store": Room("fcntl os pathlib time", "address entries store"),
         "_run": Room("datetime os pathlib socket time", "budgets status"),
         "_reports": Room("datetime os pathlib shutil tempfile time", "model totals"),
         "_progress": Room("threading", "lines state"),

@@ -13,6 +13,7 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries 
     REPORT,
     RUN,
     STOP,
+    Entries,
     Entry,
 )
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import FolderStore
@@ -27,13 +28,17 @@ def copy(store: Store, folder: FolderStore) -> None:
     if store.get(RUN) is None:
         raise StoreError(f"there is no such run in {store.where}; check run_id")
     folder.make()
-    folder.transact(lambda entries: entries.drop_all(DOCUMENT))
-    folder.transact(lambda entries: entries.drop_all(HOST_DOCUMENT))
+    folder.transact(_forget)
     for entry in (HOSTS, STOP, REPORT, RUN):
         _put(folder, entry, store.get(entry))
     for kind in (DOCUMENT, HOST_DOCUMENT):
         for host, value in store.every(kind):
             _put(folder, Entry(kind, host), value)
+
+
+def _forget(entries: Entries) -> None:
+    for kind in (DOCUMENT, HOST_DOCUMENT):
+        entries.drop_all(kind)
 
 
 def _put(folder: FolderStore, entry: Entry, value: dict | None) -> None:

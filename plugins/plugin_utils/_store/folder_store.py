@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,7 +50,8 @@ class FolderStore(Store):
             entries = Entries(self._read, self._every, self.now, self.where)
             done = work(entries)
             for kind in entries.dropped:
-                shutil.rmtree(self.folder / _FOLDERS[kind], ignore_errors=True)
+                for _host, path in self._paths(kind):
+                    path.unlink(missing_ok=True)
             for entry, value in entries.changes.items():
                 self._write(entry, value)
         return done
@@ -96,7 +96,8 @@ class FolderStore(Store):
     def _paths(self, kind: str) -> Iterator[tuple[str, Path]]:
         ending = _ENDINGS[kind]
         for path in sorted((self.folder / _FOLDERS[kind]).glob(f"*{ending}")):
-            if kind != DOCUMENT or not path.name.endswith(_ENDINGS[HOST_DOCUMENT]):
+            # A file that is being written begins with a dot.
+            if not path.name.startswith(".") and (kind != DOCUMENT or not path.name.endswith(_ENDINGS[HOST_DOCUMENT])):
                 yield unquote(path.name[: len(path.name) - len(ending)]), path
 
     def _write(self, entry: Entry, value: dict | None) -> None:

@@ -98,6 +98,8 @@ def test_values_come_back_and_go(connect):
 
     store.transact(remove)
     assert again.get(HOSTS) is None and again.hosts(DOCUMENT) == set(names[1:])
+    store.transact(lambda entries: entries.drop_all(DOCUMENT))
+    assert again.hosts(DOCUMENT) == set() and again.hosts(HOST_DOCUMENT) == {"h1"}
     assert again.get(Entry(BATCH, "h1")) is None
 
 
