@@ -9,7 +9,6 @@ from __future__ import annotations
 import filecmp
 import json
 import os
-import re
 import shutil
 import stat
 import tempfile
@@ -22,6 +21,7 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.document
     load,
     require_host_document,
 )
+from ansible_collections.shimops.containerd.plugins.plugin_utils._store.files import quoted
 
 STAGE = "report"
 #: Bytes of one document; 2,500 bundles take about 2 MB.
@@ -150,15 +150,6 @@ def _runs(run_dir: str) -> List[RunFolder]:
         if isinstance(run.head.get("began"), (int, float)):
             found.append(run)
     return sorted(found, key=lambda run: run.head["began"])
-
-
-def quoted(host: str) -> str:
-    """A host's name as the name of a file: what is not [A-Za-z0-9._-] becomes %XX."""
-    text = "".join(
-        char if re.match(r"[A-Za-z0-9._-]", char) else "".join("%{0:02X}".format(byte) for byte in char.encode())
-        for char in host
-    )
-    return text if text.strip(".") else text.replace(".", "%2E")
 
 
 def _kind_of(name: str) -> str:

@@ -72,7 +72,8 @@ def load(path: Path) -> dict | None:
 
 def quoted(host: str) -> str:
     """Write a host's name as a file name: every byte but letters, digits, dot, dash and underscore as %XX."""
-    return re.sub(r"[^A-Za-z0-9._-]", lambda one: "".join(f"%{byte:02X}" for byte in one[0].encode()), host)
+    text = re.sub(r"[^A-Za-z0-9._-]", lambda one: "".join(f"%{byte:02X}" for byte in one[0].encode()), host)
+    return text if text.strip(".") else text.replace(".", "%2E")
 
 
 @contextlib.contextmanager

@@ -96,8 +96,7 @@ class FolderStore(Store):
     def _paths(self, kind: str) -> Iterator[tuple[str, Path]]:
         ending = _ENDINGS[kind]
         for path in sorted((self.folder / _FOLDERS[kind]).glob(f"*{ending}")):
-            # A file that is being written begins with a dot.
-            if not path.name.startswith(".") and (kind != DOCUMENT or not path.name.endswith(_ENDINGS[HOST_DOCUMENT])):
+            if kind != DOCUMENT or not path.name.endswith(_ENDINGS[HOST_DOCUMENT]):
                 yield unquote(path.name[: len(path.name) - len(ending)]), path
 
     def _write(self, entry: Entry, value: dict | None) -> None:
