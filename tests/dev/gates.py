@@ -51,7 +51,6 @@ LAB = [
         [Gate("lab living", lab_gates.group("living"))],
         [Gate("lab differential", lab_gates.differential)],
         [Gate("lab configuration", lab_gates.group("configuration"))],
-        [Gate("lab controllers", lab_gates.group("controllers"))],
         [Gate("store", lab_gates.store)],
         [Gate("lab roll", lab_gates.roll)],
         [Gate("lab artifact", artifact_gates.run)],

@@ -26,10 +26,9 @@ GROUPS = {
         "test_hold.py",
     ),
     "configuration": ("test_configuration.py", "test_defects.py"),
-    "fleet": ("test_stop.py", "test_resume.py", "test_fleet.py", "test_settle.py"),
+    "fleet": ("test_stop.py", "test_resume.py", "test_fleet.py", "test_settle.py", "test_slices.py"),
     "upgrade": ("test_upgrade*.py",),
     "plays": ("test_audit.py", "test_examples.py", "test_kubernetes_node.py", "test_reports.py", "test_roll.py"),
-    "controllers": ("test_slices.py",),
     "living": ("test_living.py", "test_crash.py", "test_field_cases.py"),
     "platforms": (
         "test_become.py",

@@ -221,6 +221,7 @@ def test_the_preflight_of_a_roll_refuses_by_the_same_rules(fleet, hosts, looked,
     assert not (tmp_path / "wrong").exists()
 
 
+@pytest.mark.matrix
 def test_the_preflight_of_an_upgrade_judges_the_release_it_goes_to(fleet, hosts, looked, tmp_path):
     pack, book = tmp_path / "ours.yml", tmp_path / "preflight.yml"
     pack.write_text(

@@ -191,6 +191,7 @@ def test_dockers_own_package_brings_containerd_and_a_newer_runc_together(docker,
 
 
 @pytest.mark.parametrize("docker", ["20.10"], indirect=True)
+@pytest.mark.matrix
 def test_a_package_with_a_runc_that_does_not_run_here_is_refused(docker, own_package):
     """The newest runc needs a newer libc than Debian 12 has."""
     done = play.run(docker.fleet, "containerd_package", own_package, [docker.host])[docker.host.name]

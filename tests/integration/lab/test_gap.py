@@ -35,9 +35,8 @@ STEADY = (
 # The restart: containerd is started only when the container waits in write(2), and the module has looked since then.
 # The module is the parent; each of its looks is a wait, and those are counted. It reads nothing from any pipe.
 RESTART = f"""#!/usr/bin/python3
-import fcntl, glob, os, struct, subprocess, sys, termios, time
+import glob, os, select, subprocess, sys, time
 
-GETPIPE_SZ = 1032
 init = int(open("{CHATTY}").read())
 end = time.monotonic() + 90
 
@@ -50,10 +49,10 @@ def wait(true):
 
 
 def full(path):
-    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    # Not by its bytes: a pipe is full when each of its pages has some.
+    pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
     try:
-        held = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
-        return held > fcntl.fcntl(pipe, GETPIPE_SZ) - 4096
+        return not select.select([], [pipe], [], 0)[1]
     finally:
         os.close(pipe)
 

@@ -129,6 +129,7 @@ def test_a_run_folder_that_becomes_full(row, first_four, tmp_path):
         subprocess.run(["umount", str(small)], check=True)
 
 
+@pytest.mark.matrix
 def test_a_loss_stays_a_loss_and_a_new_run_begins_anew(row, first_four, tmp_path):
     rolls.ways(first_four, {"lab2": "loses"})
     options = {"command": [rolls.RESTART], "batches": [1, 1, "100%"]}

@@ -79,6 +79,7 @@ def test_a_package_of_its_own_restarts_containerd_and_staged_it_does_not(rpm_hos
     assert world.containerd(first) != before
 
 
+@pytest.mark.matrix
 def test_dockers_own_package_brings_containerd_and_a_newer_runc_together(rpm_hosts, hosts, covers):
     covers(hosts[:1], "upgrade of containerd.io to 2.1.9, dnf", runtime="runc, replaced by a newer one")
     first = hosts[0]
@@ -97,6 +98,7 @@ def test_dockers_own_package_brings_containerd_and_a_newer_runc_together(rpm_hos
         first.script(swap, f"{kinds.RPMS}/*/runc-*.rpm {kinds.RPMS}/*/containerd-1.7.24-1.*.rpm", timeout=120)
 
 
+@pytest.mark.matrix
 def test_a_script_that_fails_changes_nothing(rpm_hosts, hosts, tmp_path):
     first = hosts[0]
     first.script("touch /run/lab-fails")
