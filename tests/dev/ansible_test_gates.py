@@ -19,13 +19,14 @@ CORES: dict[str, Callable[[], Path]] = {"2.19": venvs.core219, "2.21": venvs.cor
 _DECOYS = re.compile(r"^decoys: (\d+)$", re.MULTILINE)
 
 
-def sanity(core: str, arguments: Sequence[str] = ()) -> Callable[[Desk], str]:
-    """Return the gate that runs all sanity tests, for every Python that is here."""
+def sanity(core: str, arguments: Sequence[str] = (), few: bool = False) -> Callable[[Desk], str]:
+    """Return the gate that runs all sanity tests, for every Python that is here, or for the newest of FEW."""
 
     def check(desk: Desk) -> str:
         if any(name.suffix == ".sh" for name in checkout.files()) and not shutil.which("shellcheck"):
             machine.apt_install(["shellcheck"])
-        _run(desk, core, ["sanity", "--local", *arguments])
+        newest = ["--python", pythons.text(FEW[core][-1])] if few else []
+        _run(desk, core, ["sanity", "--local", *newest, *arguments])
         log = desk.text()
         runs = len(re.findall(r'^Running sanity test "', log, re.MULTILINE))
         # Only the tests of syntax and imports are done once per Python, and say so.

@@ -245,6 +245,7 @@ def test_cut_in_the_middle(four, two, bring, tmp_path, way):
         assert not two[0].path("/var/lib/shimops/held.json").exists(), "what was held is put back by the next run"
 
 
+@pytest.mark.matrix
 def test_container_lost_on_the_canary_stops_the_roll(four, two, bring, tmp_path):
     bring(packages.deb("1.7"), packages.deb("1.6"))
     first = two[0]
