@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -21,6 +22,8 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store im
 T = TypeVar("T")
 #: What shim_reconnect does with a host that has begun: that is done whether or not the run can be asked.
 SETTLING = ("verified", "rolled_back")
+#: Seconds between the tries to enter a host that failed: the other controllers of a run have to know of a loss.
+AGAIN = (1, 2, 4, 8, 15, 30)
 
 
 class RunAction(ActionBase):
@@ -92,7 +95,7 @@ class RunAction(ActionBase):
             sentence = "it became unreachable: " + " ".join(str(error).split())[:300]
             self._known_or_not(settling, self._unreachable, run_host, acting, sentence)
             raise
-        self._known_or_not(settling, self.note, run_host, options, result)
+        self._known_or_not(settling, self._entered, settling, run_host, options, result)
         state = self._known_or_not(settling, lambda: run_host.document()["state"]) or "begun"
         return self._brief({**result, "host_state": state}, options.get("detail") or "summary")
 
@@ -105,6 +108,15 @@ class RunAction(ActionBase):
                 raise
             self._display.warning(f"run: {error}. The host goes on; its ledger says what became of it.")
             return None
+
+    def _entered(self, settling: bool, run_host: RunHost, options: dict, result: dict) -> None:
+        """Write the result into the host's document; to write it twice changes nothing."""
+        for seconds in AGAIN if settling and result.get("failed") else ():
+            try:
+                return self.note(run_host, options, result)
+            except StoreError:
+                time.sleep(seconds)
+        return self.note(run_host, options, result)
 
     def _unreachable(self, run_host: RunHost, acting: bool, sentence: str) -> None:
         state = "failed" if acting or run_host.document()["state"] == "begun" else "refused"

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.shimops.containerd.plugins.action import fleet_run, shim_migrate, shim_probe, shim_reconnect
 from ansible_collections.shimops.containerd.plugins.module_utils._restart import verdict_rows
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import admission
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import admission, run_action
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries import HOSTS as ALL_HOSTS
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import FolderStore
@@ -475,6 +475,21 @@ def test_a_store_that_fails_while_the_host_acts_takes_nothing_from_its_result(pl
     result = play.call(shim_reconnect, state="restarted", run_folder=folder)
     assert result["changed"] and not result.get("failed") and result["summary"]["reattached"] == 1
     assert result["host_state"] == "begun" and "its ledger says what became of it" in play.warned[0]
+
+
+def test_a_loss_is_entered_as_soon_as_the_store_is_back(play, folder, monkeypatch):
+    play.answer = restarted("killed", failed=True)
+    real, waits, tries = FolderStore.transact, [], iter([broken, broken])
+    monkeypatch.setattr(run_action.time, "sleep", waits.append)
+
+    def execute(*words, **more):
+        monkeypatch.setattr(FolderStore, "transact", lambda self, work: next(tries, real)(self, work))
+        return Play.execute(play, *words, **more)
+
+    play.execute = execute
+    result = play.call(shim_reconnect, state="restarted", run_folder=folder)
+    assert result["failed"] and result["host_state"] == "lost" and waits == [1, 2] and play.warned == []
+    assert "1 lost task" in play.call(fleet_run, "h2", state="host_checked", run_folder=folder)["msg"]
 
 
 def test_a_host_settles_without_the_store(play, folder, monkeypatch):
