@@ -46,9 +46,9 @@ LAB = [
     [
         [Gate("lab platforms", lab_gates.group("platforms"))],
         [Gate("lab plays", lab_gates.group("plays"))],
+        [Gate("lab fleet", lab_gates.group("fleet"))],
         [Gate("lab rescue", lab_gates.group("rescue"))],
         [Gate("lab integration", lab_gates.integration)],
-        [Gate("lab fleet", lab_gates.group("fleet"))],
         [Gate("lab upgrade", lab_gates.group("upgrade"))],
         [Gate("lab living", lab_gates.group("living"))],
         [Gate("lab differential", lab_gates.differential)],

@@ -72,6 +72,7 @@ def test_killed_while_a_host_is_being_restarted(row, first_four, tmp_path, kept)
     assert re.search(r"^lab1 .* changed=0 ", again.output(), re.MULTILINE)
 
 
+@pytest.mark.matrix
 def test_killed_while_a_host_settles(row, first_four, tmp_path):
     rolls.ways(first_four, {})
     options = {"command": [rolls.RESTART], "batches": BATCHES}

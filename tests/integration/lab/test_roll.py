@@ -44,6 +44,7 @@ def canary(clean):
     return min(clean.values(), key=lambda host: host.name)
 
 
+@pytest.mark.matrix
 def test_whole_fleet_is_proven(fleet, clean, covers):
     covers(clean.values(), "roll over a mixed fleet")
     before = daemons(clean)

@@ -35,7 +35,7 @@ class One:
         return self.run("shim_reconnect", state="restarted", run_id=run_id, settle=1, **options)
 
 
-@pytest.fixture(params=["runtimes-1.7", "runtimes-2.1"])
+@pytest.fixture(params=[pytest.param("runtimes-1.7", marks=pytest.mark.matrix), "runtimes-2.1"])
 def one(runtime_hosts, request):
     (host,) = (host for host in runtime_hosts.hosts.values() if host.kind == request.param)
     host.script(PREPARE)

@@ -65,6 +65,7 @@ class TestKillMode:
         assert not seen.after.listed
 
 
+@pytest.mark.matrix
 class TestNotLoaded:
     """The same drop-in, written and not loaded: what systemd will do depends on who reloads it first."""
 

@@ -258,6 +258,7 @@ def test_container_lost_on_the_canary_stops_the_roll(four, two, bring, tmp_path)
     assert upgrades.hold(first)["run_id"] == one.run_id
 
 
+@pytest.mark.matrix
 def test_tarball_without_a_package(four, two, tmp_path):
     """containerd as released upstream, in /usr/local/bin: checked, unpacked, renamed into place, rolled back."""
     first = two[0]
