@@ -482,8 +482,11 @@ def test_a_loss_is_entered_as_soon_as_the_store_is_back(play, folder, monkeypatc
     real, waits, tries = FolderStore.transact, [], iter([broken, broken])
     monkeypatch.setattr(run_action.time, "sleep", waits.append)
 
+    def transact(self, work):
+        return next(tries, real)(self, work)
+
     def execute(*words, **more):
-        monkeypatch.setattr(FolderStore, "transact", lambda self, work: next(tries, real)(self, work))
+        monkeypatch.setattr(FolderStore, "transact", transact)
         return Play.execute(play, *words, **more)
 
     play.execute = execute
