@@ -18,6 +18,7 @@ from lab import redis_server  # noqa: E402
 
 sys.path.insert(0, str(checkout.collections_path()))
 
+from ansible_collections.shimops.containerd.plugins.module_utils._run_spec import SPEC  # noqa: E402
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import admission, begin  # noqa: E402
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost  # noqa: E402
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store import files  # noqa: E402
@@ -29,8 +30,7 @@ SIZES = tuple(int(number) for number in os.environ.get("SHIMOPS_SCALE", "100,100
 PROCESSES, BATCH = 8, 50
 # One host in ten fails, so that the tally is written as well.
 FAILS = 10
-OPTIONS = {"run_id": "bench", "operation": "restart", "deadline": None, "batches": 1, "seconds": {}, "join": True}
-OPTIONS.update(seconds_above_zero=None, settle_per="host", quarantine=None, hooks={}, launch="")
+OPTIONS = {**{name: option.get("default") for name, option in SPEC.items()}, "run_id": "bench"}
 FORK = multiprocessing.get_context("fork")
 
 

@@ -8,6 +8,7 @@ import secrets
 
 import pytest
 
+from ansible_collections.shimops.containerd.plugins.module_utils._run_spec import SPEC
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import admission, begin
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store import copy
@@ -25,24 +26,11 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_s
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import StoreError
 
 PROCESSES = 8
-OPTIONS = {
-    "run_id": "one",
-    "operation": "restart",
-    "deadline": None,
-    "budgets": {},
-    "batches": 1,
-    "seconds": {},
-    "seconds_above_zero": None,
-    "settle_per": "host",
-    "quarantine": None,
-    "hooks": {},
-    "join": True,
-    "launch": "",
-}
+OPTIONS = {**{name: option.get("default") for name, option in SPEC.items()}, "run_id": "one"}
 
 
 def begun(store, hosts, **options):
-    wanted = {**OPTIONS, **options}
+    wanted = {**OPTIONS, "join": True, **options}
     run = begin.checked(wanted, hosts, {"all": hosts}, [], store.now())
     return begin.begin(store, run, hosts, wanted["join"], secrets.token_hex(8))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.shimops.containerd.plugins.module_utils._run_spec import SPEC
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run import admission, begin, owner, summary
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store import files
@@ -21,19 +22,7 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import FolderStore
 
 HOSTS = [f"h{number}" for number in range(1, 9)]
-OPTIONS = {
-    "run_id": "one",
-    "operation": "restart",
-    "deadline": None,
-    "budgets": {},
-    "batches": 1,
-    "seconds": {},
-    "seconds_above_zero": None,
-    "settle_per": "host",
-    "quarantine": None,
-    "hooks": {},
-    "launch": "",
-}
+OPTIONS = {**{name: option.get("default") for name, option in SPEC.items()}, "run_id": "one"}
 
 
 def begun(folder, join=False, hosts=HOSTS, **options):
