@@ -32,7 +32,6 @@ from ansible_collections.shimops.containerd.plugins.plugin_utils._run import (
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store import opened
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries import (
-    DOCUMENT,
     HOSTS,
     REPORT,
     RUN,
@@ -167,7 +166,8 @@ class ActionModule(ActionBase):
         hosts = here if run.get("shared") else (store.get(HOSTS) or {}).get("hosts") or []
         if run["operation"] == "audit":
             return self._audited(run, hosts, store)
-        found = summary.rows(store, hosts)
+        briefs = summary.briefs(store)
+        found = summary.rows(briefs, hosts)
         count = summary.counts(found)
         if self._task.check_mode:
             documents = [RunHost(store, host).document() for host in hosts]
@@ -178,7 +178,7 @@ class ActionModule(ActionBase):
         for line in summary.lines(run, mark, found, store.where):
             self._display.display(line)
         if run.get("shared"):
-            for line in _status_of(store)[1]:
+            for line in _status_of(store, briefs)[1]:
                 self._display.display(line)
         report = {"run_id": run["run_id"], "at": store.now(), "failure": failure, "counts": count, "hosts": found}
         store.transact(lambda entries: entries.put(REPORT, {**report, "stop": mark}))
@@ -198,7 +198,7 @@ class ActionModule(ActionBase):
         """What the run does now; from any controller, also one that is no part of it."""
         store, shown = self._named(options, task_vars), None
         while True:
-            found, lines = _status_of(store)
+            found, lines = _status_of(store, summary.briefs(store))
             if found != shown:
                 shown = found
                 for line in lines:
@@ -236,10 +236,9 @@ def _state_of(entries):
     return admission.begun_with(entries), entries.get(STOP), admission.counted(entries)
 
 
-def _status_of(store):
+def _status_of(store, documents):
     """What the run does now: as counts, and in lines for people."""
     run, mark, tally = store.transact(_state_of)
-    documents = dict(sorted(store.every(DOCUMENT)))
     found = status.progress((store.get(HOSTS) or {}).get("hosts") or [], documents, mark)
     return found, list(status.lines(run, found, documents, mark, tally, store.now()))
 

@@ -20,7 +20,7 @@ _WORDS = {"forecast": "waiting"}
 def progress(hosts: Sequence[str], documents: Mapping[str, Mapping], mark: Mapping | None) -> dict:
     """Return the counts of a run, and whether it goes on.
 
-    :param documents: of its hosts, by their names; a host without one waits.
+    :param documents: what ``summary.briefs`` returned; a host without one waits.
     :param mark: the stop mark, if there is one.
     """
     states = Counter(documents.get(host, {}).get("state", "forecast") for host in hosts)
@@ -68,7 +68,7 @@ def lines(
         yield f"  deadline: {timestamps.text(run['deadline'])}"
     verdicts = Counter[str]()
     for document in documents.values():
-        verdicts.update(row["verdict"] for row in document.get("verdicts") or ())
+        verdicts.update(document["verdicts"])
     if verdicts:
         yield f"  verdicts: {', '.join(f'{number} {verdict}' for verdict, number in verdicts.most_common())}"
     if mark:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import STATES
@@ -23,11 +24,24 @@ _TITLES = {
 }
 
 
-def rows(store: Store, hosts: Sequence[str]) -> list[dict]:
-    """Return per host its name, state and message, in the order of the play."""
-    wanted = set(hosts)
-    known = {host: _row(host, document) for host, document in store.every(DOCUMENT) if host in wanted}
-    return [known.get(host) or _row(host, {}) for host in hosts]
+def briefs(store: Store) -> dict[str, dict]:
+    """Return what is said of each host that has a document, by its name: whole documents would fill the memory."""
+    found = {host: brief(document) for host, document in store.every(DOCUMENT)}
+    return dict(sorted(found.items()))
+
+
+def brief(document: Mapping) -> dict:
+    """Return what is said of one host: ``verdicts`` has how many tasks have each."""
+    kept = {key: document.get(key) for key in ("state", "message", "batch", "began", "controller")}
+    return {**kept, "verdicts": Counter(row["verdict"] for row in document.get("verdicts") or ())}
+
+
+def rows(known: Mapping[str, Mapping], hosts: Sequence[str]) -> list[dict]:
+    """Return per host its name, state and message, in the order of the play.
+
+    :param known: what ``briefs`` returned.
+    """
+    return [_row(host, known.get(host) or {}) for host in hosts]
 
 
 def _row(host: str, document: Mapping) -> dict:

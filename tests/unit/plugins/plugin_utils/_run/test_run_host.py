@@ -58,8 +58,12 @@ def everyone(folder):
     return FolderStore(folder).get(ALL_HOSTS)["hosts"]
 
 
+def rows(folder):
+    return summary.rows(summary.briefs(FolderStore(folder)), everyone(folder))
+
+
 def states(folder):
-    return {row["host"]: row["state"] for row in summary.rows(FolderStore(folder), everyone(folder))}
+    return {row["host"]: row["state"] for row in rows(folder)}
 
 
 def test_the_folder_is_its_owner_s_alone(folder):
@@ -250,12 +254,12 @@ def test_a_damaged_file_is_said(folder):
 
 def lines(folder):
     store = FolderStore(folder)
-    return list(summary.lines(host(folder).run(), store.get(STOP), summary.rows(store, everyone(folder)), store.where))
+    return list(summary.lines(host(folder).run(), store.get(STOP), rows(folder), store.where))
 
 
 def verdict(folder, spent=""):
     store = FolderStore(folder)
-    count = summary.counts(summary.rows(store, everyone(folder)))
+    count = summary.counts(rows(folder))
     return summary.verdict(host(folder).run(), store.get(STOP), count, spent)
 
 

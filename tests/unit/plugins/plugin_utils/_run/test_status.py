@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.shimops.containerd.plugins.plugin_utils._run import status
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import status, summary
 
 RUN = {
     "run_id": "one",
@@ -19,7 +19,8 @@ HOSTS = ["h1", "h2", "h3", "h4", "h5"]
 
 
 def document(state, **more):
-    return {"state": state, "message": "", "batch": 1, "began": 1090.0, "controller": "exec-2", "verdicts": [], **more}
+    said = {"state": state, "message": "", "batch": 1, "began": 1090.0, "controller": "exec-2", "verdicts": [], **more}
+    return summary.brief(said)
 
 
 DOCUMENTS = {
