@@ -11,7 +11,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ansible import constants
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.shimops.containerd.plugins.module_utils._errors import ShimError
@@ -69,8 +68,7 @@ class ActionModule(ActionBase):
         if not url:
             return
         if self._task.check_mode:
-            # ansible-playbook removes it when it ends.
-            options["run_dir"] = os.path.join(constants.DEFAULT_LOCAL_TMP, "shimops-runs")  # type: ignore[attr-defined]
+            options["run_dir"] = str(opened.temporary_run_dir())
         secret = opened.password(self._templar, task_vars)
         runs = RedisStore.runs(url, secret)
         names = [run["run_id"] for run in runs]
@@ -83,11 +81,9 @@ class ActionModule(ActionBase):
 
 
 def _before(runs: list, run_id: str) -> str:
-    """The name of the run of the same operation that began last before a run; empty when there is none."""
+    """The name of the run that a run is compared with, of those in the order in which they began; empty for none."""
     this: dict = next((run for run in runs if run["run_id"] == run_id), {})
-    earlier = [run["run_id"] for run in runs if run["began"] < this.get("began", 0)]
-    same = {run["run_id"] for run in runs if run["operation"] == this.get("operation")}
-    return next((name for name in reversed(earlier) if name in same), "")
+    return next((run["run_id"] for run in reversed(runs) if files.is_before(run, this)), "")
 
 
 def report(options: dict, write: bool) -> dict:

@@ -10,7 +10,7 @@ import secrets
 import time
 from pathlib import Path
 
-from ansible import constants, context
+from ansible import context
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.shimops.containerd.plugins.module_utils._argspec import shared
@@ -78,8 +78,7 @@ class ActionModule(ActionBase):
             store = self._folder(options["run_dir"], run["run_id"])
             store.make()
         run = begin.begin(store, run, hosts, options["join"], secrets.token_hex(8))
-        if isinstance(store, RedisStore):
-            store = store.as_generation(run["generation"])
+        store.hold(run["generation"])
         resumed = run["attempt"] > 1
         return {
             "run_id": run["run_id"],
@@ -104,12 +103,8 @@ class ActionModule(ActionBase):
         return store
 
     def _folder(self, run_dir, run_id):
-        if not self._task.check_mode:
-            return FolderStore(Path.cwd() / run_dir / run_id)
-        # A check leaves nothing behind: ansible-playbook removes this folder when it ends.
-        # ansible.constants sets its settings as attributes when it is imported, which no type checker sees.
-        temporary = constants.DEFAULT_LOCAL_TMP  # type: ignore[attr-defined]
-        return FolderStore(Path(temporary) / "shimops-runs" / run_id)
+        base = opened.temporary_run_dir() if self._task.check_mode else Path.cwd() / run_dir
+        return FolderStore(base / run_id)
 
     def _opened(self, options, task_vars):
         return opened.opened(options["run_folder"], opened.password(self._templar, task_vars))

@@ -134,9 +134,13 @@ def named(run_dir: str, run_id: Optional[str]) -> RunFolder:
 
 def before(run_dir: str, run: RunFolder) -> Optional[RunFolder]:
     """The run of the same operation that began last before ``run``; None when there is none."""
-    began = run.head.get("began") or 0
-    earlier = [one for one in _runs(run_dir) if one.operation == run.operation and one.head["began"] < began]
+    earlier = [one for one in _runs(run_dir) if is_before(one.head, run.head)]
     return earlier[-1] if earlier else None
+
+
+def is_before(one: Dict[str, Any], run: Dict[str, Any]) -> bool:
+    """Whether one run is of the same operation as another and began before it, by what each was begun with."""
+    return one.get("operation") == run.get("operation") and (one.get("began") or 0) < (run.get("began") or 0)
 
 
 def _runs(run_dir: str) -> List[RunFolder]:

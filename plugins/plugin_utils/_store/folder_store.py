@@ -44,6 +44,9 @@ class FolderStore(Store):
         with self._said():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    def hold(self, generation: str) -> None:
+        """Do nothing: a run is known by its folder."""
+
     def transact(self, work: Callable[[Entries], T]) -> T:
         """Do some work under the folder's lock; its changes are written in their order, each file as a whole."""
         with self._said(), files.locked(self.folder / "lock"):

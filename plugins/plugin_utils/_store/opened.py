@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
+
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.folder_store import FolderStore
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.redis_store import RedisStore
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.store import Store
@@ -23,6 +25,12 @@ def opened(run_folder: str, secret: str | None) -> Store:
     :param secret: the password of a Redis.
     """
     return RedisStore.of(run_folder, secret) if "://" in run_folder else FolderStore(Path(run_folder))
+
+
+def temporary_run_dir() -> Path:
+    """Return where runs of check mode are kept: ansible-playbook removes it at its end, so a check leaves nothing."""
+    # ansible.constants sets its settings as attributes when it is imported, which no type checker sees.
+    return Path(constants.DEFAULT_LOCAL_TMP) / "shimops-runs"  # type: ignore[attr-defined]
 
 
 def password(templar: Any, task_vars: Mapping) -> str | None:

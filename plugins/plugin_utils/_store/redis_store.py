@@ -119,11 +119,10 @@ class RedisStore(Store):
         url, run_id, generation = address.split(run_folder)
         return cls(url, password, run_id, generation)
 
-    def as_generation(self, generation: str) -> RedisStore:
-        """Return the same store for the run as it was just begun."""
+    def hold(self, generation: str) -> None:
+        """From now on hold to the run that was begun with this generation."""
         self._generation = generation
         self.name = f"{self.name.partition('#')[0]}#{self._run_id}:{generation}"
-        return self
 
     def check(self) -> None:
         """Refuse a server that could lose the run or cannot keep it."""

@@ -28,6 +28,10 @@ class Store(ABC):
     where: str
 
     @abstractmethod
+    def hold(self, generation: str) -> None:
+        """From now on hold to the run that was begun with this generation."""
+
+    @abstractmethod
     def transact(self, work: Callable[[Entries], T]) -> T:
         """Do some work on the entries: all of its changes become true together, or none.
 

@@ -129,7 +129,8 @@ def test_a_loss_in_one_slice_stops_all_and_the_next_launch_goes_on(row, twelve, 
 
 def test_two_slices_never_act_on_one_host(row, twelve, tmp_path, server):
     """Two controllers were given the same hosts; the clock of one of them is an hour ahead."""
-    machine.apt_install(["faketime"]) if not shutil.which("faketime") else None
+    if not shutil.which("faketime"):
+        machine.apt_install(["faketime"])
     hosts, run_id = twelve[:3], name()
     rolls.ways(hosts, {})
     parts = [

@@ -28,6 +28,13 @@ def server(tmp_path_factory):
         yield one
 
 
+@pytest.fixture
+def own(tmp_path):
+    """A Redis of one test's own."""
+    with redis_server.running(tmp_path / "redis") as one:
+        yield one
+
+
 @pytest.fixture(params=["folder", "redis"])
 def connect(request, tmp_path, server):
     """Give the store of a run by its name; twice the same name is the same run."""

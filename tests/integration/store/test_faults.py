@@ -26,10 +26,8 @@ HOSTS = ["h1", "h2", "h3"]
 
 
 @pytest.fixture
-def server(tmp_path):
-    """A Redis of this test's own."""
-    with redis_server.running(tmp_path / "redis") as one:
-        yield one
+def server(own):
+    return own
 
 
 def store_of(server, name="one", **more):
@@ -44,7 +42,8 @@ def run_on(server, name="one"):
     """Begin a run, as fleet_run does; what the tasks after it are given."""
     store = store_of(server, name)
     store.check()
-    return store.as_generation(begun(store, HOSTS, run_id=name)["generation"]).name
+    store.hold(begun(store, HOSTS, run_id=name)["generation"])
+    return store.name
 
 
 def task(server, run_folder):

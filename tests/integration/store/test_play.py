@@ -46,13 +46,6 @@ def vaulted(place):
     return "---\n" + done.stdout
 
 
-@pytest.fixture
-def own(tmp_path):
-    """A Redis of this test's own."""
-    with redis_server.running(tmp_path / "redis") as one:
-        yield one
-
-
 @pytest.mark.parametrize("way", ["environment", "vault"])
 def test_the_password_is_found_and_shown_nowhere(own, tmp_path, way):
     given = {"SHIMOPS_RUN_STORE_PASSWORD": redis_server.PASSWORD} if way == "environment" else {}
