@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from pathlib import Path
 
 from ansible import context
@@ -173,7 +172,7 @@ class ActionModule(ActionBase):
         for line in summary.lines(run, mark, found, store.where):
             self._display.display(line)
         if run.get("shared"):
-            for line in _status_of(store, briefs)[1]:
+            for line in _status_of(store, briefs)["lines"]:
                 self._display.display(line)
         report = {"run_id": run["run_id"], "at": store.now(), "failure": failure, "counts": count, "hosts": found}
         store.transact(lambda entries: entries.put(REPORT, {**report, "stop": mark}))
@@ -191,16 +190,11 @@ class ActionModule(ActionBase):
 
     def _status(self, options, task_vars):
         """What the run does now; from any controller, also one that is no part of it."""
-        store, shown = self._named(options, task_vars), None
-        while True:
-            found, lines = _status_of(store, summary.briefs(store))
-            if found != shown:
-                shown = found
-                for line in lines:
-                    self._display.display(line)
-            if found["ended"] or options["watch"] <= 0:
-                return {"status": found, "lines": lines, "ended": found["ended"], "msg": lines[0]}
-            time.sleep(options["watch"])
+        store = self._named(options, task_vars)
+        found = _status_of(store, summary.briefs(store))
+        for line in found["lines"] if options["show"] else []:
+            self._display.display(line)
+        return found
 
     def _stopped(self, options, task_vars):
         """Set the stop mark by hand."""
@@ -232,10 +226,16 @@ def _state_of(entries):
 
 
 def _status_of(store, documents):
-    """What the run does now: as counts, and in lines for people."""
+    """What the run does now: as counts, in lines for people, and in one sentence."""
     run, mark, tally = store.transact(_state_of)
     found = status.progress((store.get(HOSTS) or {}).get("hosts") or [], documents, mark)
-    return found, list(status.lines(run, found, documents, mark, tally, store.now()))
+    now = store.now()
+    return {
+        "status": found,
+        "lines": list(status.lines(run, found, documents, tally, now)),
+        "ended": found["ended"],
+        "msg": status.sentence(run, found, now),
+    }
 
 
 def _to_fail(found, alive):

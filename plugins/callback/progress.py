@@ -11,6 +11,8 @@ short_description: Shows the progress of an audit, a restart or an upgrade
 version_added: 0.1.0
 description:
   - Shows the progress of the fleet and of the batch, the current task of each host, the verdicts, and the time left.
+  - While the playbook C(shimops.containerd.fleet_status) watches a run, shows what that run does, on all of its
+    controllers.
   - On a terminal it stays at the bottom, below the normal output. Without a terminal, as in AWX, it writes plain lines
     into the normal output.
   - A terminal display needs the Python library rich in the environment of ansible-core. Without it plain lines are
@@ -55,6 +57,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress import screen
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.lines import Lines
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress
+from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.watched import Watched
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.estimate import batches
 
 #: Tasks that wait for input at the terminal.
@@ -83,6 +86,7 @@ class CallbackModule(CallbackBase):
         self._guard = threading.RLock()
         self._play = None
         self._progress: Progress | None = None
+        self._watched: Watched | None = None
         self._view: Any = None
 
     def v2_playbook_on_play_start(self, play):
@@ -115,6 +119,14 @@ class CallbackModule(CallbackBase):
                 self._progress.begin(host.get_name(), task.name or task.get_name(), now)
                 if task.action not in ASKING:
                     self._show(now)
+
+    def v2_runner_item_on_ok(self, result):
+        """A run that is watched was read again."""
+        watched = Watched.of(result.task.action, result.result)
+        if watched is not None:
+            with self._guard:
+                urgent, self._watched = watched.differs(self._watched), watched
+                self._show(time.monotonic(), urgent)
 
     def v2_runner_on_ok(self, result):
         """A host ended a task."""
@@ -149,14 +161,14 @@ class CallbackModule(CallbackBase):
     def _ended(self, result, status):
         with self._guard:
             if self._progress is not None:
-                now = time.monotonic()
+                now, self._watched = time.monotonic(), None
                 urgent = self._progress.end(result.host.get_name(), result.task.action, result.result, status, now)
                 self._show(now, urgent=urgent)
 
     def _show(self, now, urgent=False):
         if self._view is None:
             self._view = self._choose()
-        self._view.show(self._progress, now, urgent)
+        self._view.show(self._watched or self._progress, now, urgent)
 
     def _choose(self):
         """Choose the view by the output stream."""

@@ -37,7 +37,7 @@ SPEC = {
     "hooks": {"type": "dict", "default": {}},
     "packs": {"type": "list", "elements": "raw", "default": []},
     "waivers": {"type": "raw"},
-    "watch": {"type": "float", "default": 0.0},
+    "show": {"type": "bool", "default": True},
     "reason": {"type": "str", "default": ""},
     "counts": {"type": "str", "choices": ["lost", "failed", "refused"]},
 }

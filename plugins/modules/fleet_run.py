@@ -114,12 +114,13 @@ options:
   waivers:
     description: The waivers of the play, as M(shimops.containerd.shim_probe) takes them. They are only checked.
     type: raw
-  watch:
+  show:
     description:
-      - Seconds after which O(state=status) reads the run again and shows what has changed, until the run has ended.
-      - V(0) shows it once.
-    type: float
-    default: 0
+      - Whether O(state=status) writes its RV(lines) into the output.
+      - The playbook C(shimops.containerd.fleet_status) watches a run without them. The callback
+        P(shimops.containerd.progress#callback) shows the status in their place.
+    type: bool
+    default: true
   reason:
     description: The reason, in one sentence. With O(state=host_checked) a reason refuses the host.
     type: str
@@ -252,7 +253,9 @@ failure:
   returned: O(state=reported)
   type: str
 status:
-  description: The number of hosts, of those that are done, C(counts) by state, and the hosts that are C(begun).
+  description:
+    - The number of C(hosts), of those that are C(done), C(counts) by state, at most ten hosts that are C(begun), the
+      number of C(batches) that have begun, and why the run was C(stopped).
   returned: O(state=status)
   type: dict
 lines:

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress
+from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.watched import Watched
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import printable
 
 #: Hosts that one line names.
@@ -23,11 +24,12 @@ class Lines:
         self._interval = interval
         self._last: Optional[float] = None
 
-    def show(self, progress: Progress, now: float, urgent: bool = False) -> None:
+    def show(self, progress: Union[Progress, Watched], now: float, urgent: bool = False) -> None:
         """Write a line if it is time."""
         if urgent or self._last is None or now - self._last >= self._interval:
             self._last = now
-            self._write("progress: " + line(progress, now))
+            text = printable(progress.sentence) if isinstance(progress, Watched) else line(progress, now)
+            self._write("progress: " + text)
 
     def over(self, progress: Progress, now: float) -> None:
         """A play is over: write its last line."""

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.lines import duration, line
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress
+from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.watched import BAD, Watched
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import printable
 
 try:
     from rich.console import Console, Group
     from rich.live import Live
+    from rich.padding import Padding
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
@@ -29,6 +31,8 @@ else:
 MOST = 6
 #: Seconds between two drawings while nothing happens.
 TICK = 1.0
+#: Columns of a bar.
+BAR = 24
 GOOD_WORDS, BAD_STYLE, GOOD_STYLE = ("reattached", "exited", "new", "tasks"), "bold red", "green"
 
 
@@ -71,12 +75,12 @@ class Screen:
     def __init__(self, lock, clock: Callable[[], float]):
         self._lock = lock
         self._clock = clock
-        self._progress: Optional[Progress] = None
+        self._progress: Union[Progress, Watched, None] = None
         self._live: Optional[Live] = None
         self._over = threading.Event()
         self._ticker: Optional[threading.Thread] = None
 
-    def show(self, progress: Progress, now: float, urgent: bool = False) -> None:
+    def show(self, progress: Union[Progress, Watched], now: float, urgent: bool = False) -> None:
         """Draw."""
         with self._lock:
             self._progress = progress
@@ -122,7 +126,23 @@ class Screen:
                     self._live.update(drawing(self._progress, self._clock()), refresh=True)
 
 
-def drawing(progress: Progress, now: float):
+def drawing(progress: Union[Progress, Watched], now: float):
+    """What stands at the bottom of the terminal: a play of this controller, or a run that is watched."""
+    return _watched(progress) if isinstance(progress, Watched) else _play(progress, now)
+
+
+def _watched(watched: Watched) -> Group:
+    """A bar, and the lines for people."""
+    title, *rest = (Text(printable(text), no_wrap=True, overflow="ellipsis") for text in watched.lines)
+    title.stylize("bold")
+    for text in rest:
+        if text.plain.lstrip().startswith(("stopped", *BAD)):
+            text.stylize(BAD_STYLE)
+    bar = ProgressBar(max(watched.hosts, 1), watched.done, width=BAR)
+    return Group(Text(""), title, Padding(bar, (0, 0, 0, 2)), *rest)
+
+
+def _play(progress: Progress, now: float) -> Group:
     """Two bars, the counts, and what the hosts do."""
     left = progress.left(now)
     rest = "about {0} left".format(duration(left)) if left is not None and progress.done < progress.hosts else ""
@@ -131,13 +151,13 @@ def drawing(progress: Progress, now: float):
         grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True, overflow="ellipsis")
     sentence = "{0} of {1} hosts  {2}  {3}".format(progress.done, progress.hosts, duration(now - progress.began), rest)
-    grid.add_row("fleet", ProgressBar(max(progress.hosts, 1), progress.done, width=24), sentence)
+    grid.add_row("fleet", ProgressBar(max(progress.hosts, 1), progress.done, width=BAR), sentence)
     if progress.rolling:
         size = len(progress.current)
         sentence = "{0} of {1}, {2} of {3} hosts".format(
             progress.batch, len(progress.batches), len(progress.done_here), size
         )
-        grid.add_row("batch", ProgressBar(max(size, 1), len(progress.done_here), width=24), sentence)
+        grid.add_row("batch", ProgressBar(max(size, 1), len(progress.done_here), width=BAR), sentence)
     counts = Text(no_wrap=True, overflow="ellipsis")
     for word, number in progress.counts():
         style = GOOD_STYLE if word in GOOD_WORDS else BAD_STYLE

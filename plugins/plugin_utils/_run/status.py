@@ -22,6 +22,8 @@ def progress(hosts: Sequence[str], documents: Mapping[str, Mapping], mark: Mappi
 
     :param documents: what ``summary.briefs`` returned; a host without one waits.
     :param mark: the stop mark, if there is one.
+    :return: ``hosts``, ``done`` and ``counts`` by state; the names of at most ten hosts that are ``begun``; how many
+        ``batches`` have begun; why it was ``stopped``, empty if it was not; and whether it has ``ended``.
     """
     states = Counter(documents.get(host, {}).get("state", "forecast") for host in hosts)
     counts = {state: states[state] for state in STATES}
@@ -34,17 +36,31 @@ def progress(hosts: Sequence[str], documents: Mapping[str, Mapping], mark: Mappi
         "hosts": len(hosts),
         "done": done,
         "counts": counts,
-        "begun": begun,
+        "begun": begun[:_MOST],
         "batches": batches,
+        "stopped": mark["reason"] if mark else "",
         "ended": not goes_on,
     }
+
+
+def headline(run: Mapping, found: Mapping, now: float) -> str:
+    """Return how far a run is; the parameters are those of ``lines``."""
+    passed = timestamps.duration(now - run["began"])
+    attempt = f", attempt {run['attempt']}" if run["attempt"] > 1 else ""
+    done = f"{found['done']} of {found['hosts']} hosts done, began {passed} ago"
+    return f"Run {run['run_id']} ({run['operation']}){attempt}: {done}"
+
+
+def sentence(run: Mapping, found: Mapping, now: float) -> str:
+    """Return what a run does in one line; the parameters are those of ``lines``."""
+    stopped = f"; stopped: {found['stopped']}" if found["stopped"] else ""
+    return f"{headline(run, found, now)}; {_states(found)}{stopped}"
 
 
 def lines(
     run: Mapping,
     found: Mapping,
     documents: Mapping[str, Mapping],
-    mark: Mapping | None,
     tally: Mapping[str, int],
     now: float,
 ) -> Iterator[str]:
@@ -54,12 +70,8 @@ def lines(
     :param tally: what was counted against the budgets.
     :param now: the time of the run's store.
     """
-    passed = timestamps.duration(now - run["began"])
-    attempt = f", attempt {run['attempt']}" if run["attempt"] > 1 else ""
-    done = f"{found['done']} of {found['hosts']} hosts done, began {passed} ago"
-    yield f"Run {run['run_id']} ({run['operation']}){attempt}: {done}"
-    words = [f"{number} {_WORDS.get(state, state)}" for state, number in found["counts"].items() if number]
-    yield f"  hosts: {', '.join(words) or 'none'}"
+    yield headline(run, found, now)
+    yield f"  hosts: {_states(found)}"
     yield f"  batches begun: {found['batches']}"
     if run["operation"] != "audit":
         left = [f"{tally.get(name, 0)} of {run['budgets'][name]} {words}" for name, words in budgets.NAMES.items()]
@@ -71,11 +83,15 @@ def lines(
         verdicts.update(document["verdicts"])
     if verdicts:
         yield f"  verdicts: {', '.join(f'{number} {verdict}' for verdict, number in verdicts.most_common())}"
-    if mark:
-        yield f"  stopped: {mark['reason']}"
-    yield from _hosts("begun", found["begun"], documents, now)
-    for state in ("lost", "failed", "refused"):
+    if found["stopped"]:
+        yield f"  stopped: {found['stopped']}"
+    for state in ("begun", "lost", "failed", "refused"):
         yield from _hosts(state, [host for host, one in documents.items() if one["state"] == state], documents, now)
+
+
+def _states(found: Mapping) -> str:
+    words = [f"{number} {_WORDS.get(state, state)}" for state, number in found["counts"].items() if number]
+    return ", ".join(words) or "none"
 
 
 def _hosts(state: str, hosts: Sequence[str], documents: Mapping[str, Mapping], now: float) -> Iterator[str]:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A run store as a play has it: where the password comes from, that it goes nowhere, and what check mode leaves."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run.run_host import RunHost
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.entries import RUN
 from ansible_collections.shimops.containerd.plugins.plugin_utils._store.redis_store import RedisStore
 from dev import playbook
@@ -61,6 +63,49 @@ def test_a_check_leaves_nothing_in_the_store_and_finds_out_all_the_same(own, tmp
     assert status == 0 and own.client().keys("*") == [], said
     status, said = played(tmp_path, own, "--check", SHIMOPS_RUN_STORE_PASSWORD="wrong")
     assert status == 2 and "does not accept the password" in said
+
+
+@contextlib.contextmanager
+def running(argv, **more):
+    """Have a program whose output is read; it is ended whatever happens."""
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, **more) as one:
+        try:
+            yield one
+        finally:
+            one.terminate()
+
+
+@pytest.fixture
+def durable(tmp_path):
+    """A Redis that knows after a restart what it knew before."""
+    with redis_server.running(tmp_path / "redis", {"appendonly": "yes", "appendfsync": "always"}) as one:
+        yield one
+
+
+def test_a_run_is_watched_until_it_has_ended(durable, tmp_path):
+    secret = {"SHIMOPS_RUN_STORE_PASSWORD": redis_server.PASSWORD}
+    played(tmp_path, durable, **secret)
+    words = {"run_id": "one", "run_store": durable.url, "watch": 1}
+    argv = [Path(sys.executable).parent / "ansible-playbook", "shimops.containerd.fleet_status"]
+    argv += [word for name, value in words.items() for word in ("-e", f"fleet_status_{name}={value}")]
+    enabled = {"ANSIBLE_CALLBACKS_ENABLED": "shimops.containerd.progress", "SHIMOPS_PROGRESS_INTERVAL": "0"}
+    env = {**playbook.environment(), **enabled, **secret}
+    run_host = RunHost(RedisStore(durable.url, durable.password, "one"), "localhost")
+    with running(argv, env=env, cwd=tmp_path) as watching:
+
+        def until(words):
+            return next(line for line in watching.stdout if words in line)
+
+        assert "0 of 1 hosts done" in until("progress: Run one")
+        assert run_host.begin() == ""
+        until("1 begun")
+        durable.stop()
+        assert "run: the run store" in until("ok: [localhost] => (item=run")
+        durable.start()
+        until("1 begun")
+        run_host.enter_state("verified", "")
+        assert "1 of 1 hosts done" in until("1 verified")
+        assert "hosts: 1 verified" in watching.stdout.read() and watching.wait() == 0
 
 
 def test_without_the_library_it_is_said(own, tmp_path):

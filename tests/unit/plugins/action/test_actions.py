@@ -513,7 +513,7 @@ def test_a_run_is_shown_and_stopped_by_its_name(play, folder):
     assert play.call(fleet_run, state="stopped", run_id="one", reason="lunch")["msg"] == "the run is stopped: lunch"
     assert play.call(fleet_run, state="stopped", run_id="one", reason="tea")["msg"] == "the run is stopped: lunch"
     assert play.call(fleet_run, state="host_checked", run_folder=folder)["may_begin"] is False
-    assert play.call(fleet_run, state="status", run_id="one", watch=1)["ended"]
+    assert play.call(fleet_run, state="status", run_id="one")["status"]["stopped"] == "lunch"
     for state in ("status", "stopped"):
         result = play.call(fleet_run, state=state, run_id="none", reason="x")
         assert result["failed"] and "there is no run in" in result["msg"]

@@ -17,9 +17,11 @@ from ansible_collections.shimops.containerd.plugins.callback import progress as 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress import screen
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.lines import Lines, duration, line
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress
+from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.watched import Watched
 from ansible_collections.shimops.containerd.plugins.plugin_utils._run.estimate import batches
 
 RECONNECT, PROBE = "shimops.containerd.shim_reconnect", "shimops.containerd.shim_probe"
+STATUS = "shimops.containerd.fleet_run"
 WELL = {"summary": {"reattached": 8, "killed": 0, "tasks": 8, "lost": 0}}
 LOST = {"summary": {"reattached": 6, "killed": 2, "tasks": 8, "lost": 2}}
 
@@ -131,6 +133,19 @@ def test_drawing():
     assert drawn(one, 30)
 
 
+def look(done=1, lost=0, stopped="", lines=("Run one", "  lost: [red]h1\x1b[2J")):
+    """What a task that read a run returns."""
+    counts = {"lost": lost, "failed": 0, "refused": 0, "verified": done}
+    found = {"hosts": 4, "done": done, "counts": counts, "stopped": stopped}
+    return {"status": found, "lines": list(lines), "msg": "Run one; \x1b[2J"}
+
+
+def test_drawing_of_a_run_that_is_watched():
+    text = drawn(Watched.of(STATUS, look(lines=("Run one", "  lost: [red]h1\x1b[2J " + "x" * 200))))
+    assert "Run one" in text and "[red]h1\\x1b[2J" in text
+    assert max(len(row) for row in text.splitlines()) <= 80
+
+
 def test_what_is_written_above_the_drawing_is_not_changed():
     out = io.StringIO()
     stream = io.StringIO()
@@ -207,6 +222,25 @@ def test_callback_from_begin_to_end(plugin):
         "progress: Roll: 3 of 3 hosts",
     ]
     assert "2 killed, 1 host failed" in plugin.said[2]
+
+
+def test_a_run_that_is_watched_takes_the_place_of_the_play(plugin):
+    def looked(result, action=STATUS):
+        task = Fake(name="Watch", action=action)
+        plugin.v2_runner_item_on_ok(Fake(host=Fake(name="localhost"), task=task, result=result))
+        heard = plugin.said[:]
+        plugin.said.clear()
+        return heard
+
+    plugin.v2_playbook_on_play_start(play(["localhost"], ["localhost"], []))
+    assert plugin.said.pop().startswith("progress: Roll: 0 of 1 hosts")
+    assert looked(look()) == ["progress: Run one; \\x1b[2J"]
+    assert looked(look(done=2)) == [], "one more is well: at the next interval"
+    assert looked(look(lost=1)) and looked(look(lost=1)) == []
+    assert looked(look(lost=1, stopped="a loss"))
+    assert looked({"failed": True}) == [] and looked(look(), PROBE) == []
+    plugin.v2_runner_on_failed(Fake(host=Fake(name="localhost"), task=Fake(name="x", action="x"), result={}))
+    assert plugin.said.pop().startswith("progress: Roll: 1 of 1 hosts"), "the play is shown again"
 
 
 def test_without_rich_there_are_lines_and_a_sentence(plugin, monkeypatch):

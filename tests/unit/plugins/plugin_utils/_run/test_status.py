@@ -34,7 +34,7 @@ DOCUMENTS = {
 def test_a_run_in_the_middle():
     found = status.progress(HOSTS, DOCUMENTS, None)
     assert (found["hosts"], found["done"], found["begun"], found["batches"], found["ended"]) == (5, 2, ["h2"], 2, False)
-    assert list(status.lines(RUN, found, DOCUMENTS, None, {"failed": 1}, 1100.0)) == [
+    assert list(status.lines(RUN, found, DOCUMENTS, {"failed": 1}, 1100.0)) == [
         "Run one (restart), attempt 2: 2 of 5 hosts done, began 0:01:40 ago",
         "  hosts: 1 failed, 1 untouched, 1 begun, 1 waiting, 1 verified",
         "  batches begun: 2",
@@ -50,12 +50,16 @@ def test_a_stopped_run_has_ended_when_nothing_is_begun():
     assert not status.progress(HOSTS, DOCUMENTS, mark)["ended"], "h2 goes on"
     after = {**DOCUMENTS, "h2": document("verified")}
     assert status.progress(HOSTS, after, mark)["ended"] and not status.progress(HOSTS, after, None)["ended"]
-    lines = list(status.lines(RUN, status.progress(HOSTS, after, mark), after, mark, {}, 1100.0))
+    lines = list(status.lines(RUN, status.progress(HOSTS, after, mark), after, {}, 1100.0))
     assert "  stopped: it broke" in lines
+    assert status.sentence(RUN, status.progress(HOSTS, after, mark), 1100.0) == (
+        "Run one (restart), attempt 2: 3 of 5 hosts done, began 0:01:40 ago; "
+        "1 failed, 1 untouched, 1 waiting, 2 verified; stopped: it broke"
+    )
 
 
 def test_a_run_with_many_hosts_names_few():
     hosts = [f"h{number}" for number in range(100)]
     documents = {host: document("lost", message="1 killed") for host in hosts}
-    lines = list(status.lines(RUN, status.progress(hosts, documents, None), documents, None, {}, 1100.0))
+    lines = list(status.lines(RUN, status.progress(hosts, documents, None), documents, {}, 1100.0))
     assert len(lines) == 4 + 11 and lines[-1] == "  lost: 90 more"
