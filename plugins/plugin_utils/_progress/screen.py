@@ -138,8 +138,8 @@ def _watched(watched: Watched) -> Group:
     for text in rest:
         if text.plain.lstrip().startswith(("stopped", *BAD)):
             text.stylize(BAD_STYLE)
-    bar = ProgressBar(max(watched.hosts, 1), watched.done, width=BAR)
-    return Group(Text(""), title, Padding(bar, (0, 0, 0, 2)), *rest)
+    done = Padding(ProgressBar(max(watched.hosts, 1), watched.done, width=BAR), (0, 0, 0, 2))
+    return Group(Text(""), title, done, *rest)
 
 
 def _play(progress: Progress, now: float) -> Group:
