@@ -132,10 +132,14 @@ def read(entry: Entry, mounted: Container[str] = ()) -> Bundle:
     except OSError as error:
         return _unreadable(entry, error.strerror or "")
     try:
-        names = set(os.listdir(directory))
+        # What the directory says of its entries is enough for most of them; each look-up of one is a system call.
+        with os.scandir(directory) as listed:
+            plain = {one.name: one.is_file(follow_symlinks=False) for one in listed}
 
         def file(name: str, limit: int = SMALL) -> File:
-            return read_file(directory, name, limit) if name in names else ABSENT
+            if name not in plain:
+                return ABSENT
+            return _plain_file(directory, name, limit) if plain[name] else read_file(directory, name, limit)
 
         annotations = _annotations(file("config.json", _SPEC))
         sandbox = file("sandbox")
@@ -145,7 +149,7 @@ def read(entry: Entry, mounted: Container[str] = ()) -> Bundle:
             id=entry.id,
             path=entry.path,
             changed=entry.changed,
-            empty=not names,
+            empty=not plain,
             problem=None,
             bootstrap_json=file("bootstrap.json"),
             address=file("address"),
@@ -177,6 +181,10 @@ def read_file(directory: int, name: str, limit: int) -> File:
     kind = kind_of(directory, name)
     if kind != "file":
         return ABSENT if kind == "absent" else File(kind, b"")
+    return _plain_file(directory, name, limit)
+
+
+def _plain_file(directory: int, name: str, limit: int) -> File:
     try:
         # What was a file a moment ago may be a link or a FIFO by now.
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)

@@ -234,9 +234,11 @@ def require_same_paths(pid: int, paths: Iterable[str]) -> None:
 
 def _processes() -> List[int]:
     """The pids of the containerd daemons in our pid and network namespaces."""
-    programs = {pid: processes.executable(pid) or "" for pid in processes.named("containerd")}
     return [
-        pid for pid, path in programs.items() if os.path.basename(path) in PROGRAMS and processes.shares_namespaces(pid)
+        pid
+        for pid in processes.running(PROGRAMS)
+        # The program of k3s is all of its parts.
+        if processes.command_name(pid).startswith("containerd") and processes.shares_namespaces(pid)
     ]
 
 

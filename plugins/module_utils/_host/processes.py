@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from typing import Container, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.shimops.containerd.plugins.module_utils._deadline import wall_clock_after_boot
 
 _DELETED = " (deleted)"
+_CHUNK = 1 << 16
 
 
 class Process(NamedTuple):
@@ -157,6 +158,15 @@ def named(name: str) -> List[int]:
     return sorted(found)
 
 
+def running(programs: Container[str]) -> List[int]:
+    """The pids of the processes whose program has one of these names: one system call for each process."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and os.path.basename(executable(int(entry)) or "") in programs:
+            found.append(int(entry))
+    return sorted(found)
+
+
 def children_of(parents: Set[int]) -> Dict[int, List[int]]:
     """The living children of these processes, from one listing of all processes of the host."""
     found: Dict[int, List[int]] = {parent: [] for parent in parents}
@@ -181,7 +191,12 @@ def _read(pid: object, name: str) -> bytes:
     except OSError:
         return b""
     try:
-        return b"".join(iter(lambda: os.read(handle, 1 << 16), b""))
+        found = data = os.read(handle, _CHUNK)
+        # The kernel gives less than was asked for only at the end of these files.
+        while len(data) == _CHUNK:
+            data = os.read(handle, _CHUNK)
+            found += data
+        return found
     except OSError:
         return b""
     finally:

@@ -170,9 +170,12 @@ def test_the_client_that_is_a_part_of_the_program_of_the_unit(tmp_path, monkeypa
 
 
 def test_k3s_is_one_program_of_many_names(monkeypatch):
-    programs = {51: "/var/lib/rancher/k3s/data/5b/bin/k3s", 52: "/usr/bin/containerd", 53: "/opt/containerd-stress"}
-    monkeypatch.setattr(processes, "named", lambda name: list(programs))
+    k3s = "/var/lib/rancher/k3s/data/5b/bin/k3s"
+    programs = {51: k3s, 52: "/usr/bin/containerd", 53: "/opt/containerd-stress", 54: k3s}
+    commands = {51: "containerd", 52: "containerd", 53: "containerd-stres", 54: "k3s-server"}
+    monkeypatch.setattr(processes.os, "listdir", lambda path: [str(pid) for pid in programs] + ["uptime"])
     monkeypatch.setattr(processes, "executable", programs.get)
+    monkeypatch.setattr(processes, "command_name", commands.get)
     monkeypatch.setattr(processes, "shares_namespaces", lambda pid: True)
     assert daemon._processes() == [51, 52]
 
