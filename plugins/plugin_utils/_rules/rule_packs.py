@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Iterable, NamedTuple, Union
 
 import yaml
 
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import yaml_file
 from ansible_collections.shimops.containerd.plugins.plugin_utils._rules.query import Query, QueryError, compile_query
 
 #: From worst to least. A blocker that fails refuses a host.
@@ -88,10 +88,8 @@ def _read(source: Union[str, dict]) -> tuple:
     if isinstance(source, dict):
         return source, "pack {0}".format(source.get("name", "without a name"))
     text = str(source)
-    path = _DIRECTORY / (text + ".yml") if text in SHIPPED else Path(os.path.expanduser(text))
     try:
-        with open(path, encoding="utf-8") as handle:
-            return yaml.safe_load(handle), "pack {0}".format(text)
+        return yaml_file.load(_DIRECTORY / (text + ".yml") if text in SHIPPED else text), "pack {0}".format(text)
     except OSError as error:
         raise PackError(
             "pack {0}: cannot be read ({1}); name one of {2}, or the path of a YAML file.".format(

@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import datetime
-import os
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Iterable, NamedTuple, Union
 
 import yaml
+
+from ansible_collections.shimops.containerd.plugins.plugin_utils._rules import yaml_file
 
 # What narrows a waiver, each a shell pattern; the pod's is namespace/name.
 _SCOPE = ("host", "namespace", "id", "pod", "path")
@@ -73,8 +73,7 @@ def day(value: object, where: str) -> datetime.date:
 
 def _read(path: str) -> object:
     try:
-        with open(Path(os.path.expanduser(path)), encoding="utf-8") as handle:
-            return yaml.safe_load(handle) or []
+        return yaml_file.load(path) or []
     except OSError as error:
         raise WaiverError("waivers: {0} cannot be read ({1}).".format(path, error.strerror)) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
