@@ -1,11 +1,13 @@
 # Copyright (c) 2026 the shimops.containerd authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which unit a process is in, and whether paths mean the same to it."""
+"""What /proc says of processes: their unit, their paths, their environment and their program."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -47,3 +49,15 @@ def test_a_path_that_leads_elsewhere(monkeypatch, tmp_path):
     monkeypatch.setattr(processes.os, "stat", elsewhere)
     assert processes.another_path(7, [same, gone]) is None
     assert processes.another_path(7, [same, other, gone]) == other
+
+
+def test_a_long_environment_is_read_whole():
+    environment = {"LONG": "x" * 100000, "PATH": "/after"}
+    with subprocess.Popen([sys.executable, "-c", "input()"], env=environment, stdin=subprocess.PIPE) as one:
+        assert processes.search_path(one.pid) == "/after"
+
+
+def test_the_processes_of_a_program():
+    name = os.path.basename(os.readlink("/proc/self/exe"))
+    assert os.getpid() in processes.running((name,))
+    assert os.getpid() not in processes.running(("containerd",))
