@@ -74,13 +74,15 @@ def test_a_restart_keeps_them_and_says_so(one, covers):
 
 def test_a_runtime_that_is_gone_orphans_its_task_alone(one):
     before = world.tasks(one.host)
+    # gVisor's sandbox sometimes ends by itself on a busy machine, right after it has begun.
+    alive = [key for key, task in before.items() if task]
     one.host.script("mv /usr/bin/crun /usr/bin/crun.gone")
     result = one.restart("gone")
     assert result["refused"] and "default/crun" in result["msg"] and world.tasks(one.host) == before
     blind = one.run("shim_probe", pids=False)
     assert {row["id"]: row["outcome"] for row in blind["hazards"]} == {"runc_missing": "orphaned"}
     result = one.restart("gone-2", on_risk="proceed")
-    assert result["summary"]["orphaned"] == 1 and result["summary"]["reattached"] == len(before) - 1, result["msg"]
+    assert result["summary"]["orphaned"] == 1 and result["summary"]["reattached"] == len(alive) - 1, result["msg"]
     after = world.tasks(one.host)
     assert {key: after.get(key) for key in before if key != ("default", "crun")} == {
         key: task for key, task in before.items() if key != ("default", "crun")

@@ -53,7 +53,10 @@ def test_a_path_that_leads_elsewhere(monkeypatch, tmp_path):
 
 def test_a_long_environment_is_read_whole():
     environment = {"LONG": "x" * 100000, "PATH": "/after"}
-    with subprocess.Popen([sys.executable, "-c", "input()"], env=environment, stdin=subprocess.PIPE) as one:
+    argv = [sys.executable, "-c", "print('ready', flush=True); input()"]
+    with subprocess.Popen(argv, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as one:
+        # The kernel shows the environment of a new program a little later than it runs.
+        assert one.stdout.readline() == b"ready\n"
         assert processes.search_path(one.pid) == "/after"
 
 
