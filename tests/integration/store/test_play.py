@@ -7,6 +7,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -67,11 +68,14 @@ def test_a_check_leaves_nothing_in_the_store_and_finds_out_all_the_same(own, tmp
 
 @contextlib.contextmanager
 def running(argv, **more):
-    """Have a program whose output is read; it is ended whatever happens."""
+    """Have a program whose output is read, for a minute at most; it is ended whatever happens."""
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, **more) as one:
+        limit = threading.Timer(60, one.terminate)
+        limit.start()
         try:
             yield one
         finally:
+            limit.cancel()
             one.terminate()
 
 
@@ -94,7 +98,9 @@ def test_a_run_is_watched_until_it_has_ended(durable, tmp_path):
     with running(argv, env=env, cwd=tmp_path) as watching:
 
         def until(words):
-            return next(line for line in watching.stdout if words in line)
+            found = next((line for line in watching.stdout if words in line), None)
+            assert found, f"it never said: {words}"
+            return found
 
         assert "0 of 1 hosts done" in until("progress: Run one")
         assert run_host.begin() == ""
