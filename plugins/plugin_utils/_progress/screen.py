@@ -12,8 +12,9 @@ from typing import Callable, Optional, Union
 
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.lines import duration, line
 from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.state import Progress
-from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.watched import BAD, Watched
+from ansible_collections.shimops.containerd.plugins.plugin_utils._progress.watched import Watched
 from ansible_collections.shimops.containerd.plugins.plugin_utils._reports.text import printable
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import budgets
 
 try:
     from rich.console import Console, Group
@@ -136,7 +137,7 @@ def _watched(watched: Watched) -> Group:
     title, *rest = (Text(printable(text), no_wrap=True, overflow="ellipsis") for text in watched.lines)
     title.stylize("bold")
     for text in rest:
-        if text.plain.lstrip().startswith(("stopped", *BAD)):
+        if text.plain.lstrip().startswith(("stopped", *budgets.NAMES)):
             text.stylize(BAD_STYLE)
     done = Padding(ProgressBar(max(watched.hosts, 1), watched.done, width=BAR), (0, 0, 0, 2))
     return Group(Text(""), title, done, *rest)

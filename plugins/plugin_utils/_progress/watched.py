@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional, Tuple
 
-#: The states of hosts that no run wants.
-BAD = ("lost", "failed", "refused")
+from ansible_collections.shimops.containerd.plugins.plugin_utils._run import budgets
 
 
 class Watched(NamedTuple):
@@ -28,7 +27,7 @@ class Watched(NamedTuple):
         found = result.get("status")
         if action.rpartition(".")[2] != "fleet_run" or not isinstance(found, dict):
             return None
-        bad = tuple(found["counts"][state] for state in BAD)
+        bad = tuple(found["counts"][state] for state in budgets.NAMES)
         return cls(found["hosts"], found["done"], bad, found["stopped"], tuple(result["lines"]), result["msg"])
 
     def differs(self, before: Optional[Watched]) -> bool:

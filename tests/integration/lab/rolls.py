@@ -103,6 +103,11 @@ def until(true, what):
         time.sleep(0.05)
 
 
+def ended_alone(host):
+    """Wait for the end of a restart that nobody listens to any more; the next test would find it in the middle."""
+    until(lambda: is_verified(host), f"{host.name} goes on alone and is verified")
+
+
 def core(version):
     """The ansible-playbook of that ansible-core; the test is skipped where there is no Python for it."""
     try:

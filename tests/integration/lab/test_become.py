@@ -48,7 +48,7 @@ def test_a_cut_connection_ends_no_restart(login, host, tmp_path, become, pipelin
         assert cut.ended() == 2
         (document,) = cut.documents().values()
         assert document["state"] == "failed" and "lab1: it became unreachable" in cut.output(), document["message"]
-    rolls.until(lambda: rolls.is_verified(host), "the host goes on alone")
+    rolls.ended_alone(host)
     after = world.containerd(host), world.tasks(host)
     assert after[0] != before[0] and after[1] == before[1] and PASSWORD not in cut.output()
     host.script("systemctl start ssh")

@@ -50,11 +50,6 @@ def check(one, hosts, restarted, lost, state):
     assert document["state"] == state and document["ended"] >= (document["began"] or 1) > 0 and document["message"]
 
 
-def ended_alone(host):
-    """Wait for a restart that nobody listens to any more, which the next test would find in the middle."""
-    rolls.until(lambda: rolls.is_verified(host), "the restart ends alone")
-
-
 # What nobody can prove to be there fails its host, and is not called lost.
 @pytest.mark.parametrize(
     "way, state, words",
@@ -80,7 +75,7 @@ def test_trouble_on_the_first_of_eight(row, eight, tmp_path, version, way, state
     if way == "stays down":
         assert 0 < len(one.documents()["lab1"]["journal_tail"]) <= 5
     if way == "drops its connection":
-        ended_alone(eight[0])
+        rolls.ended_alone(eight[0])
     assert "6 untouched:" in one.output()
 
 
@@ -93,7 +88,7 @@ def test_a_play_of_ones_own_fails_a_host_that_became_unreachable(row, eight, tmp
     with roll(row, two, tmp_path, version, "own", playbook=own) as one:
         assert one.ended() == 2
     assert one.documents()["lab1"]["state"] == "failed" and rolls.restarts(two)["lab2"] == 0
-    ended_alone(two[0])
+    rolls.ended_alone(two[0])
 
 
 def test_loss_in_the_second_batch(row, eight, tmp_path, version):

@@ -66,7 +66,7 @@ def test_a_pack_from_a_file(tmp_path):
     (read,) = rule_packs.load(str(path))
     assert (read.name, read.rules[0].id, read.rules[0].expected, read.rules[0].tags) == ("ours", "one", [], ())
     path.write_text("a: b: c")
-    with pytest.raises(rule_packs.PackError, match="is not YAML: mapping values are not allowed"):
+    with pytest.raises(rule_packs.PackError, match="is not YAML: mapping values are not allowed in this context"):
         rule_packs.load([str(path)])
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(rule_packs.PackError, match="is not YAML"):
