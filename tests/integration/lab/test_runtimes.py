@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Other OCI runtimes below the shim of runc: crun, a newer runc, and gVisor's runsc."""
 
+import time
+
 import packages
 import play
 import pytest
@@ -18,6 +20,25 @@ printf '#!/bin/sh\\nexec /usr/bin/runsc --network=none --ignore-cgroups --overla
 chmod 755 {GVISOR}
 [ ! -e /usr/bin/crun.gone ] || mv /usr/bin/crun.gone /usr/bin/crun
 """
+
+
+def begin(host, name):
+    """Start a container with the runtime of that name."""
+    workloads.start_plain(host, name, ("/bin/sleep", "100000"), ("--runc-binary", RUNTIMES[name]))
+
+
+def until_gvisor_runs(host):
+    """Start gVisor's container again where gVisor panicked right after the start, as it does on a busy machine.
+
+    Its words: "panic: running on goroutine … (task goroutine for kernel.Task … is 0)".
+    """
+    for _try in range(5):
+        time.sleep(1)
+        if world.tasks(host)["default", "gvisor"]:
+            return
+        workloads.delete(host, "gvisor")
+        begin(host, "gvisor")
+    pytest.fail("gVisor panicked five times in its start")
 
 
 class One:
@@ -40,8 +61,9 @@ def one(runtime_hosts, request):
     (host,) = (host for host in runtime_hosts.hosts.values() if host.kind == request.param)
     host.script(PREPARE)
     play.reset(runtime_hosts, [host])
-    for name, runtime in RUNTIMES.items():
-        workloads.start_plain(host, name, ("/bin/sleep", "100000"), ("--runc-binary", runtime))
+    for name in RUNTIMES:
+        begin(host, name)
+    until_gvisor_runs(host)
     yield One(runtime_hosts, host)
     host.script(PREPARE)
 
@@ -74,15 +96,13 @@ def test_a_restart_keeps_them_and_says_so(one, covers):
 
 def test_a_runtime_that_is_gone_orphans_its_task_alone(one):
     before = world.tasks(one.host)
-    # gVisor's sandbox sometimes ends by itself on a busy machine, right after it has begun.
-    alive = [key for key, task in before.items() if task]
     one.host.script("mv /usr/bin/crun /usr/bin/crun.gone")
     result = one.restart("gone")
     assert result["refused"] and "default/crun" in result["msg"] and world.tasks(one.host) == before
     blind = one.run("shim_probe", pids=False)
     assert {row["id"]: row["outcome"] for row in blind["hazards"]} == {"runc_missing": "orphaned"}
     result = one.restart("gone-2", on_risk="proceed")
-    assert result["summary"]["orphaned"] == 1 and result["summary"]["reattached"] == len(alive) - 1, result["msg"]
+    assert result["summary"]["orphaned"] == 1 and result["summary"]["reattached"] == len(before) - 1, result["msg"]
     after = world.tasks(one.host)
     assert {key: after.get(key) for key in before if key != ("default", "crun")} == {
         key: task for key, task in before.items() if key != ("default", "crun")
